@@ -1,0 +1,23 @@
+"""What every test may use: the repository, and the real data where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets: BREEDCAST_DATA, by default ../shared/data."""
+    folder = Path(os.environ.get("BREEDCAST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: BREEDCAST_DATA names no folder ({folder})")
+    return folder.resolve()
