@@ -8,7 +8,9 @@ reach it later, in `Fitted.predict`, without their values.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -78,11 +80,11 @@ class Fitted(ABC):
     """A model after training on some lines."""
 
     #: One record per epoch: {"epoch": 1, "train_loss": ..., "stop_loss": ..., ...}.
-    history: list[dict[str, float]] = []
+    history: Sequence[dict[str, float]] = ()
     #: (markers,) absolute gradient of the prediction with respect to each marker, or None.
     saliency: np.ndarray | None = None
     #: Facts about the fit worth a line in the report, e.g. {"heritability": 0.41}.
-    facts: dict[str, float] = {}
+    facts: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
     def predict(self, lines: Lines) -> Prediction:
