@@ -1,0 +1,87 @@
+"""Covariates as columns of a design matrix, learnt from training lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """How the user's covariate columns become numbers.
+
+    numeric: per numeric column its training mean and standard deviation. levels: per text
+    column the levels seen in training. A level that training never saw, and a missing value,
+    count as the average line: they add nothing to a prediction.
+    """
+
+    numeric: dict[str, tuple[float, float]]
+    levels: dict[str, list[str]]
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame) -> Covariates:
+        """Learn scales and levels from the training lines' covariates (lines, covariates)."""
+        numeric, levels = {}, {}
+        for column in frame.columns:
+            values = frame[column]
+            if pd.api.types.is_numeric_dtype(values):
+                sd = float(np.nanstd(values)) if values.notna().any() else 0.0
+                if sd > 0:
+                    numeric[str(column)] = (float(np.nanmean(values)), sd)
+            else:
+                levels[str(column)] = sorted(values.dropna().unique())
+        return cls(numeric, levels)
+
+    def design(self, frame: pd.DataFrame) -> np.ndarray:
+        """(lines, columns) float64 without an intercept.
+
+        Numbers are standardised; a text column with L levels gives L - 1 columns coded so
+        that they sum to zero over levels (the last level is -1 in each).
+        """
+        columns = [np.empty((len(frame), 0))]
+        for name, (mean, sd) in self.numeric.items():
+            standardised = (frame[name].to_numpy(np.float64) - mean) / sd
+            columns.append(np.nan_to_num(standardised, nan=0.0)[:, None])
+        for name, levels in self.levels.items():
+            contrasts = np.vstack(
+                [np.eye(len(levels) - 1), -np.ones(len(levels) - 1), np.zeros(len(levels) - 1)]
+            )
+            index = {level: position for position, level in enumerate(levels)}
+            rows = [index.get(value, len(levels)) for value in frame[name]]
+            columns.append(contrasts[rows])
+        return np.hstack(columns)
+
+
+@dataclass(frozen=True)
+class FixedEffects:
+    """Ordinary least squares of the trait on an intercept and the covariates."""
+
+    covariates: Covariates
+    coefficients: np.ndarray
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame, value: np.ndarray) -> FixedEffects:
+        """Fit on training lines; collinear columns share their effect (minimum norm)."""
+        covariates = Covariates.fit(frame)
+        X = with_intercept(covariates.design(frame))
+        return cls(covariates, np.linalg.lstsq(X, value, rcond=None)[0])
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """(lines,) intercept plus covariate effects, in the units of the trait."""
+        return with_intercept(self.covariates.design(frame)) @ self.coefficients
+
+
+def with_intercept(design: np.ndarray) -> np.ndarray:
+    """The design matrix with a leading column of ones."""
+    return np.hstack([np.ones((len(design), 1)), design])
+
+
+def full_rank_columns(X: np.ndarray) -> np.ndarray:
+    """Positions of the first columns that are linearly independent (pivoting from the left)."""
+    kept: list[int] = []
+    for column in range(X.shape[1]):
+        if np.linalg.matrix_rank(X[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    return np.array(kept, dtype=int)
