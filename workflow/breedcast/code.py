@@ -1,0 +1,56 @@
+"""Which code a result depends on: the files of the package that a module imports."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def code_hash(*modules: str) -> str:
+    """A hash of these modules' files and of all of the package that they import.
+
+    modules: dotted names inside the package, such as `breedcast.models.gblup`. What is
+    imported by a name known only at run time (a model from the registry) is not followed, so
+    a training job names its model's module itself.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(set().union(*(_reachable(_file(module)) for module in modules))):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _reachable(start: Path) -> frozenset[Path]:
+    found, todo = {start}, [start]
+    while todo:
+        for path in _imports(todo.pop()):
+            if path not in found:
+                found.add(path)
+                todo.append(path)
+    return frozenset(found)
+
+
+@cache
+def _imports(path: Path) -> frozenset[Path]:
+    """The package's files that one of its files imports, at its top or inside a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(
+        file for name in names if name.startswith("breedcast.") and (file := _file(name)).is_file()
+    )
+
+
+def _file(module: str) -> Path:
+    parts = module.split(".")[1:]
+    folder = PACKAGE.joinpath(*parts)
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")

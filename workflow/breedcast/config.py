@@ -1,0 +1,187 @@
+"""The config: read, checked against the schema, completed with defaults."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from breedcast.errors import UserError
+from breedcast.models.registry import MODELS, options_schema
+from breedcast.phenotypes.table import PhenotypeTable
+
+SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
+
+ENSEMBLE = "ensemble"
+#: Names that stand beside the traits' folders in the output.
+RESERVED_TRAITS = {"genotypes", "report.html", "summary.json", "manifest.json"}
+PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model of the config: its registered kind, where its code is, its options."""
+
+    kind: str
+    location: str
+    options: dict[str, Any]
+
+    @property
+    def module(self) -> str:
+        """The model's module, for the hash of the code it depends on."""
+        return self.location.partition(":")[0]
+
+
+def check_config(raw: dict[str, Any]) -> dict[str, Any]:
+    """The config with defaults filled in and ${VARIABLES} in paths expanded.
+
+    Raises UserError with one line for every mistake: unknown keys with the nearest known
+    one, wrong types and ranges, unknown models, variables that are not set.
+    """
+    with open(SCHEMA, encoding="utf-8") as text:
+        schema = yaml.safe_load(text)
+    problems = list(_problems(raw, schema, ""))
+    if not problems:
+        for name, options in raw.get("models", {}).items():
+            problems += _model_problems(name, options)
+    if problems:
+        raise UserError("\n".join(problems))
+    config: dict[str, Any] = _with_defaults(raw, schema)
+    for section, key in (("genotypes", "path"), ("phenotypes", "path")):
+        config[section][key] = _expand(config[section][key], f"{section}: {key}")
+    for key in ("candidates", "output"):
+        config[key] = _expand(config[key], key)
+    return config
+
+
+def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
+    """The models of a checked config by name, options completed with their defaults."""
+    models = {}
+    for name, given in config["models"].items():
+        options = {key: value for key, value in given.items() if key != "model"}
+        kind = given.get("model", name)
+        completed = _with_defaults(options, options_schema(kind))
+        models[name] = ModelConfig(kind, MODELS[kind], completed)
+    return models
+
+
+def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
+    """The traits to analyse: their ids (safe as folder names) and columns of the table.
+
+    Raises UserError for a trait, covariate or direction that names no column.
+    """
+    covariates = config["phenotypes"]["covariates"]
+    if config["traits"] == "all":
+        columns = [
+            column
+            for column in table.columns
+            if column not in covariates and table.holds_numbers(column)
+        ]
+        if not columns:
+            raise UserError(f"{table.path}: no column holds numbers; there is no trait to analyse")
+    else:
+        columns = config["traits"]
+    for key, names in (
+        ("traits", columns),
+        ("phenotypes: covariates", covariates),
+        ("directions", config["directions"]),
+    ):
+        for name in names:
+            if name not in table.columns:
+                raise UserError(
+                    f"config, {key}: {table.path} has no column {name!r}"
+                    f"{_nearest(name, table.columns)}"
+                )
+    both = set(columns) & set(covariates)
+    if both:
+        raise UserError(f"config: {both.pop()!r} cannot be both a trait and a covariate")
+    return {trait_id(column): column for column in columns}
+
+
+def trait_id(column: str) -> str:
+    """The column's name where it is safe in a path, else a slug with eight hash digits."""
+    if PLAIN_TRAIT.fullmatch(column) and column not in RESERVED_TRAITS and ".." not in column:
+        return column
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_")[:40] or "trait"
+    return f"{slug}_{hashlib.sha256(column.encode()).hexdigest()[:8]}"
+
+
+def _problems(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
+    """One line for every violation of the schema."""
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in sorted(validator.iter_errors(value), key=lambda error: list(error.path)):
+        place = ": ".join([part for part in (where, *map(str, error.path)) if part])
+        yield from _lines(error, f"config, {place}" if place else "config")
+
+
+def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        for key in error.instance:
+            if key not in known:
+                yield f"{place}: unknown key {key!r}{_nearest(str(key), known)}"
+    elif error.validator == "required":
+        yield f"{place}: {error.message.replace(' is a required property', ' is missing')}"
+    elif error.validator == "oneOf" and "traits" in place:
+        yield f"{place}: {error.instance!r} is neither `all` nor a list of column names"
+    elif error.validator == "pattern":
+        yield (
+            f"{place}: {error.instance!r} cannot name a model; use small letters, digits and _, "
+            "beginning with a letter"
+        )
+    else:
+        yield f"{place}: {error.message}"
+
+
+def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
+    if name == ENSEMBLE:
+        return [f"config, models: {ENSEMBLE!r} names the combination of all; use another name"]
+    kind = options.get("model", name)
+    if kind not in MODELS:
+        key = f"models: {name}: model" if "model" in options else "models"
+        return [f"config, {key}: unknown model {kind!r}{_nearest(str(kind), MODELS)}"]
+    given = {key: value for key, value in options.items() if key != "model"}
+    return list(_problems(given, options_schema(kind), f"models: {name}"))
+
+
+def _nearest(name: str, known: Any) -> str:
+    """What the user may have meant: the nearest known name, else all of them."""
+    names = [str(key) for key in known]
+    lower = {key.lower(): key for key in names}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {lower[close[0]]!r}?"
+    return f"; known are {', '.join(names)}" if names else "; it takes no options"
+
+
+def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    completed = dict(value)
+    for key, sub in schema.get("properties", {}).items():
+        if key in completed or "default" in sub:
+            completed[key] = _with_defaults(completed.get(key, sub.get("default")), sub)
+    return completed
+
+
+def _expand(path: str, key: str) -> str:
+    """The path with ${VARIABLES} and ~ expanded; a UserError names one that is not set."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if not os.environ.get(name):
+            raise UserError(
+                f"config, {key}: the environment variable {name} is not set; export it first"
+            )
+        return os.environ[name]
+
+    return os.path.expanduser(VARIABLE.sub(value, path))

@@ -1,0 +1,259 @@
+"""One training job: one model, one trait, every unit of the plan.
+
+Each unit (repeat, fold, permutation) holds out its inner folds one by one, so that every
+training line gets a prediction from a fit that did not see it. Its test lines are predicted
+by the mean of the inner folds' networks, or by one more fit on all training lines for models
+that need no stopping. The candidates are one more unit.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breedcast.errors import UserError
+from breedcast.models.base import Lines, Model, Prediction
+from breedcast.seeds import derive_seed
+from breedcast.validation.control import permuted
+from breedcast.validation.plan import Unit, units
+from breedcast.workers import die_with_parent
+
+log = logging.getLogger(__name__)
+
+UNIT = ["repeat", "fold", "permutation"]
+PREDICTIONS = [
+    *("repeat", "fold", "sample", "environment", "role", "permutation"),
+    *("predicted", "sd", "reliability"),
+]
+HISTORY = [*UNIT, "inner_fold", "epoch", "train_loss", "stop_loss"]
+SALIENCY = ["repeat", "fold", "marker", "saliency"]
+FACTS = [*UNIT, "inner_fold", "fact", "value"]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a training job leaves: the contract's tables, and the candidate unit's weights."""
+
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    saliency: pd.DataFrame
+    facts: pd.DataFrame
+    weights: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit of a unit: without one inner fold, or (inner_fold None) on all training lines."""
+
+    unit: Unit
+    inner_fold: int | None
+
+    @property
+    def train(self) -> np.ndarray:
+        """Positions of the lines to train on."""
+        return self.unit.train[self.unit.inner_fold != self._held_out]
+
+    @property
+    def inner(self) -> np.ndarray:
+        """Positions of the training lines held out."""
+        return self.unit.train[self.unit.inner_fold == self._held_out]
+
+    @property
+    def _held_out(self) -> int:
+        return -1 if self.inner_fold is None else self.inner_fold
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is kept of one fit: its predictions and what it says of itself."""
+
+    inner: Prediction
+    test: Prediction
+    saliency: np.ndarray | None
+    history: list[dict[str, float]]
+    facts: dict[str, float]
+    weights: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A model and the lines it is to be validated on.
+
+    lines: the trait's phenotypes.tsv (candidates have no value); codes: (lines, markers) in
+    the same order. name: the seeds depend on (seed, trait, name, unit, inner fold) alone.
+    """
+
+    model: Model
+    name: str
+    trait: str
+    lines: pd.DataFrame
+    codes: np.ndarray
+    ploidy: int
+    plan: pd.DataFrame
+    permutations: int
+    seed: int
+    device: str
+
+    def run(self, threads: int) -> Tables:
+        """Fit every unit, in `threads` processes of one compute thread each.
+
+        The tables do not depend on `threads`. A UserError tells of a network that predicts a
+        constant for the real trait, or of a prediction that is not a number.
+        """
+        work = units(self.plan, self.lines["sample"].tolist(), self.permutations)
+        tasks = [task for unit in work for task in self._tasks(unit)]
+        log.info("%s on %s: %d units, %d fits", self.name, self.trait, len(work), len(tasks))
+        gathered = _Gathered(self.lines)
+        done = run_tasks(partial(_fit, self), tasks, 1 if self.device == "cuda" else threads)
+        results: list[tuple[Task, Result]] = []
+        for number, (task, result) in enumerate(zip(tasks, done, strict=True), start=1):
+            if number % max(1, len(tasks) // 10) == 0 or number == len(tasks):
+                log.info("%s on %s: %d of %d fits done", self.name, self.trait, number, len(tasks))
+            results.append((task, result))
+            if number == len(tasks) or tasks[number].unit is not task.unit:
+                gathered.add(task.unit, results, self.model.averages_inner_folds)
+                results = []
+        return gathered.tables()
+
+    def _tasks(self, unit: Unit) -> list[Task]:
+        refit = [] if self.model.averages_inner_folds else [None]
+        return [Task(unit, inner_fold) for inner_fold in [*unit.inner_folds, *refit]]
+
+    def _fit(self, task: Task) -> Result:
+        unit = task.unit
+        table = permuted(self.lines, self.seed, self.trait, unit.permutation)
+        lines = Lines(
+            self.codes,
+            self.ploidy,
+            table[covariate_columns(table)],
+            table["value"].to_numpy(np.float64),
+        )
+        seed = derive_seed(
+            *(self.seed, self.trait, self.name),
+            *(unit.repeat, unit.fold, unit.permutation, task.inner_fold),
+        )
+        fitted = self.model.fit(lines.take(task.train), seed, self.device)
+        inner = fitted.predict(lines.take(task.inner).blind())
+        test = fitted.predict(lines.take(unit.test).blind())
+        self._check(task, np.concatenate([inner.mean, test.mean]), lines.observed[task.train])
+        is_network = self.model.averages_inner_folds
+        return Result(
+            inner,
+            test,
+            None if unit.permutation else fitted.saliency,
+            list(fitted.history),
+            dict(fitted.facts),
+            fitted.weights()
+            if unit.is_candidates and (is_network or task.inner_fold is None)
+            else {},
+        )
+
+    def _check(self, task: Task, predicted: np.ndarray, observed: np.ndarray) -> None:
+        unit = task.unit
+        where = (
+            f"model {self.name!r}, trait {self.trait!r}, repeat {unit.repeat}, fold {unit.fold}, "
+            f"inner fold {task.inner_fold}, permutation {unit.permutation}"
+        )
+        if not np.isfinite(predicted).all():
+            raise UserError(f"{where}: a prediction is not a number; lower the learning rate")
+        if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
+            return
+        if self.model.averages_inner_folds and unit.permutation == 0:
+            raise UserError(
+                f"{where}: the network predicts the same value for every line; give it more "
+                "epochs or another learning_rate, or leave the model out"
+            )
+        log.warning("%s: the same value is predicted for every line", where)
+
+
+def covariate_columns(lines: pd.DataFrame) -> list[str]:
+    """The user's covariate columns of a phenotypes.tsv."""
+    return [
+        column
+        for column in lines.columns
+        if column not in ("sample", "environment", "value", "weight")
+    ]
+
+
+def _fit(job: TrainingJob, task: Task) -> Result:
+    return job._fit(task)
+
+
+def run_tasks(
+    function: Callable[[Task], Result], tasks: list[Task], processes: int
+) -> Iterator[Result]:
+    """The results in the order of the tasks, from worker processes that share our memory."""
+    if processes == 1:
+        yield from map(function, tasks)
+        return
+    context = multiprocessing.get_context("fork")
+    with context.Pool(processes, initializer=die_with_parent) as pool:
+        yield from pool.imap(function, tasks)
+
+
+class _Gathered:
+    """The rows of the tables, unit by unit."""
+
+    def __init__(self, lines: pd.DataFrame) -> None:
+        self.lines = lines[["sample", "environment"]]
+        self.predictions: list[pd.DataFrame] = []
+        self.saliency: list[pd.DataFrame] = []
+        self.history: list[dict[str, Any]] = []
+        self.facts: list[dict[str, Any]] = []
+        self.weights: dict[str, np.ndarray] = {}
+
+    def add(self, unit: Unit, results: list[tuple[Task, Result]], averages: bool) -> None:
+        key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
+        for task, result in results:
+            self._predictions(unit, "inner", task.inner, result.inner)
+            fit = {**key, "inner_fold": task.inner_fold}
+            self.history += [fit | record for record in result.history]
+            self.facts += [
+                fit | {"fact": fact, "value": value} for fact, value in result.facts.items()
+            ]
+            prefix = "" if task.inner_fold is None else f"inner_{task.inner_fold}."
+            self.weights |= {prefix + name: array for name, array in result.weights.items()}
+        finals = [result for task, result in results if averages or task.inner_fold is None]
+        role = "candidate" if unit.is_candidates else "control" if unit.permutation else "test"
+        self._predictions(unit, role, unit.test, _mean([result.test for result in finals]))
+        salient = [result.saliency for result in finals if result.saliency is not None]
+        if salient:
+            frame = pd.DataFrame({"saliency": np.mean(salient, axis=0)})
+            frame.insert(0, "marker", np.arange(len(frame)))
+            self.saliency.append(frame.assign(repeat=unit.repeat, fold=unit.fold)[SALIENCY])
+
+    def _predictions(self, unit: Unit, role: str, rows: np.ndarray, prediction: Prediction) -> None:
+        frame = self.lines.iloc[rows].assign(
+            repeat=unit.repeat,
+            fold=unit.fold,
+            permutation=unit.permutation,
+            role=role,
+            predicted=prediction.mean,
+            sd=prediction.sd,
+            reliability=prediction.reliability,
+        )
+        self.predictions.append(frame[PREDICTIONS])
+
+    def tables(self) -> Tables:
+        predictions = pd.concat(self.predictions, ignore_index=True)
+        saliency = (
+            pd.concat(self.saliency, ignore_index=True)
+            if self.saliency
+            else pd.DataFrame(columns=SALIENCY)
+        )
+        history = pd.DataFrame(self.history, columns=HISTORY)
+        facts = pd.DataFrame(self.facts, columns=FACTS).astype({"inner_fold": "Int64"})
+        return Tables(predictions, history, saliency, facts, self.weights)
+
+
+def _mean(predictions: list[Prediction]) -> Prediction:
+    if len(predictions) == 1:
+        return predictions[0]
+    return Prediction.point(np.mean([prediction.mean for prediction in predictions], axis=0))

@@ -1,0 +1,126 @@
+"""The user's trait table: a first column of line names, then traits and covariates."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from breedcast.errors import UserError
+
+MISSING = frozenset({"", "NA", "NaN", "nan", "."})
+
+
+@dataclass(frozen=True)
+class PhenotypeTable:
+    """A trait table as text, each row with its line number in the file.
+
+    Reading needs only the standard library: the Snakefile lists the traits at every start.
+    """
+
+    path: str
+    columns: list[str]  # without the first, the line names
+    samples: list[str]
+    rows: list[list[str]]
+    line_numbers: list[int]
+
+    def text(self, column: str) -> list[str | None]:
+        """A column's values as text, None where missing."""
+        position = self._position(column)
+        return [None if row[position] in MISSING else row[position] for row in self.rows]
+
+    def numbers(self, column: str) -> list[float]:
+        """A column's values as numbers, NaN where missing; a UserError names what is neither."""
+        values = []
+        for number, sample, value in zip(
+            self.line_numbers, self.samples, self.text(column), strict=True
+        ):
+            parsed = _number(value)
+            if parsed is None:
+                raise UserError(
+                    f"{self.path}, line {number}, column {column!r} (sample {sample!r}): "
+                    f"{value!r} is not a number; write numbers with a point, and NA for missing"
+                )
+            values.append(parsed)
+        return values
+
+    def holds_numbers(self, column: str) -> bool:
+        """Whether any value of the column is a number: then the column is meant as one."""
+        return any(value is not None and _number(value) is not None for value in self.text(column))
+
+    def _position(self, column: str) -> int:
+        if column not in self.columns:
+            raise UserError(
+                f"{self.path}: no column {column!r}; the columns are {', '.join(self.columns)}"
+            )
+        return self.columns.index(column)
+
+
+def _number(value: str | None) -> float | None:
+    """The value as a finite number; NaN for a missing one; None for anything else."""
+    if value is None:
+        return float("nan")
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def read_phenotypes(path: str | Path) -> PhenotypeTable:
+    """Read a tab- or comma-separated table; a UserError names the line that is wrong."""
+    records = _records(Path(path))
+    if len(records) < 2:
+        raise UserError(f"{path}: the table has no rows; it needs a header and a row per line")
+    header_number, header = records[0]
+    if len(header) < 2:
+        raise UserError(
+            f"{path}, line {header_number}: one column only; separate the columns by tabs or commas"
+        )
+    _refuse_repeats(header, f"{path}, line {header_number}", "column")
+    samples, numbers, rows = [], [], []
+    for number, record in records[1:]:
+        if len(record) != len(header):
+            raise UserError(
+                f"{path}, line {number}: {len(record)} fields where the header has {len(header)}"
+            )
+        if not record[0]:
+            raise UserError(f"{path}, line {number}: no line name in the first column")
+        samples.append(record[0])
+        numbers.append(number)
+        rows.append(record[1:])
+    _refuse_repeats(samples, str(path), "sample")
+    return PhenotypeTable(str(path), header[1:], samples, rows, numbers)
+
+
+def _records(path: Path) -> list[tuple[int, list[str]]]:
+    """The non-empty records of the file with their line numbers, fields stripped of blanks."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: byte {error.start} is not UTF-8 text; save the table as UTF-8"
+        ) from None
+    if "\0" in text:
+        raise UserError(f"{path}: not a text table; save it as tab- or comma-separated text")
+    first_line = text.partition("\n")[0]
+    delimiter = next((mark for mark in "\t,;" if mark in first_line), "\t")
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    try:
+        return [
+            (reader.line_num, [field.strip() for field in record])
+            for record in reader
+            if any(field.strip() for field in record)
+        ]
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+
+
+def _refuse_repeats(names: list[str], where: str, kind: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UserError(f"{where}: {kind} {name!r} stands twice; keep one")
+        seen.add(name)

@@ -1,0 +1,124 @@
+"""Who trains and who is tested: the plan that every model of a trait follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold
+
+from breedcast.errors import UserError
+from breedcast.seeds import derive_seed
+
+#: The repeat and fold of the unit in which every phenotyped line trains.
+CANDIDATE_UNIT = -1
+
+
+@dataclass(frozen=True)
+class KFoldScheme:
+    """Shuffled k-fold, repeated; each training set is split again into inner folds.
+
+    Repeat r is scikit-learn's KFold(folds, shuffle=True, random_state=seed + r) over the
+    phenotyped lines in the order of the trait table: anyone can remake the folds.
+    """
+
+    folds: int
+    repeats: int
+    inner_folds: int
+    seed: int
+
+    def make_plan(self, lines: pd.DataFrame, trait: str) -> pd.DataFrame:
+        """The plan of a trait from its `phenotypes.tsv`.
+
+        Columns repeat, fold, sample, environment, role (train, test), inner_fold (NA where
+        role is test); the candidates are the unit with repeat and fold -1. A UserError tells
+        of too few lines.
+        """
+        has_value = lines["value"].notna().to_numpy()
+        phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
+        smallest_training_set = len(phenotyped) - -(-len(phenotyped) // self.folds)
+        if len(phenotyped) < self.folds or smallest_training_set < 2 * self.inner_folds:
+            raise UserError(
+                f"trait {trait!r}: {len(phenotyped)} lines with genotype and value are too few for "
+                f"{self.folds} folds of at least 1 line with {self.inner_folds} inner folds of at "
+                "least 2; lower validation: folds or inner_folds"
+            )
+        parts = [
+            self._unit(lines, phenotyped[train], phenotyped[test], repeat, fold)
+            for repeat, fold, train, test in self._splits(len(phenotyped))
+        ]
+        parts.append(self._unit(lines, phenotyped, candidates, CANDIDATE_UNIT, CANDIDATE_UNIT))
+        return pd.concat(parts, ignore_index=True)
+
+    def _splits(self, lines: int) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+        for repeat in range(self.repeats):
+            split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
+            for fold, (train, test) in enumerate(split.split(np.zeros(lines))):
+                yield repeat, fold, train, test
+
+    def _unit(
+        self, lines: pd.DataFrame, train: np.ndarray, test: np.ndarray, repeat: int, fold: int
+    ) -> pd.DataFrame:
+        """The rows of one unit: its training lines with their inner folds, its test lines."""
+        seed = derive_seed(self.seed, "inner folds", repeat, fold)
+        inner = np.empty(len(train), dtype=int)
+        split = KFold(self.inner_folds, shuffle=True, random_state=seed)
+        for number, (_, held_out) in enumerate(split.split(train)):
+            inner[held_out] = number
+        rows = np.concatenate([train, test])
+        unit = lines.iloc[rows][["sample", "environment"]].reset_index(drop=True)
+        unit.insert(0, "repeat", repeat)
+        unit.insert(1, "fold", fold)
+        unit["role"] = ["train"] * len(train) + ["test"] * len(test)
+        unit["inner_fold"] = pd.array([*inner, *[None] * len(test)], dtype="Int64")
+        return unit
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training set of a plan and what is predicted from it.
+
+    train, test: positions of lines; inner_fold: (train,) the inner fold of each training line.
+    permutation: 0 for the real trait, else the number of the permuted trait (the control).
+    """
+
+    repeat: int
+    fold: int
+    permutation: int
+    train: np.ndarray
+    inner_fold: np.ndarray
+    test: np.ndarray
+
+    @property
+    def is_candidates(self) -> bool:
+        """Whether this is the unit that predicts the candidates."""
+        return self.repeat == CANDIDATE_UNIT
+
+    @property
+    def inner_folds(self) -> list[int]:
+        """The numbers of the inner folds."""
+        return sorted(set(self.inner_fold.tolist()))
+
+
+def units(plan: pd.DataFrame, samples: list[str], permutations: int) -> list[Unit]:
+    """The units of a plan; those of repeat 0 once more for each permuted trait.
+
+    samples: the lines whose positions the units speak of.
+    """
+    position = {sample: index for index, sample in enumerate(samples)}
+    real = []
+    for _, rows in plan.groupby(["repeat", "fold"], sort=False):
+        index = rows["sample"].map(position).to_numpy(dtype=int)
+        trains = (rows["role"] == "train").to_numpy()
+        inner = rows["inner_fold"].to_numpy(dtype=float)[trains].astype(int)
+        repeat, fold = int(rows["repeat"].iloc[0]), int(rows["fold"].iloc[0])
+        real.append(Unit(repeat, fold, 0, index[trains], inner, index[~trains]))
+    control = [
+        replace(unit, permutation=permutation)
+        for permutation in range(1, permutations + 1)
+        for unit in real
+        if unit.repeat == 0
+    ]
+    return real + control
