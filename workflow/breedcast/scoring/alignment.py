@@ -1,0 +1,33 @@
+"""Rows of one table found in another: a line is its sample and, where given, its environment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+#: The columns that name one training set and what was predicted from it.
+UNIT = ("repeat", "fold", "permutation")
+
+
+def keys(frame: pd.DataFrame, *columns: str) -> pd.MultiIndex:
+    """(rows,) index of these columns and the line; a missing environment equals itself."""
+    environment = frame["environment"].astype(object).where(frame["environment"].notna(), None)
+    return pd.MultiIndex.from_arrays(
+        [*(frame[column] for column in columns), frame["sample"].astype(object), environment],
+        names=[*columns, "sample", "environment"],
+    )
+
+
+def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) the trait values of the lines that `rows` name.
+
+    Raises ValueError for a line without a value, and for one that has two.
+    """
+    known, wanted = keys(phenotypes), keys(rows)
+    if known.has_duplicates:
+        raise ValueError(f"line {known[known.duplicated()][0]} has two values")
+    position = known.get_indexer(wanted)
+    value = np.append(phenotypes["value"].to_numpy(np.float64), np.nan)[position]
+    if np.isnan(value).any():
+        raise ValueError(f"line {wanted[np.isnan(value)][0]} has no value")
+    return value

@@ -1,0 +1,96 @@
+"""scores.tsv: every metric of every test fold, and the control's correlations beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from breedcast.scoring.alignment import UNIT, keys, observed
+from breedcast.scoring.metrics import Direction, evaluate, pearson
+
+#: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
+CORRELATIONS = ("pearson", "spearman", "control_pearson")
+
+
+def score(
+    predictions: pd.DataFrame,
+    plan: pd.DataFrame,
+    phenotypes_of: Callable[[int], pd.DataFrame],
+    direction: Direction,
+) -> pd.DataFrame:
+    """Score a model's test and control predictions, fold by fold.
+
+    phenotypes_of: the trait's phenotypes as a permutation deals them to the lines (0: the real
+    trait); each permutation's predictions are scored against its own.
+
+    Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0
+    and `control_pearson` for the others. The candidates have no values and so no scores.
+    Raises ValueError where a prediction is not finite, and unless each test line of the plan is
+    predicted exactly once in its fold.
+    """
+    scored = predictions[predictions["role"].isin(["test", "control"])]
+    _check_finite(scored)
+    _check_complete(scored, plan)
+    records = []
+    for permutation in sorted(scored["permutation"].unique()):
+        phenotypes = phenotypes_of(permutation)
+        predicted_alike = scored[scored["permutation"] == permutation]
+        for (repeat, fold), unit in predicted_alike.groupby(["repeat", "fold"]):
+            value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
+            if permutation:
+                scores = {"control_pearson": pearson(value, predicted)}
+            else:
+                scores = evaluate(value, predicted, direction)
+            records += [(repeat, fold, permutation, *item) for item in scores.items()]
+    return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
+
+
+def summarise(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean and spread of each metric over folds, for the report.
+
+    Returns metric, mean, sd (of single folds), folds, undefined. An undefined correlation counts
+    as 0 in mean and sd; what else is undefined is left out of them. `undefined` counts both.
+    `control_pearson` is summarised over folds and permutations alike.
+    """
+    counted = scores.assign(value=defined(scores), undefined=scores["value"].isna())
+    return (
+        counted.groupby("metric", sort=False)
+        .agg(
+            mean=("value", "mean"),
+            sd=("value", "std"),
+            folds=("value", "size"),
+            undefined=("undefined", "sum"),
+        )
+        .reset_index()
+    )
+
+
+def defined(scores: pd.DataFrame) -> pd.Series:
+    """The values of a scores table, an undefined correlation taken as 0."""
+    return scores["value"].mask(scores["value"].isna() & scores["metric"].isin(CORRELATIONS), 0.0)
+
+
+def _check_finite(scored: pd.DataFrame) -> None:
+    broken = ~np.isfinite(scored["predicted"].to_numpy(np.float64))
+    _refuse("has no finite prediction", keys(scored[broken], *UNIT))
+
+
+def _check_complete(scored: pd.DataFrame, plan: pd.DataFrame) -> None:
+    """Each test line of the plan once per permutation; permutations are of repeat 0."""
+    tests = plan[(plan["role"] == "test") & (plan["repeat"] >= 0)]
+    permutations = scored.loc[scored["role"] == "control", "permutation"].unique()
+    parts = [tests.assign(permutation=0)]
+    parts += [tests[tests["repeat"] == 0].assign(permutation=number) for number in permutations]
+    expected, found = keys(pd.concat(parts), *UNIT), keys(scored, *UNIT)
+    _refuse("is predicted twice", found[found.duplicated()])
+    _refuse("is not predicted", expected[~expected.isin(found)])
+    _refuse("is predicted but not in the plan's test set", found[~found.isin(expected)])
+
+
+def _refuse(fault: str, rows: pd.MultiIndex) -> None:
+    """Raise ValueError for the first of the faulty rows, if any."""
+    for repeat, fold, permutation, sample, _ in rows:
+        unit = f"repeat {repeat}, fold {fold}, permutation {permutation}"
+        raise ValueError(f"line {sample} {fault} in {unit} (rows at fault: {len(rows)})")
