@@ -1,0 +1,126 @@
+"""Model comparisons: the corrected test against its formula, and against chance."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.model_selection import KFold
+
+from breedcast.scoring.comparison import compare_models, corrected_t, holm
+
+
+def scores_of(pearson: list[float], rmse: list[float], folds: int) -> pd.DataFrame:
+    """A scores table of repeats x folds, filled in order, with a control beside it."""
+    records = [
+        (number // folds, number % folds, 0, metric, value)
+        for metric, values in {"pearson": pearson, "rmse": rmse}.items()
+        for number, value in enumerate(values)
+    ]
+    records.append((0, 0, 1, "control_pearson", 0.9))
+    return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
+
+
+def plan_of(lines: int, folds: int, repeats: int) -> pd.DataFrame:
+    rows = [
+        (repeat, fold, str(line), "test" if line % folds == fold else "train")
+        for repeat in range(repeats)
+        for fold in range(folds)
+        for line in range(lines)
+    ]
+    rows += [(-1, -1, str(line), "train") for line in range(lines)]
+    return pd.DataFrame(rows, columns=["repeat", "fold", "sample", "role"])
+
+
+def test_t_is_the_corrected_resampled_t_by_hand():
+    """Differences 1, 2, 3 with a quarter as many test as train lines: s2 = 1, mean 2."""
+    error, t, p = corrected_t(np.array([1.0, 2.0, 3.0]), 0.25)
+    assert error == pytest.approx((1 / 3 + 1 / 4) ** 0.5)
+    assert t == pytest.approx(2 / error)
+    assert p == pytest.approx(2 * (1 - stats.t.cdf(2 / error, df=2)))
+
+
+def test_without_shared_lines_it_is_the_paired_t_test():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 10))
+    expected = stats.ttest_rel(one, other)
+    _, t, p = corrected_t(one - other, 0.0)
+    assert (t, p) == pytest.approx((expected.statistic, expected.pvalue))
+
+
+def test_every_pair_is_compared_once_on_the_folds_of_both():
+    rng = np.random.default_rng(1)
+    tables = {name: scores_of(*rng.normal(size=(2, 10)), folds=5) for name in "abc"}
+    comparison = compare_models(tables, plan_of(50, 5, 2))
+    pairs = [("b", "a"), ("c", "a"), ("c", "b")]
+    for metric in ("pearson", "rmse"):
+        rows = comparison[comparison["metric"] == metric]
+        assert list(zip(rows["model"], rows["reference"], strict=True)) == pairs
+        row = rows[(rows["model"] == "c") & (rows["reference"] == "b")].iloc[0]
+        one, other = (
+            table[table["metric"] == metric]["value"] for table in (tables["c"], tables["b"])
+        )
+        plain = stats.ttest_rel(one, other).statistic
+        assert row["difference"] == pytest.approx(one.mean() - other.mean())
+        assert row["t"] == pytest.approx(plain * np.sqrt((1 / 10) / (1 / 10 + 10 / 40)))
+        assert (row["df"], row["folds"]) == (9, 10)
+
+
+def test_holm_follows_the_worked_case_and_leaves_untested_pairs_alone():
+    """Holm: .01 x 4, .02 x 3, .03 x 2, .04 x 1, never below an earlier one."""
+    p_values = np.array([0.03, np.nan, 0.01, 0.04, 0.02])
+    assert holm(p_values) == pytest.approx([0.06, np.nan, 0.04, 0.06, 0.06], nan_ok=True)
+    assert holm(np.array([0.6, 0.7])).tolist() == [1.0, 1.0]
+
+
+def test_an_undefined_correlation_counts_as_zero():
+    tables = {
+        "a": scores_of([0.2, 0.3, 0.4], [1, 1, 1], 3),
+        "b": scores_of([0.5, np.nan, 0.1], [1, 1, 1], 3),
+    }
+    row = compare_models(tables, plan_of(30, 3, 1)).iloc[0]
+    assert row["mean"] == pytest.approx(0.2)
+    assert row["difference"] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("folds", [[0.4], [0.4, 0.5]])
+def test_one_fold_or_equal_models_are_not_tested(folds):
+    tables = {name: scores_of(folds, folds, len(folds)) for name in ("a", "twin")}
+    comparison = compare_models(tables, plan_of(20, 2, 1))
+    assert (comparison["difference"] == 0).all()
+    untested = comparison[["standard_error", "t", "p_value", "p_holm"]].astype(float)
+    assert untested.isna().all(axis=None)
+
+
+def test_one_model_has_nothing_to_compare():
+    assert compare_models({"a": scores_of([0.1], [1], 1)}, plan_of(20, 2, 1)).empty
+
+
+def test_models_scored_on_other_folds_are_an_error():
+    tables = {"a": scores_of([0.1, 0.2], [1, 1], 2), "b": scores_of([0.1, 0.2], [1, 1], 1)}
+    with pytest.raises(ValueError, match="same folds"):
+        compare_models(tables, plan_of(20, 2, 1))
+
+
+def test_the_plain_test_is_too_liberal_and_the_corrected_one_is_not():
+    """Two equally good one-marker regressions, 5 x 4 folds, tested at 5 %."""
+    rng = np.random.default_rng(0)
+    plain, corrected = [], []
+    for _ in range(200):
+        markers = rng.normal(size=(2, 60))
+        value = 0.3 * markers.sum(axis=0) + rng.normal(size=60)
+        differences = []
+        for repeat in range(4):
+            for train, test in KFold(5, shuffle=True, random_state=repeat).split(value):
+                errors = [
+                    np.mean(
+                        (np.polyval(np.polyfit(x[train], value[train], 1), x[test]) - value[test])
+                        ** 2
+                    )
+                    for x in markers
+                ]
+                differences.append(errors[0] - errors[1])
+        differences = np.array(differences)
+        plain.append(corrected_t(differences, 0.0)[2] < 0.05)
+        corrected.append(corrected_t(differences, 12 / 48)[2] < 0.05)
+    assert np.mean(plain) > 0.3
+    assert np.mean(corrected) < 0.1

@@ -1,0 +1,101 @@
+"""comparison.tsv: which model predicts better, tested as folds that share training lines allow.
+
+A plain paired t-test takes the folds' differences as independent. They are not: any two training
+sets share most of their lines, so the test finds differences that are not there. The corrected
+resampled t-test (Nadeau & Bengio 2003, Machine Learning 52:239-281) widens the variance of the
+mean of J differences from s2 / J to s2 (1/J + n_test/n_train), with J - 1 degrees of freedom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from breedcast.scoring.scores import defined
+
+#: One score of ranking, one of error in the trait's units.
+COMPARED = ("pearson", "rmse")
+
+COLUMNS = [
+    *("metric", "model", "reference", "mean", "reference_mean", "difference"),
+    *("standard_error", "t", "df", "p_value", "p_holm", "folds"),
+]
+
+
+def compare_models(scores: Mapping[str, pd.DataFrame], plan: pd.DataFrame) -> pd.DataFrame:
+    """Compare every pair of models once, the later one with the earlier one as its reference.
+
+    scores: each model's scores.tsv. An undefined correlation counts as 0. Returns COLUMNS:
+    p_value is two-sided, p_holm is corrected (Holm 1979) for the pairs compared in the metric.
+    What cannot be tested (one fold, or no spread between the folds' differences) is NaN.
+    Raises ValueError when the models were not scored on the same folds.
+    """
+    share = test_to_train(plan)
+    parts = []
+    for metric in COMPARED:
+        values = {model: _by_fold(table, metric) for model, table in scores.items()}
+        records = [
+            {"metric": metric, "model": model, "reference": reference}
+            | _compare(values[model], values[reference], share)
+            for reference, model in combinations(values, 2)
+        ]
+        part = pd.DataFrame(records, columns=COLUMNS)
+        parts.append(part.assign(p_holm=holm(part["p_value"].to_numpy(np.float64))))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_to_train(plan: pd.DataFrame) -> float:
+    """n_test / n_train, the mean over the plan's folds where they differ in size."""
+    folds = plan[plan["repeat"] >= 0]
+    size = folds.groupby(["repeat", "fold", "role"]).size().unstack("role")
+    return float((size["test"] / size["train"]).mean())
+
+
+def corrected_t(differences: np.ndarray, share: float) -> tuple[float, float, float]:
+    """Standard error, t and two-sided p-value of a mean difference over folds.
+
+    differences: (folds,); share: n_test / n_train of a fold. NaN where there is no spread.
+    """
+    folds = len(differences)
+    variance = differences.var(ddof=1) if folds > 1 else np.nan
+    if not variance > 0:
+        return np.nan, np.nan, np.nan
+    error = float(np.sqrt(variance * (1 / folds + share)))
+    t = float(differences.mean()) / error
+    return error, t, float(2 * stats.t.sf(abs(t), folds - 1))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction of p-values (tests,); a NaN was no test and stays NaN."""
+    tested = np.flatnonzero(~np.isnan(p_values))
+    order = tested[np.argsort(p_values[tested])]
+    stepped = p_values[order] * np.arange(len(order), 0, -1)
+    corrected = np.full(len(p_values), np.nan)
+    corrected[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    return corrected
+
+
+def _by_fold(scores: pd.DataFrame, metric: str) -> pd.Series:
+    counted = scores.assign(value=defined(scores))
+    return counted[counted["metric"] == metric].set_index(["repeat", "fold"])["value"].sort_index()
+
+
+def _compare(model: pd.Series, reference: pd.Series, share: float) -> dict[str, float]:
+    if not model.index.equals(reference.index):
+        raise ValueError("models to be compared must be scored on the same folds")
+    differences = (model - reference).to_numpy()
+    standard_error, t, p_value = corrected_t(differences, share)
+    return {
+        "mean": model.mean(),
+        "reference_mean": reference.mean(),
+        "difference": differences.mean(),
+        "standard_error": standard_error,
+        "t": t,
+        "df": len(differences) - 1,
+        "p_value": p_value,
+        "folds": len(differences),
+    }
