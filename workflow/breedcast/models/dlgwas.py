@@ -1,0 +1,59 @@
+"""DLGWAS: two streams of convolutions over one-hot genotypes, summed.
+
+Liu Y. et al. (2019) Phenotype prediction and genome-wide association study using deep
+convolutional neural network of soybean. Front Genet 10:1091. Layers, penalties and padding
+are those of the residual network published with it (kateyliu/DL_gwas, model6.h5), whose
+predictions this module reproduces from its weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from breedcast.models.network import NetworkModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class DLGWAS(NetworkModel):
+    """Ten filters throughout; linear up to the bounded ISRU output.
+
+    Departures from the publication:
+    - the two dropouts of 0.75 on either side of the flattening are one of 0.9375, which
+      has the same distribution;
+    - the target is standardised on the lines trained on;
+    - early stopping by mean squared error, with the best weights restored (published: by
+      mean absolute error, the last weights kept);
+    - the learning rate and the batch size (published: 0.001 and 250).
+    """
+
+    def trunk(self, channels: int, length: int) -> nn.Module:
+        from torch import nn
+
+        from breedcast.training.layers import (
+            ISRU,
+            L2,
+            Conv1d,
+            Dense,
+            Flatten,
+            Residual,
+            truncated_normal,
+        )
+
+        def convolution(inputs: int, kernel: int) -> nn.Module:
+            return Conv1d(inputs, 10, kernel, initialise=truncated_normal, penalty=L2(0.1, 0.01))
+
+        return nn.Sequential(
+            Residual(
+                nn.Sequential(convolution(channels, 4), convolution(10, 20), nn.Dropout(0.75)),
+                convolution(channels, 4),
+            ),
+            convolution(10, 4),
+            Flatten(),
+            nn.Dropout(0.9375),
+            Dense(10 * length, 1, initialise=truncated_normal, penalty=L2(bias=0.01)),
+            ISRU(a=0.5),
+        )

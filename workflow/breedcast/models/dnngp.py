@@ -1,0 +1,64 @@
+"""DNNGP: convolutions over principal components.
+
+Wang K. et al. (2023) DNNGP, a deep neural network-based method for genomic prediction using
+multi-omics data in plants. Mol Plant 16:279-293. Layers, penalties and padding are those of
+the network published with it (AIBreeding/DNNGP, training.model.h5), whose predictions this
+module reproduces from its weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from breedcast.models.network import NetworkModel, redefault
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class DNNGP(NetworkModel):
+    """Three convolutions of 64 filters, each normalised over the batch, then two dense layers.
+
+    Dropout stands before the first two batch normalisations, as published.
+
+    Departures from the publication:
+    - the components are learnt from the lines trained on, not from all lines, and their
+      scores are divided by one common number (published: raw scores);
+    - the target is standardised;
+    - early stopping on a stop set, with the best weights restored (published: 10 epochs);
+    - the learning rate and the batch size (published: 0.01 and 10).
+    """
+
+    input: str = redefault("input", "pca")
+
+    def trunk(self, channels: int, length: int) -> nn.Module:
+        from torch import nn
+
+        from breedcast.training.layers import L2, Conv1d, Dense, Flatten, truncated_normal
+
+        def convolution(inputs: int, penalty: L2) -> nn.Module:
+            return Conv1d(inputs, 64, kernel=4, initialise=truncated_normal, penalty=penalty)
+
+        def normalisation() -> nn.Module:
+            # Keras' epsilon; its momentum 0.99 is PyTorch's 0.01
+            return nn.BatchNorm1d(64, eps=1e-3, momentum=0.01)
+
+        return nn.Sequential(
+            convolution(channels, L2(0.01, 0.1)),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            normalisation(),
+            convolution(64, L2(0.001, 0.00001)),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            normalisation(),
+            convolution(64, L2(0.001, 0.0001)),
+            nn.ReLU(),
+            normalisation(),
+            Flatten(),
+            Dense(64 * length, 3),
+            nn.Dropout(0.3),
+            Dense(3, 1),
+        )
