@@ -1,0 +1,165 @@
+"""The ensemble: one more model, a weighted sum of the others.
+
+Weights are learnt within each unit (repeat, fold, permutation) from its inner predictions: what
+each model said of training lines it had not seen. Nothing of the test lines takes part.
+
+`stack` is non-negative stacking (Breiman 1996, Machine Learning 24:49-64): non-negative least
+squares of the trait on the models' predictions, standardised by their inner moments so that a
+model that shrinks its predictions is not taken for a poor one. `mean` gives the standardised
+predictions equal weight, scaled by least squares. `auto` is stacking with a prior worth
+PRIOR_LINES lines, towards weights in proportion to each model's own inner correlation: models
+predict much alike, so on a hundred lines plain stacking chooses between them by chance, while
+equal weights carry a poor model along. In simulations (four models, 60 to 480 lines) this prior
+came within 0.01 in correlation of the better of stacking and correlation weights, except where
+one model was far ahead of the rest on 60 lines (0.02); a stronger prior lost more there than it
+won elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+
+from breedcast.scoring.alignment import UNIT, keys, observed
+
+Method = Literal["auto", "mean", "stack"]
+
+#: How many lines the prior weights of `auto` are worth.
+PRIOR_LINES = 30.0
+
+#: A model whose inner predictions spread less than this share of the trait's standard deviation
+#: predicts a constant: standardising would blow up what is left of it.
+LEAST_SPREAD = 0.02
+
+#: The name under which the intercept stands in weights.tsv; no model can be called so.
+INTERCEPT = "(intercept)"
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A weighted sum of models: weights (models,) and intercept in the trait's units."""
+
+    weights: np.ndarray
+    intercept: float
+
+    @classmethod
+    def fit(cls, predicted: np.ndarray, value: np.ndarray, method: Method) -> Combination:
+        """Learn weights, none negative, from inner predictions (lines, models) and values.
+
+        Constant models get no weight. Where no weighting of the others agrees with the values
+        (as in most permuted traits) their plain mean stands in, so that a ranking remains to be
+        scored; where all are constant, the mean of the values.
+        """
+        mean, spread = predicted.mean(axis=0), predicted.std(axis=0)
+        varies = spread > LEAST_SPREAD * value.std()
+        weights = np.zeros(len(mean))
+        if varies.any():
+            Z = (predicted[:, varies] - mean[varies]) / spread[varies]
+            standardised = _standardised_weights(Z, value - value.mean(), method)
+            weights[varies] = (
+                standardised / spread[varies] if standardised.any() else 1 / varies.sum()
+            )
+        return cls(weights, float(value.mean() - weights @ mean))
+
+    def predict(self, predicted: np.ndarray) -> np.ndarray:
+        """(lines,) the weighted sum of the models' predictions (lines, models)."""
+        return self.intercept + predicted @ self.weights
+
+
+def combine(
+    predictions: Mapping[str, pd.DataFrame],
+    plan: pd.DataFrame,
+    phenotypes_of: Callable[[int], pd.DataFrame],
+    method: Method,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The ensemble's predictions and weights from every model's predictions.
+
+    phenotypes_of: the trait's phenotypes as a permutation deals them (0: the real trait); a
+    control is combined by weights learnt from its own permutation.
+
+    Returns predictions (the models' rows; no sd, no reliability) and weights (repeat, fold,
+    permutation, model, weight; a row per model and one for the intercept). An inner line's
+    prediction uses weights learnt without its inner fold; test lines, controls and candidates
+    use those of all training lines. Raises ValueError when the models' rows differ.
+    """
+    rows, predicted = _aligned(predictions)
+    inner_fold = _inner_fold(rows, plan)
+    combined = np.empty(len(rows))
+    records = []
+    for unit, unit_rows in rows.groupby(list(UNIT)):
+        is_inner = (unit_rows["role"] == "inner").to_numpy()
+        positions = unit_rows.index.to_numpy()
+        inner, others = positions[is_inner], positions[~is_inner]
+        permutation = int(unit_rows["permutation"].iloc[0])
+        value = observed(phenotypes_of(permutation), unit_rows[is_inner])
+        for fold in np.unique(inner_fold[inner]):
+            held_out = inner_fold[inner] == fold
+            rest = Combination.fit(predicted[inner[~held_out]], value[~held_out], method)
+            combined[inner[held_out]] = rest.predict(predicted[inner[held_out]])
+        combination = Combination.fit(predicted[inner], value, method)
+        combined[others] = combination.predict(predicted[others])
+        records += [
+            (*unit, *item)
+            for item in zip(
+                [INTERCEPT, *predictions],
+                [combination.intercept, *combination.weights],
+                strict=True,
+            )
+        ]
+    return (
+        rows.assign(predicted=combined, sd=np.nan, reliability=np.nan),
+        pd.DataFrame(records, columns=[*UNIT, "model", "weight"]),
+    )
+
+
+def _standardised_weights(Z: np.ndarray, value: np.ndarray, method: Method) -> np.ndarray:
+    """Weights of standardised predictions Z (lines, models) for a centred value (lines,)."""
+    if method == "mean":
+        return _scaled(np.ones(Z.shape[1]), Z, value)
+    if method == "stack":
+        return nnls(Z, value)[0]
+    prior = _scaled(np.maximum(Z.T @ value, 0.0), Z, value)
+    strength = np.sqrt(PRIOR_LINES)
+    return nnls(np.vstack([Z, strength * np.eye(Z.shape[1])]), np.append(value, strength * prior))[
+        0
+    ]
+
+
+def _scaled(direction: np.ndarray, Z: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Weights in this proportion, times the least squares slope; zero where that is negative."""
+    summed = Z @ direction
+    square = summed @ summed
+    return direction * max(summed @ value / square, 0.0) if square > 0 else np.zeros(len(direction))
+
+
+def _aligned(predictions: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows all models predict, and what each predicts for them: (rows, models)."""
+    names = iter(predictions)
+    first = next(names)
+    rows = predictions[first].reset_index(drop=True)
+    wanted = keys(rows, *UNIT, "role")
+    columns = [rows["predicted"].to_numpy(np.float64)]
+    for name in names:
+        table = predictions[name]
+        position = keys(table, *UNIT, "role").get_indexer(wanted)
+        if len(table) != len(rows) or (position < 0).any():
+            raise ValueError(f"models {first} and {name} do not predict the same lines")
+        columns.append(table["predicted"].to_numpy(np.float64)[position])
+    return rows, np.column_stack(columns)
+
+
+def _inner_fold(rows: pd.DataFrame, plan: pd.DataFrame) -> np.ndarray:
+    """(rows,) the inner fold of inner predictions, from the plan; -1 for the other roles."""
+    train = plan[plan["role"] == "train"]
+    inner = (rows["role"] == "inner").to_numpy()
+    position = keys(train, "repeat", "fold").get_indexer(keys(rows[inner], "repeat", "fold"))
+    if (position < 0).any():
+        raise ValueError("an inner prediction is of a line that the plan does not train on")
+    fold = np.full(len(rows), -1)
+    fold[inner] = train["inner_fold"].to_numpy(np.int64)[position]
+    return fold
