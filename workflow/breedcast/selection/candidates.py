@@ -1,0 +1,64 @@
+"""candidates.tsv: what each model predicts for the candidates, how surely, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from breedcast.scoring.alignment import observed
+from breedcast.scoring.intervals import half_width
+from breedcast.scoring.metrics import Direction, directed
+from breedcast.validation.plan import CANDIDATE_UNIT
+
+COLUMNS = [
+    *("sample", "model", "predicted", "lower", "upper", "bv_lower", "bv_upper"),
+    *("reliability", "rank"),
+]
+
+
+def rank_candidates(
+    predictions: Mapping[str, pd.DataFrame],
+    phenotypes: pd.DataFrame,
+    level: float,
+    direction: Direction,
+) -> pd.DataFrame:
+    """The candidates by model (in the order given) and rank.
+
+    Returns COLUMNS. lower, upper: where a new adjusted mean of the line lies with probability
+    `level`, by the conformal half-width of the model's inner residuals over all phenotyped lines;
+    infinite where those are too few. bv_lower, bv_upper: the same for the genetic value, predicted
+    -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
+    trait's direction; lines predicted alike share the better rank. No candidates, no rows.
+    """
+    parts = [
+        _of_one_model(table, phenotypes, level, direction).assign(model=model)
+        for model, table in predictions.items()
+    ]
+    return pd.concat(parts, ignore_index=True)[COLUMNS]
+
+
+def _of_one_model(
+    predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float, direction: Direction
+) -> pd.DataFrame:
+    unit = predictions[predictions["repeat"] == CANDIDATE_UNIT]
+    inner, candidates = unit[unit["role"] == "inner"], unit[unit["role"] == "candidate"]
+    residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
+    predicted, half = candidates["predicted"], half_width(residuals, level)
+    genetic_half = norm.ppf((1 + level) / 2) * candidates["sd"]
+    ranked = candidates.assign(
+        lower=predicted - half,
+        upper=predicted + half,
+        bv_lower=predicted - genetic_half,
+        bv_upper=predicted + genetic_half,
+        rank=_rank(predicted.to_numpy(np.float64), direction),
+    )
+    return ranked.sort_values(["rank", "sample"])
+
+
+def _rank(predicted: np.ndarray, direction: Direction) -> np.ndarray:
+    """(candidates,) how many are better, plus one."""
+    value = directed(predicted, direction)
+    return 1 + len(value) - np.searchsorted(np.sort(value), value, side="right")
