@@ -1,4 +1,4 @@
-"""Which code a result depends on: the files of the package that a module imports."""
+"""Which code a result depends on: what its rule's script imports of the package."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+SCRIPTS = PACKAGE.parent / "scripts"
 
 
-def code_hash(*modules: str) -> str:
-    """A hash of these modules' files and of all of the package that they import.
+def code_hash(script: str, *modules: str) -> str:
+    """A hash of all files of the package that a rule's script imports, directly or not.
 
-    modules: dotted names inside the package, such as `breedcast.models.gblup`. What is
-    imported by a name known only at run time (a model from the registry) is not followed, so
-    a training job names its model's module itself.
+    script: its name without the ending. modules: more that it will load by a name known only
+    at run time, as dotted names: the model of a training job.
     """
+    roots = [SCRIPTS / f"{script}.py", *map(_file, modules)]
     digest = hashlib.sha256()
-    for path in sorted(set().union(*(_reachable(_file(module)) for module in modules))):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode())
+    for path in sorted(frozenset().union(*map(_reachable, roots))):
+        digest.update(path.relative_to(PACKAGE.parent).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 
@@ -38,20 +39,20 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         frame.to_csv(unfinished, sep="\t", index=False, na_rep="NA", lineterminator="\n")
 
 
-def read_table(path: str | Path, text: tuple[str, ...] = ("sample",)) -> pd.DataFrame:
-    """Read a table that `write_table` wrote; the `text` columns stay text (a line called 007)."""
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table that `write_table` wrote.
+
+    Lines and environments are names, whatever they look like (a line called 007, or NA).
+    """
+    with open(path, encoding="utf-8") as lines:
+        header = lines.readline().rstrip("\n").split("\t")
     return pd.read_csv(
         path,
         sep="\t",
-        dtype=dict.fromkeys(text, str),
+        dtype={"sample": str, "environment": str},
         keep_default_na=False,
-        na_values={column: ["NA"] for column in _header(path) if column not in text},
+        na_values={column: ["NA"] for column in header if column != "sample"},
     )
-
-
-def _header(path: str | Path) -> list[str]:
-    with open(path, encoding="utf-8") as lines:
-        return lines.readline().rstrip("\n").split("\t")
 
 
 def write_parquet(frame: pd.DataFrame, path: str | Path) -> None:
@@ -63,3 +64,11 @@ def write_parquet(frame: pd.DataFrame, path: str | Path) -> None:
 def read_parquet(path: str | Path) -> pd.DataFrame:
     """Read a parquet table."""
     return pd.read_parquet(path)
+
+
+def write_arrays(arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
+    """Write named arrays as safetensors, which load without running code."""
+    from safetensors.numpy import save_file
+
+    with whole(path) as unfinished:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, unfinished)

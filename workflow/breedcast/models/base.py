@@ -7,6 +7,7 @@ reach it later, in `Fitted.predict`, without their values.
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,3 +115,14 @@ class Model(ABC):
     @abstractmethod
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
         """Train on these lines. The same lines, options, seed and device give the same fit."""
+
+
+def model_class(location: str) -> type[Model]:
+    """The model at `module:Class`.
+
+    A training job is told this location and not a name of the registry, so that it depends on
+    its own model's file and on no other.
+    """
+    module, _, name = location.partition(":")
+    found: type[Model] = getattr(importlib.import_module(module), name)
+    return found

@@ -76,6 +76,9 @@ class KFoldScheme:
         return unit
 
 
+SCHEMES = {"kfold": KFoldScheme}
+
+
 @dataclass(frozen=True)
 class Unit:
     """One training set of a plan and what is predicted from it.

@@ -1,0 +1,39 @@
+# Breedcast: from genotypes and a trait table to accuracies, breeding values and a report.
+# The stages are in workflow/rules, one file each; the logic is in workflow/breedcast.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+# The scripts find the package from wherever the workflow is installed.
+sys.path.insert(0, str(WORKFLOW))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(WORKFLOW), os.environ.get("PYTHONPATH")])
+)
+
+# A user's --configfile stands instead of the example's config, it is not merged into it.
+if not workflow.configfiles:
+
+    configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/genotypes.smk"
+include: "workflow/rules/phenotypes.smk"
+include: "workflow/rules/validation.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/scoring.smk"
+include: "workflow/rules/markers.smk"
+include: "workflow/rules/selection.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report.html",
+        "<results>/summary.json",

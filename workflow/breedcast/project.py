@@ -1,0 +1,126 @@
+"""What the rules need to know of a config: traits, models, targets and settings.
+
+Read at every start of the workflow, so it stays light: no numpy, no pandas.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from breedcast.config import ENSEMBLE, ModelConfig, check_config, model_configs, trait_ids
+from breedcast.errors import UserError
+from breedcast.genotypes.survey import read_samples
+from breedcast.phenotypes.table import read_phenotypes
+
+MEGABYTE = 1_000_000
+#: The value of `candidates` that takes every genotyped line without a value.
+UNPHENOTYPED = "unphenotyped"
+#: Measured: a training process before it has read anything (PyTorch included).
+PROCESS_MB = 700
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checked config with what follows from it.
+
+    traits: ids (folder names) and columns; models: without the ensemble.
+    """
+
+    config: dict[str, Any]
+    traits: dict[str, str]
+    models: dict[str, ModelConfig]
+
+    @classmethod
+    def load(cls, raw: dict[str, Any]) -> Project:
+        """Check the config and the heads of the input files; raises UserError."""
+        config = check_config(raw)
+        models = model_configs(config)
+        table = read_phenotypes(config["phenotypes"]["path"])
+        genotyped = read_samples(config["genotypes"]["path"])
+        if not set(genotyped) & set(table.samples):
+            raise UserError(
+                f"{config['phenotypes']['path']}: none of its {len(table.samples)} lines is in "
+                f"{config['genotypes']['path']} (table: {table.samples[0]!r}, genotypes: "
+                f"{genotyped[0]!r}, ...); use the same line names in both files"
+            )
+        return cls(config, trait_ids(config, table), models)
+
+    @property
+    def scored_models(self) -> list[str]:
+        """Every model that is scored: the config's, and the ensemble where there is one."""
+        has_ensemble = self.config["ensemble"] != "none" and len(self.models) > 1
+        return [*self.models, ENSEMBLE] if has_ensemble else list(self.models)
+
+    @property
+    def networks_per_job(self) -> int:
+        """Fits of one training job: every unit's inner folds and a refit."""
+        validation, control = self.config["validation"], self.config["control"]
+        units = validation["folds"] * (validation["repeats"] + control["permutations"]) + 1
+        return units * (validation["inner_folds"] + 1)
+
+    def direction(self, trait: str) -> str:
+        """Whether a trait (by its id) is better when `high` or `low`."""
+        direction: str = self.config["directions"].get(self.traits[trait], "high")
+        return direction
+
+    def beside_output(self, name: str) -> str:
+        """The folder of logs or benchmarks: beside the output, and of that output alone."""
+        output = Path(self.config["output"])
+        return str(output.parent / name / output.name)
+
+    def candidate_file(self) -> dict[str, str]:
+        """The rule input that names the candidates, where the config gives one."""
+        given = self.config["candidates"]
+        return {} if given == UNPHENOTYPED else {"candidates": given}
+
+    def training_settings(self, trait: str, model: str) -> str:
+        """The settings of a training job."""
+        chosen = self.models[model]
+        return settings(
+            trait=trait,
+            name=model,
+            model=chosen.location,
+            options=chosen.options,
+            permutations=self.config["control"]["permutations"],
+            seed=self.config["validation"]["seed"],
+            device=self.config["device"],
+            threads=self.config["threads"],
+        )
+
+    def training_devices(self) -> dict[str, int]:
+        """The resource that asks a scheduler for a GPU, where the config demands one."""
+        return {"gpu": 1} if self.config["device"] == "cuda" else {}
+
+    def association_mb(self, codes_json: str) -> int:
+        """Memory of an association scan in MB: the relationships, the codes and a block."""
+        lines, markers = _shape(codes_json)
+        return math.ceil(500 + (5 * 8 * lines * lines + 10 * lines * markers) / MEGABYTE)
+
+    def training_mb(self, codes_json: str) -> int:
+        """Memory of a training job in MB, from the shape of the codes.
+
+        Every process holds the codes as numbers a few times over (training lines, encoded
+        lines, relationships), beside the one copy of the codes that all share.
+        """
+        lines, markers = _shape(codes_json)
+        per_process = PROCESS_MB + (4 * 8 * lines * (markers + lines)) / MEGABYTE
+        return math.ceil(self.config["threads"] * per_process + 2 * lines * markers / MEGABYTE)
+
+    def training_minutes(self) -> int:
+        """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
+        return 10 + math.ceil(2 * self.networks_per_job / self.config["threads"])
+
+
+def _shape(codes_json: str) -> tuple[int, int]:
+    """Lines and markers of the codes."""
+    summary = json.loads(Path(codes_json).read_text(encoding="utf-8"))
+    return summary["lines"], summary["markers"]
+
+
+def settings(**values: Any) -> str:
+    """A rule's parameters as sorted JSON: the order of keys must not re-run a job."""
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,29 @@
+from breedcast.code import code_hash
+from breedcast.config import ENSEMBLE
+from breedcast.errors import UserError
+from breedcast.project import Project, settings
+
+try:
+    project = Project.load(config)
+except UserError as error:
+    sys.exit(str(error))
+
+
+pathvars:
+    results=project.config["output"],
+    logs=project.beside_output("logs"),
+    benchmarks=project.beside_output("benchmarks"),
+
+
+wildcard_constraints:
+    trait="|".join(map(re.escape, project.traits)),
+    model="|".join(project.scored_models),
+
+
+def for_all_models(path):
+    """An input function: the path for every scored model of the wildcards' trait."""
+
+    def paths(wildcards):
+        return expand(path, trait=wildcards.trait, model=project.scored_models)
+
+    return paths

@@ -1,0 +1,30 @@
+localrules:
+    rank_candidates,
+
+
+rule rank_candidates:
+    message:
+        "Rank the candidates for {wildcards.trait}"
+    input:
+        predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+    output:
+        candidates="<results>/{trait}/candidates.tsv",
+    params:
+        settings=lambda wildcards: settings(
+            models=project.scored_models,
+            direction=project.direction(wildcards.trait),
+            interval=project.config["interval"],
+        ),
+        code=code_hash("rank_candidates"),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    log:
+        "<logs>/{trait}/rank_candidates.log",
+    benchmark:
+        "<benchmarks>/{trait}/rank_candidates.tsv"
+    conda:
+        "../../envs/models.yaml"
+    script:
+        "../scripts/rank_candidates.py"

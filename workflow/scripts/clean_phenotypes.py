@@ -1,0 +1,22 @@
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from breedcast.files import read_table, write_table
+    from breedcast.genotypes.store import read_codes
+    from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+    from breedcast.phenotypes.table import read_phenotypes
+
+    genotyped = read_codes(snakemake.input.codes).samples
+    filtered = read_table(snakemake.input.dropped_samples)
+    excluded = dict(zip(filtered["sample"], filtered["reason"], strict=True))
+    named = snakemake.input.get("candidates")
+    cleaned = clean_phenotypes(
+        read_phenotypes(snakemake.input.phenotypes),
+        settings["trait"],
+        settings["covariates"],
+        genotyped,
+        excluded,
+        named and read_candidates(named, set(genotyped), excluded),
+    )
+    write_table(cleaned.lines, snakemake.output.phenotypes)
+    write_table(cleaned.dropped, snakemake.output.dropped)

@@ -1,0 +1,20 @@
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from functools import partial
+
+    from breedcast.files import read_parquet, read_table, write_parquet, write_table
+    from breedcast.scoring.ensemble import combine
+    from breedcast.validation.control import permuted
+
+    lines = read_table(snakemake.input.phenotypes)
+    predictions, weights = combine(
+        dict(
+            zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
+        ),
+        read_table(snakemake.input.plan),
+        partial(permuted, lines, settings["seed"], settings["trait"]),
+        settings["method"],
+    )
+    write_parquet(predictions, snakemake.output.predictions)
+    write_table(weights, snakemake.output.weights)

@@ -1,0 +1,9 @@
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from breedcast.files import read_table, write_table
+    from breedcast.scoring.comparison import compare_models
+
+    scores = dict(zip(settings["models"], map(read_table, snakemake.input.scores), strict=True))
+    comparison = compare_models(scores, read_table(snakemake.input.plan))
+    write_table(comparison, snakemake.output.comparison)

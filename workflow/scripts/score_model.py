@@ -1,0 +1,17 @@
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from functools import partial
+
+    from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.scoring.scores import score
+    from breedcast.validation.control import permuted
+
+    lines = read_table(snakemake.input.phenotypes)
+    scores = score(
+        read_parquet(snakemake.input.predictions),
+        read_table(snakemake.input.plan),
+        partial(permuted, lines, settings["seed"], settings["trait"]),
+        settings["direction"],
+    )
+    write_table(scores, snakemake.output.scores)

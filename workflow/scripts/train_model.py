@@ -1,0 +1,26 @@
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from breedcast.files import read_table, write_arrays, write_parquet, write_table
+    from breedcast.genotypes.store import read_codes
+    from breedcast.models.base import model_class
+    from breedcast.models.job import TrainingJob
+
+    genotypes = read_codes(snakemake.input.codes)
+    lines = read_table(snakemake.input.phenotypes)
+    model = model_class(settings.pop("model"))(**settings.pop("options"))
+    threads = settings.pop("threads")
+    training = TrainingJob(
+        model=model,
+        lines=lines,
+        codes=genotypes.of(lines["sample"]),
+        ploidy=genotypes.ploidy,
+        plan=read_table(snakemake.input.plan),
+        **settings,
+    )
+    tables = training.run(threads)
+    write_parquet(tables.predictions, snakemake.output.predictions)
+    write_parquet(tables.history, snakemake.output.history)
+    write_parquet(tables.saliency, snakemake.output.saliency)
+    write_table(tables.facts, snakemake.output.facts)
+    write_arrays(tables.weights, snakemake.output.weights)
