@@ -24,7 +24,7 @@ def half_width(residuals: np.ndarray, level: float) -> float:
 
     Infinite where n is too small for the level: 9 lines allow for 0.9, 8 do not.
     """
-    wanted = math.ceil(round((len(residuals) + 1) * level, 9))  # 20 x 0.55 is 11
+    wanted = math.ceil(round((len(residuals) + 1) * level, 9))  # 25 x 0.56 is 14
     if wanted > len(residuals):
         return math.inf
     return float(np.partition(np.abs(residuals), wanted - 1)[wanted - 1])
