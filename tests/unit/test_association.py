@@ -33,8 +33,12 @@ def places(markers: int) -> pd.DataFrame:
     )
 
 
-def no_covariates(lines: int) -> pd.DataFrame:
-    return pd.DataFrame(index=range(lines))
+def lines_of(value: np.ndarray, **covariates: object) -> pd.DataFrame:
+    """The phenotyped rows of a phenotypes.tsv."""
+    samples = [f"line{number}" for number in range(len(value))]
+    return pd.DataFrame(
+        {"sample": samples, "environment": np.nan, "value": value, "weight": 1.0, **covariates}
+    )
 
 
 def polygenic(codes: np.ndarray, heritability: float, seed: int) -> np.ndarray:
@@ -59,18 +63,18 @@ def test_the_scan_is_generalised_least_squares_by_brute_force():
     """Each marker by least squares on V^-1/2 [X, m], K from the textbook formula, calls missing."""
     codes = structured_codes(90, 60, 1)
     value = polygenic(codes, 0.5, 2) + 5 * (np.arange(90) % 3)
-    covariates = pd.DataFrame({"site": [f"site{number % 3}" for number in range(90)]})
+    site = [f"site{number % 3}" for number in range(90)]
     codes[np.random.default_rng(3).random(codes.shape) < 0.05] = MISSING
     dosage = np.where(codes == MISSING, np.nan, codes.astype(float))
     mean = np.nanmean(dosage, axis=0)
     imputed = np.where(np.isnan(dosage), mean, dosage)
     K = (imputed - mean) @ (imputed - mean).T
     K /= np.trace(K) / 90
-    X = pd.get_dummies(covariates["site"]).to_numpy(float)
+    X = pd.get_dummies(pd.Series(site)).to_numpy(float)
     variance = fit_reml(K, value, X)
     whiten = np.linalg.inv(sqrtm(variance.sigma2_g * K + variance.sigma2_e * np.eye(90)).real)
 
-    scan = scan_association(codes, 2, places(60), value, covariates)
+    scan = scan_association(codes, 2, places(60), lines_of(value, site=site))
 
     for marker in range(60):
         design = whiten @ np.column_stack([X, imputed[:, marker]])
@@ -88,16 +92,16 @@ def test_the_scan_is_generalised_least_squares_by_brute_force():
 def test_markers_that_cannot_be_tested_are_na_and_change_nothing_else():
     codes = structured_codes(60, 40, 4)
     value = polygenic(codes, 0.5, 5)
-    covariates = pd.DataFrame({"wide": np.random.default_rng(6).normal(size=60)})
-    covariates["dosage"] = codes[:, 7].astype(float)
+    wide = np.random.default_rng(6).normal(size=60)
+    lines = lines_of(value, wide=wide, dosage=codes[:, 7].astype(float))
     codes[:, 3], codes[:, 5] = 2, MISSING
-    scan = scan_association(codes, 2, places(40), value, covariates)
+    scan = scan_association(codes, 2, places(40), lines)
     assert np.flatnonzero(scan["p_value"].isna()).tolist() == [3, 5, 7]
     assert np.flatnonzero(scan["q_value"].isna()).tolist() == [3, 5, 7]
     assert scan.loc[3, "frequency"] == 1
     assert np.isnan(scan.loc[5, "frequency"])
     kept = [marker for marker in range(40) if marker not in (3, 5, 7)]
-    fewer = scan_association(codes[:, [*kept, 7]], 2, places(38), value, covariates)
+    fewer = scan_association(codes[:, [*kept, 7]], 2, places(38), lines)
     assert np.allclose(fewer["wald"].iloc[:-1], scan.loc[kept, "wald"], rtol=1e-4)
 
 
@@ -106,7 +110,7 @@ def test_p_values_of_structured_lines_are_calibrated():
     codes = structured_codes(240, 3000, 7)
     value = polygenic(codes[:, 1500:], 0.6, 8)
     tested = codes[:, :1500]
-    scan = scan_association(tested, 2, places(1500), value, no_covariates(240))
+    scan = scan_association(tested, 2, places(1500), lines_of(value))
     plain = MarkerTest.fit(np.eye(240), np.ones((240, 1)), value).test(tested.astype(float))[2]
     median = stats.chi2.median(1)
     assert np.median(plain) / median > 2
@@ -121,7 +125,7 @@ def test_planted_loci_come_first_across_blocks():
     background = polygenic(codes[:, ::40], 0.5, 10)
     scaled = codes[:, loci] / codes[:, loci].std(axis=0)
     value = background / background.std() + scaled @ [0.8, -0.8, 0.8, -0.8]
-    scan = scan_association(codes, 2, places(codes.shape[1]), value, no_covariates(200))
+    scan = scan_association(codes, 2, places(codes.shape[1]), lines_of(value))
     assert sorted(scan.nsmallest(4, "p_value")["marker"]) == loci
     assert np.sign(scan.loc[loci, "effect"]).tolist() == [1, -1, 1, -1]
     assert (scan.loc[loci, "q_value"] < 0.01).all()
@@ -132,7 +136,7 @@ def test_effects_are_per_allele_copy_in_the_units_of_the_trait():
     rng = np.random.default_rng(11)
     codes = rng.binomial(4, 0.4, (300, 500)).astype(np.uint8)
     value = 3.0 * codes[:, 42] + rng.normal(size=300)
-    row = scan_association(codes, 4, places(500), value, no_covariates(300)).loc[42]
+    row = scan_association(codes, 4, places(500), lines_of(value)).loc[42]
     assert row["effect"] == pytest.approx(3, abs=4 * row["standard_error"])
     assert row["standard_error"] < 0.3
     assert row["frequency"] == pytest.approx(0.4, abs=0.05)

@@ -18,6 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from breedcast.genotypes.encode import DosageMeans
 from breedcast.genotypes.relationship import Relationship
+from breedcast.models.job import covariate_columns
 from breedcast.models.reml import fit_reml
 from breedcast.phenotypes.covariates import Covariates, full_rank_columns, with_intercept
 
@@ -77,16 +78,12 @@ class MarkerTest:
 
 
 def scan_association(
-    codes: np.ndarray,
-    ploidy: int,
-    markers: pd.DataFrame,
-    value: np.ndarray,
-    covariates: pd.DataFrame,
+    codes: np.ndarray, ploidy: int, markers: pd.DataFrame, lines: pd.DataFrame
 ) -> pd.DataFrame:
     """Test every marker for association with the trait.
 
     codes: (lines, markers) of the phenotyped lines; markers: contig, position, id, ref, alt;
-    value: (lines,); covariates: (lines, covariates), fixed effects of the model.
+    lines: their rows of phenotypes.tsv in the same order; covariates are fixed effects.
 
     Returns marker (its index), contig, position, id, ref, alt, frequency (of the alternate
     allele, over these lines), effect (in the trait's units per copy of the alternate allele),
@@ -94,6 +91,7 @@ def scan_association(
     and q_value (Benjamini and Hochberg 1995). A missing call is the marker's mean dosage. What
     cannot be tested (a marker that does not vary, or that the covariates explain) is NaN.
     """
+    value, covariates = lines["value"].to_numpy(np.float64), lines[covariate_columns(lines)]
     design = with_intercept(Covariates.fit(covariates).design(covariates))
     X = design[:, full_rank_columns(design)]
     Z = Relationship.fit(codes, ploidy).centred(codes)
