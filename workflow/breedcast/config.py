@@ -125,7 +125,7 @@ def _problems(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
 
 def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = error.schema.get("properties", {})
+        known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
         for key in error.instance:
             if key not in known:
                 yield f"{place}: unknown key {key!r}{_nearest(str(key), known)}"

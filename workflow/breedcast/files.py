@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -72,3 +74,10 @@ def write_arrays(arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
 
     with whole(path) as unfinished:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, unfinished)
+
+
+def write_json(facts: Mapping[str, Any], path: str | Path) -> None:
+    """Write facts as readable JSON with sorted keys."""
+    with whole(path) as unfinished:
+        text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
+        unfinished.write_text(text + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ rule train_model:
         saliency="<results>/{trait}/{model}/saliency.parquet",
         facts="<results>/{trait}/{model}/facts.tsv",
         weights="<results>/{trait}/{model}/weights.safetensors",
+        run="<results>/{trait}/{model}/run.json",
     params:
         settings=lambda wildcards: project.training_settings(
             wildcards.trait, wildcards.model

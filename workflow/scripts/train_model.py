@@ -1,7 +1,7 @@
 from breedcast.script import job
 
 with job(snakemake) as settings:
-    from breedcast.files import read_table, write_arrays, write_parquet, write_table
+    from breedcast.files import read_table, write_arrays, write_json, write_parquet, write_table
     from breedcast.genotypes.store import read_codes
     from breedcast.models.base import model_class
     from breedcast.models.job import TrainingJob
@@ -24,3 +24,4 @@ with job(snakemake) as settings:
     write_parquet(tables.saliency, snakemake.output.saliency)
     write_table(tables.facts, snakemake.output.facts)
     write_arrays(tables.weights, snakemake.output.weights)
+    write_json(training.run_facts(), snakemake.output.run)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class Result:
     history: list[dict[str, float]]
     facts: dict[str, float]
     weights: dict[str, np.ndarray]
+    constant: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class TrainingJob:
         tasks = [task for unit in work for task in self._tasks(unit)]
         log.info("%s on %s: %d units, %d fits", self.name, self.trait, len(work), len(tasks))
         gathered = _Gathered(self.lines)
-        done = run_tasks(partial(_fit, self), tasks, 1 if self.device == "cuda" else threads)
+        done = run_tasks(partial(_fit, self), tasks, 1 if self.computed_on == "cuda" else threads)
         results: list[tuple[Task, Result]] = []
         for number, (task, result) in enumerate(zip(tasks, done, strict=True), start=1):
             if number % max(1, len(tasks) // 10) == 0 or number == len(tasks):
@@ -120,7 +122,33 @@ class TrainingJob:
             if number == len(tasks) or tasks[number].unit is not task.unit:
                 gathered.add(task.unit, results, self.model.averages_inner_folds)
                 results = []
+        if gathered.constant:
+            log.warning(
+                "%s on %s: %d of %d fits predict the same value for every line; "
+                "where it is so in a test fold, the correlation is NA and counts as 0",
+                *(self.name, self.trait, gathered.constant, len(tasks)),
+            )
         return gathered.tables()
+
+    @cached_property
+    def computed_on(self) -> str:
+        """The device the fits are computed on: `cpu` or `cuda`. A UserError if it is absent."""
+        if not self.model.averages_inner_folds:
+            return "cpu"
+        from breedcast.training.device import pick_device
+
+        return pick_device(self.device).type
+
+    def run_facts(self) -> dict[str, Any]:
+        """What this run was made with: for the report, never for a result."""
+        libraries = ["numpy", "scipy", *(["torch"] if self.model.averages_inner_folds else [])]
+        return {
+            "device": self.computed_on,
+            "model": f"{type(self.model).__module__}:{type(self.model).__name__}",
+            "options": asdict(self.model),
+            "seed": self.seed,
+            "versions": {library: version(library) for library in libraries},
+        }
 
     def _tasks(self, unit: Unit) -> list[Task]:
         refit = [] if self.model.averages_inner_folds else [None]
@@ -139,10 +167,11 @@ class TrainingJob:
             *(self.seed, self.trait, self.name),
             *(unit.repeat, unit.fold, unit.permutation, task.inner_fold),
         )
-        fitted = self.model.fit(lines.take(task.train), seed, self.device)
+        fitted = self.model.fit(lines.take(task.train), seed, self.computed_on)
         inner = fitted.predict(lines.take(task.inner).blind())
         test = fitted.predict(lines.take(unit.test).blind())
-        self._check(task, np.concatenate([inner.mean, test.mean]), lines.observed[task.train])
+        predicted = np.concatenate([inner.mean, test.mean])
+        constant = self._is_constant(task, predicted, lines.observed[task.train])
         is_network = self.model.averages_inner_folds
         return Result(
             inner,
@@ -153,9 +182,11 @@ class TrainingJob:
             fitted.weights()
             if unit.is_candidates and (is_network or task.inner_fold is None)
             else {},
+            constant,
         )
 
-    def _check(self, task: Task, predicted: np.ndarray, observed: np.ndarray) -> None:
+    def _is_constant(self, task: Task, predicted: np.ndarray, observed: np.ndarray) -> bool:
+        """Whether a fit predicts one value for all; a network may not, for the real trait."""
         unit = task.unit
         where = (
             f"model {self.name!r}, trait {self.trait!r}, repeat {unit.repeat}, fold {unit.fold}, "
@@ -164,13 +195,13 @@ class TrainingJob:
         if not np.isfinite(predicted).all():
             raise UserError(f"{where}: a prediction is not a number; lower the learning rate")
         if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
-            return
+            return False
         if self.model.averages_inner_folds and unit.permutation == 0:
             raise UserError(
                 f"{where}: the network predicts the same value for every line; give it more "
                 "epochs or another learning_rate, or leave the model out"
             )
-        log.warning("%s: the same value is predicted for every line", where)
+        return True
 
 
 def covariate_columns(lines: pd.DataFrame) -> list[str]:
@@ -208,6 +239,7 @@ class _Gathered:
         self.history: list[dict[str, Any]] = []
         self.facts: list[dict[str, Any]] = []
         self.weights: dict[str, np.ndarray] = {}
+        self.constant = 0
 
     def add(self, unit: Unit, results: list[tuple[Task, Result]], averages: bool) -> None:
         key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
@@ -218,6 +250,7 @@ class _Gathered:
             self.facts += [
                 fit | {"fact": fact, "value": value} for fact, value in result.facts.items()
             ]
+            self.constant += result.constant
             prefix = "" if task.inner_fold is None else f"inner_{task.inner_fold}."
             self.weights |= {prefix + name: array for name, array in result.weights.items()}
         finals = [result for task, result in results if averages or task.inner_fold is None]

@@ -1,0 +1,42 @@
+# `make run` builds the environment when needed and runs the embedded example;
+# `make test` runs every test. The rest are the parts these are made of.
+PYTHON ?= python3.11
+CORES ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check format lock clean
+
+run: $(VENV)/.built
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(VENV)/.built
+	$(BIN)/pytest
+
+# What CI runs beside the tests.
+check: $(VENV)/.built
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.built
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt Snakefile workflow
+
+# Exact versions with hashes. PyTorch comes last and without one: its builds (CPU, CUDA)
+# share a version; set PIP_INDEX_URL or PIP_EXTRA_INDEX_URL to choose.
+$(VENV)/.built: envs/lock.txt envs/torch.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r envs/lock.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/torch.txt
+	touch $@
+
+lock: $(VENV)/.built
+	$(BIN)/uv pip compile envs/requirements.in --quiet --python-version 3.11 --generate-hashes \
+	    --annotation-style line --custom-compile-command "make lock" --upgrade -o envs/lock.txt
+
+clean:
+	rm -rf $(VENV) .snakemake results logs benchmarks checkpoints
