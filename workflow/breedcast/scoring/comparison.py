@@ -87,7 +87,8 @@ def _by_fold(scores: pd.DataFrame, metric: str) -> pd.Series:
 def _compare(model: pd.Series, reference: pd.Series, share: float) -> dict[str, float]:
     if not model.index.equals(reference.index):
         raise ValueError("models to be compared must be scored on the same folds")
-    differences = (model - reference).to_numpy()
+    same = np.isclose(model, reference, rtol=1e-12, atol=0.0)  # but for rounding
+    differences = np.where(same, 0.0, model - reference)
     standard_error, t, p_value = corrected_t(differences, share)
     return {
         "mean": model.mean(),
