@@ -1,6 +1,6 @@
 # Breedcast: from genotypes and a trait table to accuracies, breeding values and a report.
 # The stages are in workflow/rules, one file each; the logic is in workflow/breedcast.
-import os
+import re
 import sys
 from pathlib import Path
 
@@ -8,12 +8,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-WORKFLOW = Path(workflow.basedir) / "workflow"
-# The scripts find the package from wherever the workflow is installed.
-sys.path.insert(0, str(WORKFLOW))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(WORKFLOW), os.environ.get("PYTHONPATH")])
-)
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 # A user's --configfile stands instead of the example's config, it is not merged into it.
 if not workflow.configfiles:

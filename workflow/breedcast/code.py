@@ -1,14 +1,21 @@
-"""Which code a result depends on: what its rule's script imports of the package."""
+"""Where the package's code is, and which of it a result depends on."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 SCRIPTS = PACKAGE.parent / "scripts"
+
+
+def put_on_python_path() -> None:
+    """Let Python processes started from this one import the package, first of all paths."""
+    paths = [str(PACKAGE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
 
 
 def code_hash(script: str, *modules: str) -> str:

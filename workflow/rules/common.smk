@@ -1,7 +1,10 @@
-from breedcast.code import code_hash
+from breedcast.code import code_hash, put_on_python_path
 from breedcast.config import ENSEMBLE
 from breedcast.errors import UserError
 from breedcast.project import Project, settings
+
+# The scripts' own processes find the package from wherever the workflow is installed.
+put_on_python_path()
 
 try:
     project = Project.load(config)

@@ -1,6 +1,4 @@
 rule train_model:
-    message:
-        "Train {wildcards.model} on {wildcards.trait}: every fold, the control and the candidates"
     input:
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
@@ -13,6 +11,19 @@ rule train_model:
         facts="<results>/{trait}/{model}/facts.tsv",
         weights="<results>/{trait}/{model}/weights.safetensors",
         run="<results>/{trait}/{model}/run.json",
+    log:
+        "<logs>/{trait}/{model}/train.log",
+    benchmark:
+        "<benchmarks>/{trait}/{model}/train.tsv"
+    wildcard_constraints:
+        model="|".join(project.models),
+    conda:
+        "../../envs/models.yaml"
+    threads: project.config["threads"]
+    resources:
+        **project.training_devices(),
+        mem_mb=lambda wildcards, input: project.training_mb(input.codes_summary),
+        runtime=project.training_minutes(),
     params:
         settings=lambda wildcards: project.training_settings(
             wildcards.trait, wildcards.model
@@ -21,18 +32,7 @@ rule train_model:
         code=lambda wildcards: code_hash(
             "train_model", project.models[wildcards.model].module
         ),
-    wildcard_constraints:
-        model="|".join(project.models),
-    threads: project.config["threads"]
-    resources:
-        mem_mb=lambda wildcards, input: project.training_mb(input.codes_summary),
-        runtime=project.training_minutes(),
-        **project.training_devices(),
-    log:
-        "<logs>/{trait}/{model}/train.log",
-    benchmark:
-        "<benchmarks>/{trait}/{model}/train.tsv"
-    conda:
-        "../../envs/models.yaml"
+    message:
+        "Train {wildcards.model} on {wildcards.trait}: every fold, the control and the candidates"
     script:
         "../scripts/train_model.py"

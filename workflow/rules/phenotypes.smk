@@ -3,8 +3,6 @@ localrules:
 
 
 rule clean_phenotypes:
-    message:
-        "Read trait {wildcards.trait}"
     input:
         **project.candidate_file(),
         phenotypes=project.config["phenotypes"]["path"],
@@ -14,20 +12,22 @@ rule clean_phenotypes:
     output:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         dropped="<results>/{trait}/dropped.tsv",
-    params:
-        settings=lambda wildcards: settings(
-            trait=project.traits[wildcards.trait],
-            covariates=project.config["phenotypes"]["covariates"],
-        ),
-        code=code_hash("clean_phenotypes"),
-    resources:
-        mem_mb=1000,
-        runtime=10,
     log:
         "<logs>/{trait}/clean_phenotypes.log",
     benchmark:
         "<benchmarks>/{trait}/clean_phenotypes.tsv"
     conda:
         "../../envs/genotypes.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: settings(
+            trait=project.traits[wildcards.trait],
+            covariates=project.config["phenotypes"]["covariates"],
+        ),
+        code=code_hash("clean_phenotypes"),
+    message:
+        "Read trait {wildcards.trait}"
     script:
         "../scripts/clean_phenotypes.py"

@@ -3,13 +3,20 @@ localrules:
 
 
 rule rank_candidates:
-    message:
-        "Rank the candidates for {wildcards.trait}"
     input:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
         candidates="<results>/{trait}/candidates.tsv",
+    log:
+        "<logs>/{trait}/rank_candidates.log",
+    benchmark:
+        "<benchmarks>/{trait}/rank_candidates.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         settings=lambda wildcards: settings(
             models=project.scored_models,
@@ -17,14 +24,7 @@ rule rank_candidates:
             interval=project.config["interval"],
         ),
         code=code_hash("rank_candidates"),
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    log:
-        "<logs>/{trait}/rank_candidates.log",
-    benchmark:
-        "<benchmarks>/{trait}/rank_candidates.tsv"
-    conda:
-        "../../envs/models.yaml"
+    message:
+        "Rank the candidates for {wildcards.trait}"
     script:
         "../scripts/rank_candidates.py"
