@@ -18,9 +18,13 @@ from scipy.linalg import cho_factor, cho_solve
 
 from breedcast.genotypes.encode import DosageMeans
 from breedcast.genotypes.relationship import Relationship
-from breedcast.models.job import covariate_columns
 from breedcast.models.reml import fit_reml
-from breedcast.phenotypes.covariates import Covariates, full_rank_columns, with_intercept
+from breedcast.phenotypes.covariates import (
+    Covariates,
+    covariate_columns,
+    full_rank_columns,
+    with_intercept,
+)
 
 #: Markers tested in one matrix product.
 BLOCK = 4096

@@ -21,6 +21,7 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.models.base import Lines, Model, Prediction
+from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.seeds import derive_seed
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import Unit, units
@@ -202,15 +203,6 @@ class TrainingJob:
                 "epochs or another learning_rate, or leave the model out"
             )
         return True
-
-
-def covariate_columns(lines: pd.DataFrame) -> list[str]:
-    """The user's covariate columns of a phenotypes.tsv."""
-    return [
-        column
-        for column in lines.columns
-        if column not in ("sample", "environment", "value", "weight")
-    ]
 
 
 def _fit(job: TrainingJob, task: Task) -> Result:

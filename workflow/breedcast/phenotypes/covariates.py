@@ -8,6 +8,15 @@ import numpy as np
 import pandas as pd
 
 
+def covariate_columns(lines: pd.DataFrame) -> list[str]:
+    """The user's covariate columns of a phenotypes.tsv."""
+    return [
+        column
+        for column in lines.columns
+        if column not in ("sample", "environment", "value", "weight")
+    ]
+
+
 @dataclass(frozen=True)
 class Covariates:
     """How the user's covariate columns become numbers.
