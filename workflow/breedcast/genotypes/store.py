@@ -99,6 +99,11 @@ class Codes:
     samples: list[str]
     markers: pd.DataFrame
 
+    def of(self, samples: Sequence[str]) -> np.ndarray:
+        """(samples, markers) the codes of these lines, in this order."""
+        row = {sample: index for index, sample in enumerate(self.samples)}
+        return self.codes[[row[sample] for sample in samples]]
+
 
 class Imported:
     """imported.zarr, opened for reading."""
@@ -173,7 +178,7 @@ class Checksum:
 
     def update(self, codes: np.ndarray) -> None:
         """Add further lines (lines, markers) uint8."""
-        self._digest.update(np.ascontiguousarray(codes))
+        self._digest.update(np.ascontiguousarray(codes).data)
 
     def hexdigest(self) -> str:
         """The checksum of all that was added."""

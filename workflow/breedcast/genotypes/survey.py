@@ -29,6 +29,7 @@ BCF_MAGIC = b"BCF\x02"
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 BUFFER_BYTES = 1 << 20
 COPY_AGAIN = "copy or download it again"
+NUL_BYTES = f"NUL bytes: the file is damaged; {COPY_AGAIN}"
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,8 @@ def _header(path: Path, content: BinaryIO) -> tuple[list[str], int]:
                 f"{path}, line {number}: line ends of an old Mac (CR alone): "
                 "convert them: tr '\\r' '\\n' < FILE > NEW"
             )
+        if b"\0" in text:
+            raise UserError(f"{path}, line {number}: {NUL_BYTES}")
         if not text.startswith(b"##"):
             return _sample_names(path, text, f"{path}, line {number}"), number
     raise UserError(f"{path}: the header has no #CHROM line: {COPY_AGAIN}")
@@ -216,7 +219,7 @@ def _fault(line: bytes, columns: int) -> str:
     if line.startswith(b"#"):
         return "a header line among the records: join VCFs with bcftools concat, not with cat"
     if b"\0" in line:
-        return f"NUL bytes: the file is damaged; {COPY_AGAIN}"
+        return NUL_BYTES
     found = line.count(b"\t") + 1
     return f"{found} columns where the header has {columns}: the line is damaged; {COPY_AGAIN}"
 

@@ -16,9 +16,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from cyvcf2 import VCF
@@ -43,27 +43,6 @@ MISSING_ALLELE, NO_ALLELE = -1, -2
 logger = logging.getLogger(__name__)
 
 
-@dataclass
-class _Tally:
-    """What was met so far."""
-
-    ploidy: int | None = None
-    missing_calls: int = 0
-    half_calls: int = 0
-    multi_allelic: int = 0
-    without_id: int = 0
-
-
-@dataclass
-class _Block:
-    """Successive markers: dosages (markers, samples) int8 and the marker columns."""
-
-    dosage: np.ndarray
-    columns: dict[str, list[Any]] = field(
-        default_factory=lambda: {column: [] for column in MARKER_COLUMNS}
-    )
-
-
 def import_vcf(path: str | Path, store_path: str | Path) -> ImportSummary:
     """Read a VCF or BCF (plain, gzip or bgzip) into imported.zarr; memory is one block's.
 
@@ -74,160 +53,219 @@ def import_vcf(path: str | Path, store_path: str | Path) -> ImportSummary:
     htslib cannot parse.
     """
     source = survey(path)
-    tally = _Tally()
+    lines, markers = len(source.samples), source.records
+    reader = Reader(source)
+    ids: list[str] = []
     with whole(store_path) as unfinished:
-        group = create_group(unfinished, source.samples, source.records, MARKER_COLUMNS)
+        group = create_group(unfinished, source.samples, markers, MARKER_COLUMNS)
         dosage = group.create_array(
             "dosage",
-            shape=(source.records, len(source.samples)),
-            chunks=(markers_per_block(source.records, len(source.samples)), len(source.samples)),
+            shape=(markers, lines),
+            chunks=(markers_per_block(markers, lines), lines),
             dtype="int8",
             fill_value=MISSING_DOSAGE,
             dimension_names=("marker", "sample"),
         )
-        ids: list[str] = []
-        for rows, block in _read(source, tally):
-            dosage[rows, :] = block.dosage
-            for column, values in block.columns.items():
+        for rows, block, columns in reader.blocks():
+            dosage[rows, :] = block
+            for column, values in columns.items():
                 text = MARKER_COLUMNS[column] == "str"
                 group[column][rows] = strings(values) if text else np.array(values)
-            ids += block.columns["id"]
-            logger.info("imported %d of %d markers", rows.stop, source.records)
+            ids += columns["id"]
+            logger.info("imported %d of %d markers", rows.stop, markers)
         source.check_unchanged()
-        summary = _summary(source, tally, len(ids) - len(set(ids)))
+        summary = reader.summary(duplicated_ids=len(ids) - len(set(ids)))
         group.attrs["summary"] = asdict(summary)
     return summary
 
 
-def _summary(source: Survey, tally: _Tally, duplicated_ids: int) -> ImportSummary:
-    if tally.ploidy is None:
-        raise UserError(f"{source.path}: every call is missing: give a file with genotypes")
-    return ImportSummary(
-        input=source.path.name,
-        sha256=source.sha256,
-        lines=len(source.samples),
-        markers=source.records,
-        ploidy=tally.ploidy,
-        missing_calls=tally.missing_calls,
-        half_calls=tally.half_calls,
-        multi_allelic=tally.multi_allelic,
-        without_id=tally.without_id,
-        duplicated_ids=duplicated_ids,
-    )
+class Reader:
+    """Reads every record that the survey counted, and keeps count of what it met."""
 
+    def __init__(self, source: Survey) -> None:
+        self.source = source
+        self.ploidy: int | None = None
+        self.missing_calls = 0
+        self.half_calls = 0
+        self.multi_allelic = 0
+        self.without_id = 0
 
-def _read(source: Survey, tally: _Tally) -> Iterator[tuple[slice, _Block]]:
-    """The blocks of a file and the markers each holds; as many as the survey counted, no fewer."""
-    with tempfile.TemporaryFile() as complaints:
-        with _captured_stderr(complaints):
-            records = _htslib(source, complaints, lambda: iter(VCF(str(source.path))))
+    def summary(self, duplicated_ids: int) -> ImportSummary:
+        """What was read. Raises UserError if no call told the ploidy."""
+        source = self.source
+        if self.ploidy is None:
+            raise UserError(f"{source.path}: every call is missing: give a file with genotypes")
+        return ImportSummary(
+            input=source.path.name,
+            sha256=source.sha256,
+            lines=len(source.samples),
+            markers=source.records,
+            ploidy=self.ploidy,
+            missing_calls=self.missing_calls,
+            half_calls=self.half_calls,
+            multi_allelic=self.multi_allelic,
+            without_id=self.without_id,
+            duplicated_ids=duplicated_ids,
+        )
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray, dict[str, list[Any]]]]:
+        """The markers block by block: which they are, dosages (markers, samples) int8, columns."""
+        source, complaints = self.source, _Complaints()
+        with complaints.captured(), _readable(str(source.path), complaints):
+            records = VCF(str(source.path), lazy=True)
+            names = records.samples
+        if names != source.samples:
+            raise UserError(f"{source.path}: htslib reads other sample names: check #CHROM line")
+        complaints.new_errors()  # on odd header lines, which do no harm
         for rows in marker_blocks(source.records, len(source.samples)):
-            with _captured_stderr(complaints):
-                block = _Block(np.empty((rows.stop - rows.start, len(source.samples)), np.int8))
-                for row, index in enumerate(range(rows.start, rows.stop)):
-                    record = _htslib(source, complaints, lambda: next(records), index)
-                    block.dosage[row] = _add(record, block, tally, source, index)
-            yield rows, block
+            dosage = np.empty((rows.stop - rows.start, len(source.samples)), np.int8)
+            columns: dict[str, list[Any]] = {column: [] for column in MARKER_COLUMNS}
+            with complaints.captured():
+                for row in range(rows.start, rows.stop):
+                    place = source.place(row)
+                    with _readable(place, complaints):
+                        record = _next(records, complaints)
+                        description = self._describe(record)
+                        alleles = _alleles(record, place)
+                    for column, value in description.items():
+                        columns[column].append(value)
+                    dosage[row - rows.start] = self._dosage(alleles, len(record.ALT), place)
+            yield rows, dosage, columns
+        if complaints.warning:
+            logger.warning("%s: htslib warns, first: %s", source.path, complaints.warning)
+
+    def _describe(self, record: Any) -> dict[str, Any]:
+        """The marker columns of a record."""
+        alternate = record.ALT
+        self.multi_allelic += len(alternate) > 1
+        self.without_id += record.ID is None
+        return {
+            "contig": record.CHROM,
+            "position": record.POS,
+            "id": record.ID or f"{record.CHROM}_{record.POS}",
+            "ref": record.REF,
+            "alt": ",".join(alternate) or ".",
+        }
+
+    def _dosage(self, alleles: np.ndarray, alternates: int, place: str) -> np.ndarray:
+        """The number of alternate alleles of every sample, -1 = missing, (samples,) int8."""
+        missing = (alleles == MISSING_ALLELE).any(axis=0)
+        self._check_alleles(alleles, alternates, place)
+        self._check_ploidy(alleles, missing, place)
+        dosage = (alleles > 0).sum(axis=0, dtype=np.int8)
+        if missing.any():
+            self.missing_calls += int(missing.sum())
+            self.half_calls += int((missing & (alleles >= 0).any(axis=0)).sum())
+            dosage[missing] = MISSING_DOSAGE
+        return dosage
+
+    def _check_alleles(self, alleles: np.ndarray, alternates: int, place: str) -> None:
+        if alleles.max() <= alternates:
+            return
+        sample = int((alleles > alternates).any(axis=0).argmax())
+        raise UserError(
+            f"{place}: sample {self.source.samples[sample]!r} has allele "
+            f"{alleles[:, sample].max()}, but ALT names {alternates}: correct ALT or the call"
+        )
+
+    def _check_ploidy(self, alleles: np.ndarray, missing: np.ndarray, place: str) -> None:
+        """Take the ploidy of the first call; refuse one of another ploidy, or of too many."""
+        if len(alleles) == self.ploidy and alleles.min() > NO_ALLELE:
+            return
+        called = np.flatnonzero(~missing)
+        if not len(called):
+            return
+        lengths = (alleles[:, called] != NO_ALLELE).sum(axis=0)
+        if self.ploidy is None:
+            self.ploidy = int(lengths[0])
+        other = np.flatnonzero(lengths != self.ploidy)
+        if len(other):
+            raise UserError(
+                f"{place}: sample {self.source.samples[called[other[0]]]!r} has a call of "
+                f"{_counted(lengths[other[0]])}, calls before it have {self.ploidy}: leave out "
+                "such markers (bcftools view -t ^CONTIG) or write all calls with one ploidy "
+                "(bcftools +fixploidy)"
+            )
+        if self.ploidy > MAX_PLOIDY:
+            raise UserError(
+                f"{place}: calls of {self.ploidy} alleles: Breedcast reads ploidy 1 to "
+                f"{MAX_PLOIDY}; correct GT, or leave the marker out"
+            )
 
 
-def _htslib(source: Survey, complaints: IO[bytes], call: Any, record: int | None = None) -> Any:
-    """The result of a call of cyvcf2; a failure becomes a UserError with htslib's own words."""
+def _alleles(record: Any, place: str) -> np.ndarray:
+    """Allele indices (alleles, samples), so that reductions over a call run along whole rows."""
     try:
-        return call()
-    except Exception as failure:  # cyvcf2 raises plain Exception, OSError, StopIteration ...
-        place = str(source.path) if record is None else source.place(record)
-        words = _last_error(complaints) or str(failure) or "the file ends early"
-        raise UserError(f"{place}: {words}: correct the file, or copy it again") from failure
+        genotype = record.genotype
+    except Exception:
+        raise UserError(
+            f"{place}: no GT in FORMAT: Breedcast reads called genotypes; call them, "
+            "or leave the marker out"
+        ) from None
+    return np.ascontiguousarray(genotype.array()[:, :-1].T)
 
 
-def _last_error(complaints: IO[bytes]) -> str:
-    """The last error that htslib printed, without its label: [E::function] words."""
-    complaints.seek(0)
-    lines = complaints.read().decode("utf-8", "replace").splitlines()
-    errors = [line.partition("] ")[2] for line in lines if line.startswith("[E::")]
-    return errors[-1].strip() if errors else ""
+class _Complaints:
+    """What htslib prints to standard error, the one place where it says what is wrong."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as this object)
+        self._seen = 0
+        self.warning = ""
+
+    @contextmanager
+    def captured(self) -> Iterator[None]:
+        """Standard error, also that of C code, goes here meanwhile."""
+        before = os.dup(2)
+        os.dup2(self._file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+    def new_errors(self) -> list[str]:
+        """The errors printed since the last call, without their label; notes the first warning."""
+        descriptor = self._file.fileno()
+        size = os.fstat(descriptor).st_size
+        if size == self._seen:
+            return []
+        lines = os.pread(descriptor, size - self._seen, self._seen).decode("utf-8", "replace")
+        self._seen = size
+        warnings = [_words(line) for line in lines.splitlines() if line.startswith("[W::")]
+        self.warning = self.warning or next(iter(warnings), "")
+        return [_words(line) for line in lines.splitlines() if line.startswith("[E::")]
+
+
+def _words(line: str) -> str:
+    """`[E::function] words` without its label."""
+    return line.partition("] ")[2].strip()
+
+
+def _next(records: Any, complaints: _Complaints) -> Any:
+    """The next record, if htslib found no fault with it.
+
+    cyvcf2 hands out a record on a contig that the header lacks even where htslib gave it up half
+    parsed. To touch that record crashes, and so would reading it other than lazily.
+    """
+    record = next(records)
+    errors = complaints.new_errors()
+    if errors:
+        raise ValueError(errors[-1])
+    return record
 
 
 @contextmanager
-def _captured_stderr(complaints: IO[bytes]) -> Iterator[None]:
-    """Send what C code prints to standard error into a file instead."""
-    before = os.dup(2)
-    os.dup2(complaints.fileno(), 2)
+def _readable(place: str, complaints: _Complaints) -> Iterator[None]:
+    """Where cyvcf2 is called: its failures become a UserError, in htslib's words if it has some."""
     try:
         yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
+    except UserError:
+        raise
+    except Exception as failure:  # cyvcf2 raises plain Exception, OSError, StopIteration ...
+        words = next(iter(complaints.new_errors()), str(failure)) or "the records end early"
+        raise UserError(f"{place}: {words}: correct the file, or copy it again") from failure
 
 
-def _add(record: Any, block: _Block, tally: _Tally, source: Survey, index: int) -> np.ndarray:
-    """Add a record's marker columns to the block; its dosages (samples,) int8 are returned."""
-    alternate = record.ALT
-    tally.multi_allelic += len(alternate) > 1
-    tally.without_id += record.ID is None
-    row = {
-        "contig": record.CHROM,
-        "position": record.POS,
-        "id": record.ID or f"{record.CHROM}_{record.POS}",
-        "ref": record.REF,
-        "alt": ",".join(alternate) or ".",
-    }
-    for column, value in row.items():
-        block.columns[column].append(value)
-    if "GT" not in record.FORMAT:
-        raise UserError(
-            f"{source.place(index)}: no GT in FORMAT ({':'.join(record.FORMAT)}): "
-            "Breedcast reads called genotypes; call them, or leave the marker out"
-        )
-    # Alleles first, (alleles, samples): reductions over a call then run over whole rows.
-    alleles = np.ascontiguousarray(record.genotype.array()[:, :-1].T)
-    return _dosage(alleles, len(alternate), tally, source, index)
-
-
-def _dosage(
-    alleles: np.ndarray, alternates: int, tally: _Tally, source: Survey, index: int
-) -> np.ndarray:
-    """Number of alternate alleles per sample, -1 = missing, from allele indices."""
-    missing = (alleles == MISSING_ALLELE).any(axis=0)
-    _check_alleles(alleles, alternates, source, index)
-    _check_ploidy(alleles, missing, tally, source, index)
-    dosage = (alleles > 0).sum(axis=0, dtype=np.int8)
-    if missing.any():
-        tally.missing_calls += int(missing.sum())
-        tally.half_calls += int((missing & (alleles >= 0).any(axis=0)).sum())
-        dosage[missing] = MISSING_DOSAGE
-    return dosage
-
-
-def _check_alleles(alleles: np.ndarray, alternates: int, source: Survey, index: int) -> None:
-    if alleles.max() > alternates:
-        sample = int((alleles > alternates).any(axis=0).argmax())
-        raise UserError(
-            f"{source.place(index)}: sample {source.samples[sample]!r} has allele "
-            f"{alleles[:, sample].max()}, ALT names {alternates}: correct ALT or the call"
-        )
-
-
-def _check_ploidy(
-    alleles: np.ndarray, missing: np.ndarray, tally: _Tally, source: Survey, index: int
-) -> None:
-    """Set the ploidy by the first call, and refuse a call of another or of too many alleles."""
-    called = np.flatnonzero(~missing)
-    if not len(called):
-        return
-    lengths = (alleles[:, called] != NO_ALLELE).sum(axis=0)
-    if tally.ploidy is None:
-        tally.ploidy = int(lengths[0])
-    other = np.flatnonzero(lengths != tally.ploidy)
-    if len(other):
-        sample, length = source.samples[called[other[0]]], lengths[other[0]]
-        raise UserError(
-            f"{source.place(index)}: sample {sample!r} has a call of {length} alleles, the calls "
-            f"before it have {tally.ploidy}: leave out such markers (bcftools view -t ^CONTIG) "
-            "or write all calls with one ploidy (bcftools +fixploidy)"
-        )
-    if tally.ploidy > MAX_PLOIDY:
-        raise UserError(
-            f"{source.place(index)}: calls of {tally.ploidy} alleles: Breedcast reads ploidy 1 to "
-            f"{MAX_PLOIDY}; correct GT, or leave the file out"
-        )
+def _counted(alleles: int) -> str:
+    return "1 allele" if alleles == 1 else f"{alleles} alleles"
