@@ -1,0 +1,61 @@
+import shutil
+
+import pytest
+
+from breedcast import code
+from breedcast.models.registry import MODELS
+
+
+@pytest.fixture
+def edited(tmp_path, repository, monkeypatch):
+    """A copy of the workflow, and a function that edits one of its files."""
+    workflow = tmp_path / "workflow"
+    shutil.copytree(repository / "workflow", workflow, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "PACKAGE", workflow / "breedcast")
+    monkeypatch.setattr(code, "SCRIPTS", workflow / "scripts")
+
+    def edit(path):
+        with open(workflow / "breedcast" / path, "a") as file:
+            file.write("\n# edited\n")
+        code._reachable.cache_clear()
+        code._imports.cache_clear()
+
+    yield edit
+    code._reachable.cache_clear()
+    code._imports.cache_clear()
+
+
+def hashes():
+    trained = {
+        name: code.code_hash("train_model", location.partition(":")[0])
+        for name, location in MODELS.items()
+    }
+    others = {
+        script: code.code_hash(script)
+        for script in ("filter_genotypes", "score_model", "compare_models", "render_report")
+    }
+    return trained | others
+
+
+NETWORKS = {"dnngp", "deepgs", "dlgwas"}
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("models/dnngp.py", {"dnngp"}),
+        ("models/gblup.py", {"gblup"}),
+        ("models/network.py", NETWORKS),
+        ("training/trainer.py", NETWORKS),
+        ("models/registry.py", set()),
+        ("models/job.py", set(MODELS)),
+        ("report/page.py", {"render_report"}),
+        ("scoring/comparison.py", {"compare_models"}),
+        ("genotypes/filter.py", {"filter_genotypes"}),
+    ],
+)
+def test_an_edit_changes_the_hash_of_what_uses_it_and_no_other(edited, path, changed):
+    before = hashes()
+    edited(path)
+    after = hashes()
+    assert {name for name in before if before[name] != after[name]} == changed

@@ -1,0 +1,163 @@
+import pytest
+import yaml
+
+from breedcast.config import (
+    SCHEMA,
+    ModelConfig,
+    check_config,
+    model_configs,
+    trait_id,
+    trait_ids,
+)
+from breedcast.errors import UserError
+from breedcast.models.registry import MODELS, options_schema
+from breedcast.phenotypes.table import PhenotypeTable
+
+
+def config(**changes):
+    return {"genotypes": {"path": "g.vcf"}, "phenotypes": {"path": "p.tsv"}, **changes}
+
+
+def table(*columns, rows=1):
+    return PhenotypeTable(
+        "p.tsv", list(columns), ["a"] * rows, [["1"] * len(columns)] * rows, [2] * rows
+    )
+
+
+def test_what_is_left_out_takes_the_default():
+    completed = check_config(config(validation={"folds": 3}))
+    assert completed["validation"] == {
+        "scheme": "kfold",
+        "folds": 3,
+        "repeats": 2,
+        "inner_folds": 5,
+        "seed": 0,
+    }
+    assert completed["traits"] == "all"
+    assert list(completed["models"]) == ["baseline", "gblup", "dnngp", "deepgs", "dlgwas"]
+    assert completed["phenotypes"]["covariates"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"trait": ["x"]}, "config: unknown key 'trait'; did you mean 'traits'?"),
+        ({"Devise": "cpu"}, "config: unknown key 'Devise'; did you mean 'device'?"),
+        (
+            {"validation": {"fold": 3}},
+            "config, validation: unknown key 'fold'; did you mean 'folds'?",
+        ),
+        ({"models": {"gbulp": {}}}, "config, models: unknown model 'gbulp'; did you mean 'gblup'?"),
+        (
+            {"models": {"mine": {"model": "dngp"}}},
+            "config, models: mine: model: unknown model 'dngp'; did you mean 'dnngp'?",
+        ),
+        (
+            {"models": {"dnngp": {"epoch": 3}}},
+            "config, models: dnngp: unknown key 'epoch'; did you mean 'epochs'?",
+        ),
+        ({"models": {"dnngp": {"epochs": 0}}}, "config, models: dnngp: epochs: 0 is less than"),
+        ({"models": {"gblup": {"h2": 1}}}, "config, models: gblup: unknown key 'h2'; it takes no"),
+        ({"models": {"ensemble": {}}}, "config, models: 'ensemble' names the combination of all"),
+        ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
+        ({"models": {}}, "config, models: {} should be non-empty"),
+        ({"validation": {"folds": 1}}, "config, validation: folds: 1 is less than the minimum"),
+        ({"validation": {"folds": "5"}}, "config, validation: folds: '5' is not of type"),
+        ({"traits": "yield"}, "config, traits: 'yield' is neither `all` nor a list"),
+        ({"directions": {"y": "up"}}, "config, directions: y: 'up' is not one of"),
+        ({"interval": 1.0}, "config, interval: 1.0 is greater than or equal to"),
+        ({"genotypes": {}}, "config, genotypes: 'path' is missing"),
+        (
+            {"genotypes": {"path": "${NO_SUCH_VARIABLE}/g.vcf"}},
+            "config, genotypes: path: the environment variable NO_SUCH_VARIABLE is not set",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(changes, line):
+    with pytest.raises(UserError) as error:
+        check_config(config(**changes))
+    assert str(error.value).startswith(line)
+    assert "\n" not in str(error.value)
+
+
+def test_all_mistakes_are_told_together():
+    with pytest.raises(UserError) as error:
+        check_config(config(devise="cpu", interval=2))
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_variables_in_paths_are_expanded(monkeypatch):
+    monkeypatch.setenv("BREEDCAST_TEST_FOLDER", "/data")
+    checked = check_config(config(genotypes={"path": "${BREEDCAST_TEST_FOLDER}/g.vcf"}))
+    assert checked["genotypes"]["path"] == "/data/g.vcf"
+
+
+def test_a_model_may_stand_under_a_name_of_its_own():
+    models = {"dnngp_raw": {"model": "dnngp", "input": "dosage"}, "gblup": {}}
+    configs = model_configs(check_config(config(models=models)))
+    assert configs["dnngp_raw"].kind == "dnngp"
+    assert configs["dnngp_raw"].options["input"] == "dosage"
+    assert configs["gblup"] == ModelConfig("gblup", MODELS["gblup"], {})
+
+
+def test_traits_are_the_columns_with_numbers():
+    mixed = PhenotypeTable(
+        "p.tsv",
+        ["family", "yield", "note"],
+        ["a", "b"],
+        [["F1", "1.5", "NA"], ["F2", "2", "NA"]],
+        [2, 3],
+    )
+    assert trait_ids(check_config(config()), mixed) == {"yield": "yield"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"traits": ["yeild"]},
+            "config, traits: p.tsv has no column 'yeild'; did you mean 'yield'?",
+        ),
+        ({"directions": {"hight": "low"}}, "config, directions: p.tsv has no column 'hight'"),
+        (
+            {"traits": ["yield"], "phenotypes": {"path": "p.tsv", "covariates": ["yield"]}},
+            "config: 'yield' cannot be both a trait and a covariate",
+        ),
+    ],
+)
+def test_a_trait_that_is_no_column_is_refused(changes, line):
+    with pytest.raises(UserError, match="^" + line.replace("?", r"\?")):
+        trait_ids(check_config(config(**changes)), table("yield", "height"))
+
+
+def test_hostile_trait_names_become_safe_ids():
+    names = ["../up", "a/b", "<script>", "{wild}", "-rf", "x" * 300, "..", "genotypes", "产量", ""]
+    ids = [trait_id(name) for name in names]
+    assert len(set(ids)) == len(names)
+    for safe in ids:
+        assert set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+        assert 0 < len(safe) <= 64
+    assert trait_id("Plant_height.2024-a") == "Plant_height.2024-a"
+
+
+def described(node):
+    for key, sub in node.get("properties", {}).items():
+        yield key, sub
+        yield from described(sub)
+
+
+def test_every_key_and_option_is_described_and_in_the_readme(repository):
+    readme = (repository / "config" / "README.md").read_text()
+    schema = yaml.safe_load(SCHEMA.read_text())
+    schemas = [schema, *(options_schema(name) for name in MODELS)]
+    for key, sub in (item for each in schemas for item in described(each)):
+        assert sub["description"].endswith(".") or "`" in sub["description"], key
+        assert f"`{key}`" in readme, f"config/README.md does not describe {key}"
+    for name in MODELS:
+        assert f"`{name}`" in readme
+
+
+def test_the_configs_of_the_project_are_valid(repository, monkeypatch):
+    monkeypatch.setenv("BREEDCAST_DATA", "/data")
+    for path in (repository / "config").glob("*.yaml"):
+        check_config(yaml.safe_load(path.read_text()))

@@ -1,0 +1,174 @@
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import OneHotEncoder
+
+from breedcast.errors import UserError
+from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+from breedcast.phenotypes.covariates import Covariates, FixedEffects, full_rank_columns
+from breedcast.phenotypes.table import read_phenotypes
+
+
+def write(tmp_path, text, name="p.tsv"):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sample\tyield\tnote\nL1\t1.5\tx\nL2\tNA\ty\n",
+        "Taxa,yield,note\r\nL1, 1.5,x\r\nL2,,y\r\n",
+        "\ufeffid;yield;note\nL1;1.5;x\n\nL2;.;y\n",
+    ],
+)
+def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
+    table = read_phenotypes(write(tmp_path, text))
+    assert table.samples == ["L1", "L2"]
+    assert table.columns == ["yield", "note"]
+    np.testing.assert_array_equal(table.numbers("yield"), [1.5, np.nan])
+    assert table.text("note") == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sample\ty\nL1\t1\nL1\t2\n", "sample 'L1' stands twice"),
+        ("sample\ty\ty\nL1\t1\t2\n", "line 1: column 'y' stands twice"),
+        ("sample\ty\nL1\t1\nL2\t1\t2\n", "line 3: 3 fields where the header has 2"),
+        ("sample\ty\n\t1\n", "line 2: no line name in the first column"),
+        ("sample\ty\n", "the table has no rows"),
+        ("sample y\nL1 1\n", "line 1: one column only"),
+        (b"sample\ty\nL\xe91\t1\n", "byte 10 is not UTF-8"),
+        (b"\x89PNG\0\0\t\n1\t2\n", "is not UTF-8"),
+        ("sample\ty\nL\0\t1\n", "not a text table"),
+    ],
+)
+def test_a_broken_table_is_refused_in_one_line(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(UserError) as error:
+        read_phenotypes(path)
+    assert str(error.value).startswith(str(path))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_such_table():
+    with pytest.raises(UserError, match="no such file; set phenotypes: path"):
+        read_phenotypes("nowhere.tsv")
+
+
+@pytest.mark.parametrize("value", ["n.d.", "1,5", "1e999", "inf", "--"])
+def test_what_is_not_a_number_is_named_with_its_place(tmp_path, value):
+    table = read_phenotypes(write(tmp_path, f"sample\tyield\nL1\t2\n\nL2\t{value}\n"))
+    with pytest.raises(UserError, match=r"p\.tsv, line 4, column 'yield' \(sample 'L2'\)"):
+        table.numbers("yield")
+
+
+@pytest.fixture
+def table(tmp_path):
+    text = (
+        "sample\tyield\tflat\tnone\tfamily\tyear\n"
+        "L3\t3\t1\tNA\tA\t2020\n"
+        "L1\t1\t1\tNA\tB\t2021\n"
+        "L9\t9\t1\tNA\tB\t2021\n"
+        "L2\tNA\t1\tNA\tA\tNA\n"
+        "L7\t7\t2\tNA\tA\t2020\n"
+    )
+    return read_phenotypes(write(tmp_path, text))
+
+
+def test_lines_train_wait_or_are_named_as_dropped(table):
+    cleaned = clean_phenotypes(
+        table,
+        "yield",
+        ["family", "year"],
+        genotyped=["L1", "L2", "L3", "L4"],
+        excluded={"L7": "missing calls"},
+        candidate_names=None,
+    )
+    lines = cleaned.lines
+    assert lines["sample"].tolist() == ["L3", "L1", "L2", "L4"]  # the table's order, then the VCF's
+    np.testing.assert_array_equal(lines["value"], [3, 1, np.nan, np.nan])
+    assert lines["family"].tolist()[:3] == ["A", "B", "A"]
+    assert pd.isna(lines["family"].iloc[3])
+    np.testing.assert_array_equal(lines["year"], [2020, 2021, np.nan, np.nan])
+    assert dict(cleaned.dropped.itertuples(index=False)) == {
+        "L9": "not in the genotypes",
+        "L7": "missing calls",
+    }
+
+
+def test_named_candidates_alone_are_predicted(table, caplog):
+    with caplog.at_level(logging.WARNING):
+        cleaned = clean_phenotypes(
+            table, "yield", [], ["L1", "L2", "L3", "L4"], {}, candidate_names=["L4", "L1"]
+        )
+    assert cleaned.lines["sample"].tolist() == ["L3", "L1", "L4"]
+    assert "'L1' has a value" in caplog.text
+    assert ("L2", "no value, and not among the named candidates") in list(
+        cleaned.dropped.itertuples(index=False, name=None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("trait", "genotyped", "message"),
+    [
+        ("none", ["L1"], "every value is missing"),
+        ("yield", ["X1"], "none of its 4 lines with a value is genotyped"),
+        ("flat", ["L1", "L3"], "all 2 genotyped lines have the value 1"),
+    ],
+)
+def test_a_trait_that_cannot_be_analysed_is_refused(table, trait, genotyped, message):
+    with pytest.raises(UserError, match=message):
+        clean_phenotypes(table, trait, [], genotyped, {}, None)
+
+
+def test_candidate_names_must_be_genotyped(tmp_path):
+    path = write(tmp_path, "L1\n\nL7\n", "candidates.txt")
+    with pytest.raises(UserError, match=r"line 3: candidate 'L7' .*: missing calls"):
+        read_candidates(path, {"L1"}, {"L7": "missing calls"})
+    assert read_candidates(path, {"L1", "L7"}, {}) == ["L1", "L7"]
+
+
+def test_fixed_effects_equal_scikit_learn():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"family": rng.choice(list("ABC"), 60), "age": rng.normal(5, 2, 60), "one": np.ones(60)}
+    )
+    value = rng.normal(size=60) + frame["age"] + (frame["family"] == "B") * 3
+    fixed = FixedEffects.fit(frame, value.to_numpy())
+    encoder = OneHotEncoder(drop="first").fit(frame[["family"]])
+
+    def design(rows):
+        return np.hstack([encoder.transform(rows[["family"]]).toarray(), rows[["age"]]])
+
+    expected = LinearRegression().fit(design(frame), value)
+    new = pd.DataFrame({"family": list("CAB"), "age": [1.0, 9.0, 4.0], "one": 1.0})
+    np.testing.assert_allclose(fixed.predict(new), expected.predict(design(new)), rtol=1e-10)
+
+
+def test_an_unknown_level_and_a_missing_number_count_as_average():
+    frame = pd.DataFrame({"family": ["A", "A", "B", "B"], "age": [1.0, 2.0, 1.0, 2.0]})
+    fixed = FixedEffects.fit(frame, np.array([0.0, 1.0, 10.0, 11.0]))
+    unknown = pd.DataFrame({"family": ["Z", None], "age": [np.nan, np.nan]})
+    np.testing.assert_allclose(fixed.predict(unknown), [5.5, 5.5])
+
+
+def test_group_means_are_the_baseline():
+    frame = pd.DataFrame({"family": ["A", "A", "B", "B", "B"]})
+    value = np.array([1.0, 3.0, 5.0, 6.0, 10.0])
+    fixed = FixedEffects.fit(frame, value)
+    np.testing.assert_allclose(fixed.predict(pd.DataFrame({"family": ["A", "B"]})), [2.0, 7.0])
+
+
+def test_dependent_columns_are_left_out_from_the_right():
+    X = np.array([[1.0, 2, 0, 1], [1, 2, 1, 0], [1, 2, 0, 1], [1, 2, 3, -2]])
+    assert full_rank_columns(X).tolist() == [0, 2]
+    assert Covariates.fit(pd.DataFrame(index=range(3))).design(
+        pd.DataFrame(index=range(2))
+    ).shape == (2, 0)
