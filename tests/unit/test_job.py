@@ -148,7 +148,7 @@ def test_gblup_follows_the_signal_and_not_the_permuted_one():
         return np.corrcoef(rows["predicted"], dealt[rows["sample"]])[0, 1]
 
     control = [accuracy("control", permutation) for permutation in range(1, 21)]
-    assert accuracy("test", 0) > 0.5
+    assert accuracy("test", 0) > np.mean(control) + 2 * np.std(control)
     assert abs(np.mean(control)) < 0.15
 
 
