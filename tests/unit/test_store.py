@@ -1,0 +1,118 @@
+"""The code store: what is written is read, what is damaged is noticed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import zarr
+from tests.unit.vcf_files import call, record, vcf
+
+from breedcast.errors import UserError
+from breedcast.genotypes.filter import filter_genotypes
+from breedcast.genotypes.store import read_codes, read_summary
+from breedcast.genotypes.vcf import import_vcf
+
+ODD_NAMES = ["Bärbel", "中文 7", "<b>x</b>", "../up", "007", "NA", "a{b}%s"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store of odd sample names and two markers."""
+    rows = [[0, 1, 2, 0, 1, 2, -1], [2, 2, 0, 1, 0, 0, 1]]
+    records = [record([call(dosage, 2) for dosage in row], name=f"é{row[0]}") for row in rows]
+    (tmp_path / "input.vcf").write_text(vcf(ODD_NAMES, records), encoding="utf-8")
+    import_vcf(tmp_path / "input.vcf", tmp_path / "imported.zarr")
+    filter_genotypes(
+        tmp_path / "imported.zarr",
+        tmp_path,
+        min_maf=0.01,
+        max_missing_marker=0.2,
+        max_missing_line=0.5,
+    )
+    return tmp_path
+
+
+def test_names_are_data_and_keep_their_order(folder: Path) -> None:
+    codes = read_codes(folder / "codes.zarr")
+    assert codes.samples == ODD_NAMES
+    assert codes.markers["id"].tolist() == ["é0", "é2"]
+    assert codes.codes[6].tolist() == [3, 1]
+    assert codes.of(["../up", "Bärbel"]).tolist() == [[0, 1], [0, 2]]
+
+
+def test_summary_says_where_the_codes_come_from(folder: Path) -> None:
+    summary = read_summary(folder / "codes.json")
+    assert (summary.lines, summary.markers, summary.ploidy) == (7, 2, 2)
+    assert (summary.imported.input, summary.imported.missing_calls) == ("input.vcf", 1)
+    assert summary.thresholds.max_missing_line == 0.5
+    assert len(summary.imported.sha256) == len(summary.checksum) == 64
+
+
+def test_xarray_finds_its_dimensions(folder: Path) -> None:
+    """xarray opens a zarr 3 group whose arrays name their dimensions, each of one length."""
+    for name, matrix, dimensions in [
+        ("codes.zarr", "codes", ("sample", "marker")),
+        ("imported.zarr", "dosage", ("marker", "sample")),
+    ]:
+        group = zarr.open_group(folder / name, mode="r", zarr_format=3)
+        assert group[matrix].metadata.dimension_names == dimensions
+        lengths = {"sample": 7, "marker": 2}
+        for _, array in group.arrays():
+            expected = tuple(lengths[dimension] for dimension in array.metadata.dimension_names)
+            assert array.shape == expected
+
+
+def chunks(folder: Path, array: str) -> list[Path]:
+    return [path for path in (folder / "codes.zarr" / array / "c").rglob("*") if path.is_file()]
+
+
+def test_damage_is_noticed(folder: Path) -> None:
+    codes = read_codes(folder / "codes.zarr").codes
+    (chunk,) = chunks(folder, "codes")
+    content = chunk.read_bytes()
+    refused = 0
+    for position, byte in enumerate(content):
+        chunk.write_bytes(content[:position] + bytes([byte ^ 0xFF]) + content[position + 1 :])
+        try:
+            assert (read_codes(folder / "codes.zarr").codes == codes).all()
+        except UserError:
+            refused += 1
+    assert refused > len(content) / 2
+    chunk.unlink()
+    _refused(folder)
+    chunk.write_bytes(content)
+    assert (read_codes(folder / "codes.zarr").codes == codes).all()
+
+
+def test_codes_or_names_of_another_run_are_noticed(folder: Path) -> None:
+    group = zarr.open_group(folder / "codes.zarr", mode="r+")
+    group["sample"][:2] = group["sample"][:2][::-1]
+    _refused(folder)
+    group["sample"][:2] = group["sample"][:2][::-1]
+    read_codes(folder / "codes.zarr")
+    group["codes"][0, 0] = 1
+    _refused(folder)
+
+
+def test_absent_or_foreign_summary(folder: Path) -> None:
+    path = folder / "codes.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"lines": 6}))
+    _refused(folder)
+    for content in ("", "[]", "{}", json.dumps(facts | {"surplus": 1})):
+        path.write_text(content)
+        _refused(folder)
+    path.unlink()
+    _refused(folder)
+
+
+def test_absent_store(folder: Path) -> None:
+    shutil.rmtree(folder / "codes.zarr")
+    _refused(folder)
+
+
+def _refused(folder: Path) -> None:
+    with pytest.raises(UserError, match="delete the genotypes folder and run again") as error:
+        read_codes(folder / "codes.zarr")
+    assert len(str(error.value).splitlines()) == 1
