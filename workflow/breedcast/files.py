@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+#: Columns of names, in which NA is a name too.
+NAMES = ("sample", "id", "contig")
+
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
@@ -44,16 +47,16 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table that `write_table` wrote.
 
-    Lines and environments are names, whatever they look like (a line called 007, or NA).
+    Names stay names, whatever they look like (a line called 007, or NA).
     """
     with open(path, encoding="utf-8") as lines:
         header = lines.readline().rstrip("\n").split("\t")
     return pd.read_csv(
         path,
         sep="\t",
-        dtype={"sample": str, "environment": str},
+        dtype=dict.fromkeys([*NAMES, "environment"], str),
         keep_default_na=False,
-        na_values={column: ["NA"] for column in header if column != "sample"},
+        na_values={column: ["NA"] for column in header if column not in NAMES},
     )
 
 

@@ -1,0 +1,107 @@
+"""What is run again after a change, and what is not: read from the dry run."""
+
+from collections import Counter
+
+import pytest
+import yaml
+
+TRAITS = ("yield", "height", "disease")
+AFTER_TRAINING = Counter(combine_models=3, compare_models=3, rank_candidates=3, render_report=1)
+
+
+@pytest.fixture
+def dry_run(example):
+    """A function that dry-runs the finished example, with the given config if there is one."""
+
+    def run(*arguments, config=None):
+        if config is not None:
+            path = example.folder / "changed.yaml"
+            path.write_text(yaml.safe_dump(config, sort_keys=False))
+            arguments = (*arguments, "--configfile", path)
+        finished = example.run("--dry-run", *arguments)
+        assert finished.status == 0, finished.output
+        return finished
+
+    return run
+
+
+@pytest.fixture
+def config(example):
+    return yaml.safe_load((example.folder / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture
+def edit(example):
+    """A function that appends a comment to a file of the package; undone after the test."""
+    before = {}
+
+    def append(path):
+        file = example.folder / "workflow" / "breedcast" / path
+        before[file] = file.read_bytes()
+        file.write_bytes(before[file] + b"\n# edited\n")
+
+    yield append
+    for file, content in before.items():
+        file.write_bytes(content)
+
+
+def test_a_touched_file_or_a_comment_in_the_config_runs_nothing(example, dry_run):
+    (example.folder / "resources" / "example" / "genotypes.vcf.gz").touch()
+    with open(example.folder / "config" / "config.yaml", "a") as file:
+        file.write("\n# a comment\n")
+    assert not dry_run().jobs
+
+
+def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config):
+    config["filter"] = dict(reversed(config["filter"].items()))
+    config["models"]["dnngp"] = {"input": "pca", **config["models"]["dnngp"]}
+    assert not dry_run(config=config).jobs
+
+
+def test_editing_the_report_retrains_nothing(dry_run, edit):
+    edit("report/page.py")
+    assert dry_run().jobs == Counter(render_report=1)
+
+
+def test_editing_a_model_retrains_it_alone(dry_run, edit):
+    edit("models/dnngp.py")
+    finished = dry_run()
+    assert finished.trained == {("dnngp", trait) for trait in TRAITS}
+    assert finished.jobs == AFTER_TRAINING + Counter(train_model=3, score_model=6)
+
+
+def test_a_models_option_retrains_it_alone(dry_run, config):
+    config["models"]["deepgs"]["epochs"] = 7
+    finished = dry_run(config=config)
+    assert finished.trained == {("deepgs", trait) for trait in TRAITS}
+    assert finished.jobs == AFTER_TRAINING + Counter(train_model=3, score_model=6)
+
+
+def test_a_new_model_runs_its_training_its_score_and_the_aggregators(dry_run, config):
+    config["models"]["deepgs_raw"] = {"model": "deepgs", "input": "one_hot", "epochs": 2}
+    finished = dry_run(config=config)
+    assert finished.trained == {("deepgs_raw", trait) for trait in TRAITS}
+    assert finished.jobs == AFTER_TRAINING + Counter(train_model=3, score_model=6)
+
+
+def test_one_trait_alone_needs_only_its_report(dry_run):
+    assert dry_run("--config", "traits=[yield]").jobs == Counter(render_report=1)
+
+
+def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
+    config["validation"]["seed"] = 1
+    finished = dry_run("results/yield/comparison.tsv", config=config)
+    assert {trait for _, trait in finished.trained} == {"yield"}
+    assert finished.jobs["plan_validation"] == 1
+    assert "import_genotypes" not in finished.jobs
+
+
+def test_the_interval_changes_the_candidates_alone(dry_run, config):
+    config["interval"] = 0.8
+    assert dry_run(config=config).jobs == Counter(rank_candidates=3, render_report=1)
+
+
+def test_processes_and_device_are_asked_for_without_a_change_of_results(dry_run, config):
+    """`threads` is no setting of a result: asking for more of them re-runs nothing."""
+    config["threads"] = 2
+    assert not dry_run(config=config).jobs
