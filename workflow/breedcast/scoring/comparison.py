@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr
 
 from breedcast.scoring.scores import defined
 
@@ -66,7 +66,7 @@ def corrected_t(differences: np.ndarray, share: float) -> tuple[float, float, fl
         return np.nan, np.nan, np.nan
     error = float(np.sqrt(variance * (1 / folds + share)))
     t = float(differences.mean()) / error
-    return error, t, float(2 * stats.t.sf(abs(t), folds - 1))
+    return error, t, float(2 * stdtr(folds - 1, -abs(t)))
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 Direction = Literal["high", "low"]
 
@@ -52,7 +52,12 @@ def spearman(observed: np.ndarray, predicted: np.ndarray) -> float:
     """Spearman's rank correlation, ties at their mean rank. NaN where either is constant."""
     if is_constant(observed) or is_constant(predicted):
         return np.nan
-    return pearson(rankdata(observed), rankdata(predicted))
+    return pearson(_ranks(observed), _ranks(predicted))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(lines,) ranks from 1, ties at their mean rank."""
+    return pd.Series(values).rank().to_numpy()
 
 
 def rmse(observed: np.ndarray, predicted: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.intervals import half_width
@@ -47,7 +47,7 @@ def _of_one_model(
     inner, candidates = unit[unit["role"] == "inner"], unit[unit["role"] == "candidate"]
     residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
     predicted, half = candidates["predicted"], half_width(residuals, level)
-    genetic_half = norm.ppf((1 + level) / 2) * candidates["sd"]
+    genetic_half = ndtri((1 + level) / 2) * candidates["sd"]
     ranked = candidates.assign(
         lower=predicted - half,
         upper=predicted + half,
