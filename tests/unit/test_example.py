@@ -6,10 +6,11 @@ import cyvcf2
 import numpy as np
 import pandas as pd
 import pytest
-from resources.example import make_example as maker
 from scipy.stats import pearsonr
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, cross_val_predict
+
+from resources.example import make_example as maker
 
 TRAITS = [trait.name for trait in maker.TRAITS]
 

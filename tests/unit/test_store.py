@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import zarr
-from tests.unit.vcf_files import call, record, vcf
 
 from breedcast.errors import UserError
 from breedcast.genotypes.filter import filter_genotypes
 from breedcast.genotypes.store import read_codes, read_summary
 from breedcast.genotypes.vcf import import_vcf
+from tests.unit.vcf_files import call, record, vcf
 
 ODD_NAMES = ["Bärbel", "中文 7", "<b>x</b>", "../up", "007", "NA", "a{b}%s"]
 

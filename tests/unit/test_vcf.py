@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.broken_vcfs import BROKEN
-from tests.unit.vcf_files import bgzip, gzipped, parse, record, vcf, vcf_of_dosages, write_bcf
 
 from breedcast.errors import UserError
 from breedcast.genotypes import store
 from breedcast.genotypes.store import Imported
 from breedcast.genotypes.survey import read_samples, survey
 from breedcast.genotypes.vcf import Reader, import_vcf
+from tests.unit.broken_vcfs import BROKEN
+from tests.unit.vcf_files import bgzip, gzipped, parse, record, vcf, vcf_of_dosages, write_bcf
 
 CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
