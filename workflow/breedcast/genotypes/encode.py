@@ -56,15 +56,27 @@ class Encoder(ABC):
 
 @dataclass(frozen=True)
 class OneHot(Encoder):
-    """The codes themselves: each is the index of its channel, "missing" being the last."""
+    """The codes themselves: each is the index of its channel, "missing" being the last.
 
-    channels: int
-    length: int
+    frequencies: (states, markers) share of the training lines in each state. A network
+    takes them from its channels: what all lines share would drown what sets them apart.
+    """
+
+    frequencies: np.ndarray
+
+    @property
+    def channels(self) -> int:  # type: ignore[override]
+        return self.frequencies.shape[0]
+
+    @property
+    def length(self) -> int:  # type: ignore[override]
+        return self.frequencies.shape[1]
 
     @classmethod
     def fit(cls, codes: np.ndarray, ploidy: int) -> OneHot:
-        """Learn nothing but the number of markers."""
-        return cls(channels=ploidy + 2, length=codes.shape[1])
+        """Learn the frequencies of the states from codes (lines, markers)."""
+        states = range(ploidy + 2)
+        return cls(np.stack([(codes == state).mean(axis=0) for state in states]))
 
     def encode(self, codes: np.ndarray) -> np.ndarray:
         return np.asarray(codes, dtype=np.uint8)
@@ -74,7 +86,7 @@ class OneHot(Encoder):
         return np.abs(gradient).max(axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {}
+        return {"frequencies": self.frequencies}
 
 
 @dataclass(frozen=True)

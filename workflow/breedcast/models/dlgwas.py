@@ -22,12 +22,17 @@ class DLGWAS(NetworkModel):
     """Ten filters throughout; linear up to the bounded ISRU output.
 
     Departures from the publication:
+    - the state frequencies of the lines trained on are taken from the one-hot channels. As
+      the network is linear before its output this changes no function it can express, only
+      that dropout no longer acts on what all lines share;
+    - the dense layer starts at zero (published: truncated normal): with more weights than
+      lines, much of what it starts with is still there when training stops;
     - the two dropouts of 0.75 on either side of the flattening are one of 0.9375, which
       has the same distribution;
     - the target is standardised on the lines trained on;
     - early stopping by mean squared error, with the best weights restored (published: by
       mean absolute error, the last weights kept);
-    - the learning rate and the batch size (published: 0.001 and 250).
+    - batches of 32 (published: 250).
     """
 
     def trunk(self, channels: int, length: int) -> nn.Module:
@@ -38,9 +43,12 @@ class DLGWAS(NetworkModel):
             L2,
             Conv1d,
             Dense,
+            Dropout,
             Flatten,
+            LinearPair,
             Residual,
             truncated_normal,
+            zero,
         )
 
         def convolution(inputs: int, kernel: int) -> nn.Module:
@@ -48,12 +56,14 @@ class DLGWAS(NetworkModel):
 
         return nn.Sequential(
             Residual(
-                nn.Sequential(convolution(channels, 4), convolution(10, 20), nn.Dropout(0.75)),
+                nn.Sequential(
+                    LinearPair(convolution(channels, 4), convolution(10, 20)), Dropout(0.75)
+                ),
                 convolution(channels, 4),
             ),
             convolution(10, 4),
             Flatten(),
-            nn.Dropout(0.9375),
-            Dense(10 * length, 1, initialise=truncated_normal, penalty=L2(bias=0.01)),
+            Dropout(0.9375),
+            Dense(10 * length, 1, initialise=zero, penalty=L2(bias=0.01)),
             ISRU(a=0.5),
         )

@@ -49,7 +49,7 @@ class NetworkModel(Model):
     )
     epochs: int = option(200, "Most passes over the training lines.", minimum=1)
     patience: int = option(
-        20, "Stop after this many passes without a smaller error of the stop set.", minimum=1
+        10, "Stop after this many passes without a smaller error of the stop set.", minimum=1
     )
     batch_size: int = option(32, "Lines per step.", minimum=2)
     learning_rate: float = option(0.001, "Step size of the optimiser.", exclusiveMinimum=0)
@@ -64,7 +64,7 @@ class NetworkModel(Model):
     def trunk(self, channels: int, length: int) -> nn.Module:
         """The network from (lines, channels, length) to (lines, 1), with its first weights."""
 
-    def optimiser(self) -> Optimiser:
+    def make_optimiser(self) -> Optimiser:
         """Adam, unless a network says otherwise."""
         from breedcast.training.optimisers import Adam
 
@@ -91,10 +91,10 @@ class NetworkModel(Model):
             stop_target=target.standardise(stop),
             seed=seed,
         )
-        settings = Settings(self.epochs, self.patience, self.batch_size, self.optimiser())
+        settings = Settings(self.epochs, self.patience, self.batch_size, self.make_optimiser())
 
         def build() -> Network:
-            return Network(encoder.channels, self.trunk(encoder.channels, encoder.length))
+            return Network(input_layer(encoder), self.trunk(encoder.channels, encoder.length))
 
         trained = train(build, task, settings, pick_device(device))
         return FittedNetwork(trained, encoder, target, task.inputs)
@@ -131,6 +131,17 @@ class NetworkModel(Model):
         if self.input == "dosage":
             return ScaledDosage.fit(lines.codes, lines.ploidy)
         return OneHot.fit(lines.codes, lines.ploidy)
+
+
+def input_layer(encoder: Encoder) -> nn.Module:
+    """The layer that turns what this encoder makes into channels."""
+    import torch
+
+    from breedcast.training.layers import NumberInput, OneHotInput
+
+    if isinstance(encoder, OneHot):
+        return OneHotInput(torch.from_numpy(encoder.frequencies).to(torch.get_default_dtype()))
+    return NumberInput()
 
 
 def redefault(name: str, default: Any) -> Any:
