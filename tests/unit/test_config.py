@@ -140,6 +140,10 @@ def test_hostile_trait_names_become_safe_ids():
     assert trait_id("Plant_height.2024-a") == "Plant_height.2024-a"
 
 
+def yaml_text(value):
+    return yaml.safe_dump(value).splitlines()[0]
+
+
 def described(node):
     for key, sub in node.get("properties", {}).items():
         yield key, sub
@@ -151,8 +155,11 @@ def test_every_key_and_option_is_described_and_in_the_readme(repository):
     schema = yaml.safe_load(SCHEMA.read_text())
     schemas = [schema, *(options_schema(name) for name in MODELS)]
     for key, sub in (item for each in schemas for item in described(each)):
-        assert sub["description"].endswith(".") or "`" in sub["description"], key
+        assert sub.get("description"), f"{key} has no description"
         assert f"`{key}`" in readme, f"config/README.md does not describe {key}"
+        if "default" in sub and not isinstance(sub["default"], dict):
+            rows = [row for row in readme.splitlines() if f"`{key}`" in row]
+            assert any(f"`{yaml_text(sub['default'])}`" in row for row in rows), key
     for name in MODELS:
         assert f"`{name}`" in readme
 
