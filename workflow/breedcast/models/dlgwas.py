@@ -51,7 +51,7 @@ class DLGWAS(NetworkModel):
             zero,
         )
 
-        def convolution(inputs: int, kernel: int) -> nn.Module:
+        def convolution(inputs: int, kernel: int) -> Conv1d:
             return Conv1d(inputs, 10, kernel, initialise=truncated_normal, penalty=L2(0.1, 0.01))
 
         return nn.Sequential(
