@@ -1,0 +1,216 @@
+"""The networks as models: what they learn, from which lines, and what they refuse."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from breedcast.errors import UserError
+from breedcast.models.base import Lines
+from breedcast.models.deepgs import DeepGS
+from breedcast.models.dlgwas import DLGWAS
+from breedcast.models.dnngp import DNNGP
+from breedcast.models.network import NetworkModel
+from breedcast.training.optimisers import SGD
+
+NETWORKS = [DNNGP, DeepGS, DLGWAS]
+INPUTS = ["one_hot", "dosage", "pca"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def simulate(
+    lines: int, markers: int, ploidy: int = 2, missing: float = 0.05, loci: int = 10, seed: int = 0
+) -> Lines:
+    """An additive trait of heritability 0.8, mean 100, in lines bred from six founders.
+
+    Each chromosome copy is a mosaic of founders in segments of ten markers, so that
+    neighbours are in linkage disequilibrium. A few calls are missing.
+    """
+    rng = np.random.default_rng(seed)
+    founders = rng.integers(0, 2, (6, markers))
+    segments = rng.integers(0, 6, (lines, ploidy, markers // 10 + 1))
+    origin = np.repeat(segments, 10, axis=2)[:, :, :markers]
+    dosage = founders[origin, np.arange(markers)].sum(axis=1)
+    effects = np.zeros(markers)
+    effects[rng.choice(markers, loci, replace=False)] = rng.normal(size=loci)
+    genetic = dosage @ effects
+    value = genetic + rng.normal(size=lines) * genetic.std() / 2
+    codes = np.where(rng.random(dosage.shape) < missing, ploidy + 1, dosage).astype(np.uint8)
+    return Lines(codes, ploidy, pd.DataFrame(index=range(lines)), 100 + 10 * value)
+
+
+def with_values(lines: Lines, value: np.ndarray) -> Lines:
+    return replace(lines, value=value)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_an_additive_trait_is_predicted_and_its_permutation_is_not(
+    network: type[NetworkModel],
+) -> None:
+    lines = simulate(300, 100)
+    train, test = lines.take(np.arange(220)), lines.take(np.arange(220, 300))
+    shuffled = np.random.default_rng(3).permutation(train.observed)
+    model = network()
+    r = {
+        name: np.corrcoef(model.fit(seen, 1, "cpu").predict(test.blind()).mean, test.observed)[0, 1]
+        for name, seen in {"real": train, "permuted": with_values(train, shuffled)}.items()
+    }
+    assert r["real"] > 0.6
+    assert abs(r["permuted"]) < 0.35  # 80 lines: standard error 0.11
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("ploidy", [1, 2, 4, 8])
+@pytest.mark.parametrize("kind", INPUTS)
+def test_every_input_and_ploidy_with_missing_calls(
+    network: type[NetworkModel], ploidy: int, kind: str
+) -> None:
+    lines = simulate(60, 40, ploidy)
+    fitted = network(input=kind, epochs=1, variance=1.0).fit(lines, 0, "cpu")
+    unseen = simulate(9, 40, ploidy, missing=0.5, seed=1)
+    unseen.codes[:, 7] = ploidy + 1
+    prediction = fitted.predict(unseen.blind())
+    assert prediction.mean.shape == (9,)
+    assert np.isfinite(prediction.mean).all()
+    assert np.isnan(prediction.sd).all()
+    assert fitted.saliency is not None
+    assert fitted.saliency.shape == (40,)
+    assert np.isfinite(fitted.saliency).all()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_same_seed_gives_the_same_bits(network: type[NetworkModel]) -> None:
+    lines, model = simulate(60, 50), network(epochs=3)
+    torch.manual_seed(5)
+    first = model.fit(lines, 7, "cpu")
+    torch.manual_seed(6)
+    again, other = model.fit(lines, 7, "cpu"), model.fit(lines, 8, "cpu")
+    weights = first.weights()
+    for name, array in again.weights().items():
+        np.testing.assert_array_equal(array, weights[name], err_msg=name)
+    blind = lines.blind()
+    np.testing.assert_array_equal(first.predict(blind).mean, again.predict(blind).mean)
+    assert not np.array_equal(first.predict(blind).mean, other.predict(blind).mean)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_other_lines_change_no_weight(network: type[NetworkModel]) -> None:
+    lines = simulate(80, 50)
+    rows = np.arange(60)
+    changed = Lines(lines.codes.copy(), 2, lines.covariates, lines.observed.copy())
+    changed.codes[60:] = 2 - changed.codes[60:] % 3
+    changed.observed[60:] = -1e6
+    one, two = (network(epochs=2).fit(seen.take(rows), 0, "cpu") for seen in (lines, changed))
+    for name, array in one.weights().items():
+        np.testing.assert_array_equal(array, two.weights()[name], err_msg=name)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_stop_lines_change_the_stopping_epoch_only(network: type[NetworkModel]) -> None:
+    lines = simulate(80, 50)
+    model = network(epochs=6, patience=6)
+    stop = np.sort(np.random.default_rng(4).permutation(80)[:8])
+    values = lines.observed.copy()
+    values[stop] = values[stop].mean() - 5 * values[stop]
+    one, two = model.fit(lines, 4, "cpu"), model.fit(with_values(lines, values), 4, "cpu")
+    assert [r["train_loss"] for r in one.history] == [r["train_loss"] for r in two.history]
+    assert [r["stop_loss"] for r in one.history] != [r["stop_loss"] for r in two.history]
+    assert one.target.sd == two.target.sd
+
+
+def test_predictions_are_in_the_units_of_the_trait() -> None:
+    lines = simulate(80, 50)
+    moved = with_values(lines, lines.observed * 1000 - 7)
+    model = DeepGS(epochs=3)
+    one, two = model.fit(lines, 0, "cpu"), model.fit(moved, 0, "cpu")
+    np.testing.assert_allclose(
+        two.predict(lines.blind()).mean, one.predict(lines.blind()).mean * 1000 - 7, rtol=1e-4
+    )
+    assert one.saliency is not None
+    np.testing.assert_allclose(two.saliency, one.saliency * 1000, rtol=1e-3)
+
+
+def test_covariate_effects_are_taken_out_and_added_back() -> None:
+    lines = simulate(100, 50)
+    family = pd.DataFrame({"family": np.where(np.arange(100) % 2, "odd", "even")})
+    shift = np.where(np.arange(100) % 2, 1e4, 0.0)
+    grouped = Lines(lines.codes, 2, family, lines.observed + shift)
+    fitted = DeepGS(epochs=3).fit(grouped, 0, "cpu")
+    swapped = Lines(lines.codes, 2, family.iloc[::-1].reset_index(drop=True))
+    change = fitted.predict(swapped).mean - fitted.predict(grouped.blind()).mean
+    np.testing.assert_allclose(np.abs(change), 1e4, rtol=0.01)
+    assert fitted.target.sd < 100
+
+
+@pytest.mark.parametrize("kind", ["dosage", "pca"])
+def test_saliency_is_the_slope_by_one_allele(kind: str) -> None:
+    """A network that is nearly linear: its saliency against a change of one call."""
+    lines = simulate(120, 30, missing=0.0)
+    fitted = DLGWAS(input=kind, epochs=20, variance=1.0).fit(lines, 0, "cpu")
+    assert fitted.saliency is not None
+    slopes = np.empty(30)
+    for marker in range(30):
+        low, high = lines.codes.copy(), lines.codes.copy()
+        low[:, marker], high[:, marker] = 0, 2
+        means = [fitted.predict(Lines(c, 2, lines.covariates)).mean for c in (low, high)]
+        slopes[marker] = np.median(np.abs(means[1] - means[0])) / 2
+    np.testing.assert_allclose(fitted.saliency, slopes, rtol=0.1, atol=slopes.max() / 20)
+
+
+@pytest.mark.parametrize("network", [DNNGP, DLGWAS])
+@pytest.mark.parametrize("markers", [1, 2, 5])
+def test_a_handful_of_markers_is_enough(network: type[NetworkModel], markers: int) -> None:
+    lines = simulate(40, markers, loci=1)
+    fitted = network(epochs=1).fit(lines, 0, "cpu")
+    assert np.isfinite(fitted.predict(lines.blind()).mean).all()
+
+
+def test_deepgs_needs_one_window_per_pooled_position() -> None:
+    with pytest.raises(UserError, match="DeepGS needs at least 21 markers, not 20"):
+        DeepGS().fit(simulate(40, 20), 0, "cpu")
+    DeepGS(epochs=1).fit(simulate(40, 21), 0, "cpu")
+
+
+def test_what_cannot_be_learnt_is_refused() -> None:
+    lines = simulate(40, 30)
+    with pytest.raises(UserError, match="no marker varies"):
+        DNNGP().fit(Lines(np.ones_like(lines.codes), 2, lines.covariates, lines.value), 0, "cpu")
+    with pytest.raises(UserError, match="does not vary"):
+        DLGWAS().fit(with_values(lines, np.ones(40)), 0, "cpu")
+    with pytest.raises(UserError, match="too few"):
+        DLGWAS().fit(lines.take(np.arange(2)), 0, "cpu")
+
+
+def test_facts_and_history() -> None:
+    fitted = DeepGS(epochs=4).fit(simulate(60, 40), 0, "cpu")
+    assert [record["epoch"] for record in fitted.history] == [1, 2, 3, 4]
+    best = min(fitted.history, key=lambda record: record["stop_loss"])
+    assert fitted.facts == {"best_epoch": best["epoch"]}
+
+
+def test_deepgs_can_be_trained_as_published() -> None:
+    model = DeepGS(optimiser="sgd", learning_rate=0.01, batch_size=30, epochs=2)
+    assert model.make_optimiser() == SGD(0.01, momentum=0.5)
+    lines = simulate(60, 40)
+    published, adam = (
+        DeepGS(optimiser=name, learning_rate=0.01, epochs=2).fit(lines, 0, "cpu")
+        for name in ("sgd", "adam")
+    )
+    assert published.history != adam.history
+
+
+def test_options_are_read_without_torch(repository: Path) -> None:
+    code = "import sys, breedcast.models.{}; sys.exit('torch' in sys.modules)"
+    for name in ("dnngp", "deepgs", "dlgwas"):
+        subprocess.run(
+            [sys.executable, "-c", code.format(name)], cwd=repository / "workflow", check=True
+        )

@@ -1,0 +1,115 @@
+"""The networks are the published ones: their weights give the published figures here."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from breedcast.genotypes.encode import PrincipalComponents
+from breedcast.models.deepgs import DeepGS
+from breedcast.models.dlgwas import DLGWAS
+from breedcast.models.dnngp import DNNGP
+from breedcast.training.keras import load_keras
+from breedcast.training.layers import Network, NumberInput, OneHotInput, penalty
+from breedcast.training.trainer import predict
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _float64() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def dnngp(shared_data: Path) -> Network:
+    network = Network(NumberInput(), DNNGP().trunk(channels=1, length=251))
+    load_keras(shared_data / "dnngp_published" / "training.model.h5", network)
+    return network
+
+
+def published_table(path: Path, separator: str = ",") -> pd.DataFrame:
+    return pd.read_csv(path, sep=separator, index_col=0)
+
+
+def test_dnngp_predicts_what_was_published(dnngp: Network, shared_data: Path) -> None:
+    folder = shared_data / "dnngp_published"
+    scores = published_table(folder / "wheat599_pc95.tsv", "\t")
+    published = published_table(folder / "Prediction.ALL.csv").loc[scores.index, "Prediction"]
+    predicted = predict(dnngp, scores.to_numpy(), CPU)
+    np.testing.assert_allclose(predicted, published, atol=1e-5)
+
+
+def test_dnngp_has_the_published_loss(dnngp: Network, shared_data: Path) -> None:
+    """Squared error of the validation lines, and the penalties, in the last epoch."""
+    folder = shared_data / "dnngp_published"
+    scores = published_table(folder / "wheat599_pc95.tsv", "\t")
+    validation = published_table(folder / "Prediction.validation.csv").index
+    trait = published_table(folder / "wheat1.tsv", "\t").loc[validation, "env1"]
+    error = predict(dnngp, scores.loc[validation].to_numpy(), CPU) - trait
+    penalties = penalty(dnngp).item()
+    last = pd.read_csv(folder / "Modelhistory.csv").iloc[-1]
+    assert penalties == pytest.approx(0.332374, abs=1e-6)
+    assert (error**2).mean() == pytest.approx(last["val_mse"], abs=1e-5)
+    assert (error**2).mean() + penalties == pytest.approx(1.098902, abs=1e-5)
+
+
+def test_components_are_the_published_ones(shared_data: Path) -> None:
+    from cyvcf2 import VCF
+
+    variants = VCF(str(shared_data / "wheat599" / "genotypes.vcf.gz"), gts012=True)
+    codes = np.array([variant.gt_types.copy() for variant in variants]).T.astype(np.uint8)
+    published = published_table(
+        shared_data / "dnngp_published" / "wheat599_pc95.tsv", "\t"
+    ).to_numpy()
+    encoder = PrincipalComponents.fit(codes, 2, 0.95)
+    assert encoder.length == 251
+    scores = encoder.scores(codes) / 2  # published of presence and absence, 0 and 1
+    sign = np.sign((scores * published).sum(axis=0))
+    np.testing.assert_allclose(scores * sign, published, atol=1e-6)
+
+
+def test_dlgwas_predicts_what_was_published(shared_data: Path) -> None:
+    folder = shared_data / "dlgwas_published" / "soynam_fold6"
+    with gzip.open(folder / "4236_imp_test_6.txt.gz", "rt") as file:
+        table = np.array([line.split("\t")[1:] for line in file])
+    trait, codes = table[:, 0].astype(float), table[:, 1:].astype(np.uint8)
+    states, markers = 4, codes.shape[1]
+    network = Network(OneHotInput(torch.zeros(states, 1)), DLGWAS().trunk(states, markers))
+    load_keras(folder / "model6.h5", network)
+    predicted = predict(network, codes, CPU)
+    published = [-0.013808, 0.116387, -0.352404, -0.056425, 0.004401]
+    np.testing.assert_allclose(predicted[:5], published, atol=1e-6)
+    assert np.corrcoef(predicted, trait)[0, 1] == pytest.approx(0.464623, abs=1e-6)
+    assert ((predicted - trait) ** 2).mean() == pytest.approx(0.6702, abs=5e-5)
+
+
+def test_deepgs_by_numpy() -> None:
+    """No weights are published: the architecture's facts, written once more without torch."""
+    markers, lines = 75, 6
+    torch.manual_seed(0)
+    network = Network(NumberInput(), DeepGS().trunk(1, markers))
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    weights = [parameter.detach().numpy() for parameter in network.parameters()]
+    kernel, kernel_bias, hidden, hidden_bias, out, out_bias = weights
+    assert kernel.shape == (8, 1, 18)
+    assert hidden.shape == (32, 8 * 14)  # 75 - 18 + 1 = 58 windows make 14 whole pools of 4
+    assert out.shape == (1, 32)
+
+    dosages = np.random.default_rng(0).integers(0, 3, (lines, markers)).astype(float)
+    windows = np.lib.stride_tricks.sliding_window_view(dosages, 18, axis=1)
+    convolved = np.einsum("lpk,fk->lfp", windows, kernel[:, 0])
+    rectified = np.maximum(convolved + kernel_bias[:, None], 0)
+    pooled = rectified[:, :, :56].reshape(lines, 8, 14, 4).max(axis=3).reshape(lines, -1)
+    activated = 1 / (1 + np.exp(-(pooled @ hidden.T + hidden_bias)))
+    expected = activated @ out[0] + out_bias
+    np.testing.assert_allclose(predict(network, dosages, CPU), expected, atol=1e-12)
+    assert [layer.rate for layer in network.trunk if hasattr(layer, "rate")] == [0.2, 0.1, 0.05]
