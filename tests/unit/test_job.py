@@ -174,7 +174,7 @@ class Broken(Model):
 
 @dataclass(frozen=True)
 class BrokenNetwork(Broken):
-    averages_inner_folds: ClassVar[bool] = True
+    is_network: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

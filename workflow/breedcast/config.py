@@ -15,6 +15,7 @@ import jsonschema
 import yaml
 
 from breedcast.errors import UserError
+from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
 
@@ -39,6 +40,11 @@ class ModelConfig:
     def module(self) -> str:
         """The model's module, for the hash of the code it depends on."""
         return self.location.partition(":")[0]
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is computed on the config's device."""
+        return model_class(self.location).is_network
 
 
 def check_config(raw: dict[str, Any]) -> dict[str, Any]:

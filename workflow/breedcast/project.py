@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,11 @@ class Project:
             threads=self.config["threads"],
         )
 
-    def training_devices(self) -> dict[str, int]:
+    def training_devices(self) -> dict[str, Callable[..., int]]:
         """The resource that asks a scheduler for a GPU, where the config demands one."""
-        return {"gpu": 1} if self.config["device"] == "cuda" else {}
+        if self.config["device"] != "cuda":
+            return {}
+        return {"gpu": lambda wildcards: int(self.models[wildcards.model].is_network)}
 
     def association_mb(self, codes_json: str) -> int:
         """Memory of an association scan in MB: the relationships, the codes and a block."""

@@ -108,9 +108,10 @@ def option(default: Any, description: str, **constraints: Any) -> Any:
 class Model(ABC):
     """A model with its options as dataclass fields, each made by `option`."""
 
-    #: Networks stop early on lines of their own, and a test line's prediction is the mean of
-    #: the inner folds' networks. Other models refit on every training line.
-    averages_inner_folds: ClassVar[bool] = False
+    #: A network is computed on the config's device and stops early on lines of its own; a test
+    #: line's prediction is the mean of the inner folds' networks. Other models are computed on
+    #: the CPU and refit on every training line.
+    is_network: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:

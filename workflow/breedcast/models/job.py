@@ -52,10 +52,14 @@ class Tables:
 
 @dataclass(frozen=True)
 class Task:
-    """One fit of a unit: without one inner fold, or (inner_fold None) on all training lines."""
+    """One fit of a unit: without one inner fold, or (inner_fold None) on all training lines.
+
+    final: whether the unit's test lines are predicted by this fit.
+    """
 
     unit: Unit
     inner_fold: int | None
+    final: bool
 
     @property
     def train(self) -> np.ndarray:
@@ -66,6 +70,11 @@ class Task:
     def inner(self) -> np.ndarray:
         """Positions of the training lines held out."""
         return self.unit.train[self.unit.inner_fold == self._held_out]
+
+    @property
+    def test(self) -> np.ndarray:
+        """Positions of the test lines to predict: none where another fit does."""
+        return self.unit.test if self.final else self.unit.test[:0]
 
     @property
     def _held_out(self) -> int:
@@ -121,7 +130,7 @@ class TrainingJob:
                 log.info("%s on %s: %d of %d fits done", self.name, self.trait, number, len(tasks))
             results.append((task, result))
             if number == len(tasks) or tasks[number].unit is not task.unit:
-                gathered.add(task.unit, results, self.model.averages_inner_folds)
+                gathered.add(task.unit, results)
                 results = []
         if gathered.constant:
             log.warning(
@@ -134,7 +143,7 @@ class TrainingJob:
     @cached_property
     def computed_on(self) -> str:
         """The device the fits are computed on: `cpu` or `cuda`. A UserError if it is absent."""
-        if not self.model.averages_inner_folds:
+        if not self.model.is_network:
             return "cpu"
         from breedcast.training.device import pick_device
 
@@ -142,7 +151,7 @@ class TrainingJob:
 
     def run_facts(self) -> dict[str, Any]:
         """What this run was made with: for the report, never for a result."""
-        libraries = ["numpy", "scipy", *(["torch"] if self.model.averages_inner_folds else [])]
+        libraries = ["numpy", "scipy", *(["torch"] if self.model.is_network else [])]
         return {
             "device": self.computed_on,
             "model": f"{type(self.model).__module__}:{type(self.model).__name__}",
@@ -152,8 +161,9 @@ class TrainingJob:
         }
 
     def _tasks(self, unit: Unit) -> list[Task]:
-        refit = [] if self.model.averages_inner_folds else [None]
-        return [Task(unit, inner_fold) for inner_fold in [*unit.inner_folds, *refit]]
+        is_network = self.model.is_network
+        inner = [Task(unit, inner_fold, final=is_network) for inner_fold in unit.inner_folds]
+        return inner if is_network else [*inner, Task(unit, None, final=True)]
 
     def _fit(self, task: Task) -> Result:
         unit = task.unit
@@ -170,19 +180,16 @@ class TrainingJob:
         )
         fitted = self.model.fit(lines.take(task.train), seed, self.computed_on)
         inner = fitted.predict(lines.take(task.inner).blind())
-        test = fitted.predict(lines.take(unit.test).blind())
+        test = fitted.predict(lines.take(task.test).blind())
         predicted = np.concatenate([inner.mean, test.mean])
         constant = self._is_constant(task, predicted, lines.observed[task.train])
-        is_network = self.model.averages_inner_folds
         return Result(
             inner,
             test,
-            None if unit.permutation else fitted.saliency,
+            fitted.saliency if task.final and not unit.permutation else None,
             list(fitted.history),
             dict(fitted.facts),
-            fitted.weights()
-            if unit.is_candidates and (is_network or task.inner_fold is None)
-            else {},
+            fitted.weights() if task.final and unit.is_candidates else {},
             constant,
         )
 
@@ -197,7 +204,7 @@ class TrainingJob:
             raise UserError(f"{where}: a prediction is not a number; lower the learning rate")
         if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
             return False
-        if self.model.averages_inner_folds and unit.permutation == 0:
+        if self.model.is_network and unit.permutation == 0:
             raise UserError(
                 f"{where}: the network predicts the same value for every line; give it more "
                 "epochs or another learning_rate, or leave the model out"
@@ -233,7 +240,7 @@ class _Gathered:
         self.weights: dict[str, np.ndarray] = {}
         self.constant = 0
 
-    def add(self, unit: Unit, results: list[tuple[Task, Result]], averages: bool) -> None:
+    def add(self, unit: Unit, results: list[tuple[Task, Result]]) -> None:
         key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
         for task, result in results:
             self._predictions(unit, "inner", task.inner, result.inner)
@@ -245,7 +252,7 @@ class _Gathered:
             self.constant += result.constant
             prefix = "" if task.inner_fold is None else f"inner_{task.inner_fold}."
             self.weights |= {prefix + name: array for name, array in result.weights.items()}
-        finals = [result for task, result in results if averages or task.inner_fold is None]
+        finals = [result for task, result in results if task.final]
         role = "candidate" if unit.is_candidates else "control" if unit.permutation else "test"
         self._predictions(unit, role, unit.test, _mean([result.test for result in finals]))
         salient = [result.saliency for result in finals if result.saliency is not None]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class NetworkModel(Model):
     """A network that is trained on most of the training lines and stopped early by the rest."""
 
-    averages_inner_folds: ClassVar[bool] = True
+    is_network: ClassVar[bool] = True
     #: Positions of input that the architecture needs at least.
     minimum_length: ClassVar[int] = 1
 
