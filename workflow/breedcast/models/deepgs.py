@@ -32,7 +32,7 @@ class DeepGS(NetworkModel):
     Departures from the publication:
     - dosages are centred and scaled by the lines trained on (published: as they are);
     - the target is standardised on the lines trained on;
-    - early stopping by mean squared error, after 10 epochs without improvement (published:
+    - early stopping by mean squared error, after 20 epochs without improvement (published:
       by mean absolute error, after 600);
     - Adam with learning rate 0.001, batches of 32 (published: stochastic gradient descent
       with learning rate 0.01, momentum 0.5, batches of 30, up to 6,000 epochs: `optimiser:
@@ -43,6 +43,7 @@ class DeepGS(NetworkModel):
     minimum_length: ClassVar[int] = WIDTH + POOL - 1
 
     input: str = redefault("input", "dosage")
+    patience: int = redefault("patience", 20)
     optimiser: str = option(
         "adam",
         "Adam, or the published stochastic gradient descent with momentum 0.5 (sgd), which "
