@@ -138,7 +138,7 @@ class LinearPair(nn.Module):
 class Dropout(nn.Module):
     """Dropout as PyTorch defines it, from 16 random bits a number instead of a float.
 
-    Drawing floats took a third of a training step. The rate is kept to 1 / 65536.
+    Drawing floats took up to a third of a training step. The rate is kept to 1 / 65536.
     """
 
     def __init__(self, rate: float) -> None:
@@ -152,7 +152,7 @@ class Dropout(nn.Module):
         words.random_(-(2**63), None)  # every bit of a word is random
         bits = words.view(torch.int16)[: x.numel()].view(x.shape)
         kept = bits >= round(self.rate * 2**16) - 2**15
-        return x * kept / (1.0 - self.rate)
+        return x * kept.to(x.dtype).div_(1.0 - self.rate)
 
 
 class Residual(nn.Module):
