@@ -14,15 +14,18 @@ def edited(tmp_path, repository, monkeypatch):
     monkeypatch.setattr(code, "PACKAGE", workflow / "breedcast")
     monkeypatch.setattr(code, "SCRIPTS", workflow / "scripts")
 
+    def read_anew():
+        for function in (code.code_hash, code._reachable, code._imports):
+            function.cache_clear()
+
     def edit(path):
         with open(workflow / "breedcast" / path, "a") as file:
             file.write("\n# edited\n")
-        code._reachable.cache_clear()
-        code._imports.cache_clear()
+        read_anew()
 
+    read_anew()
     yield edit
-    code._reachable.cache_clear()
-    code._imports.cache_clear()
+    read_anew()
 
 
 def hashes():

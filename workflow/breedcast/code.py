@@ -18,6 +18,7 @@ def put_on_python_path() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, paths)))
 
 
+@cache
 def code_hash(script: str, *modules: str) -> str:
     """A hash of all files of the package that a rule's script imports, directly or not.
 
