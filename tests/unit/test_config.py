@@ -62,7 +62,8 @@ def test_what_is_left_out_takes_the_default():
         ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
         ({"models": {}}, "config, models: {} should be non-empty"),
         ({"validation": {"folds": 1}}, "config, validation: folds: 1 is less than the minimum"),
-        ({"validation": {"folds": "5"}}, "config, validation: folds: '5' is not of type"),
+        ({"validation": {"folds": "five"}}, "config, validation: folds: 'five' is not of type"),
+        ({"validation": {"folds": "5.5"}}, "config, validation: folds: 5.5 is not of type"),
         ({"traits": "yield"}, "config, traits: 'yield' is neither `all` nor a list"),
         ({"directions": {"y": "up"}}, "config, directions: y: 'up' is not one of"),
         ({"interval": 1.0}, "config, interval: 1.0 is greater than or equal to"),
@@ -90,6 +91,12 @@ def test_variables_in_paths_are_expanded(monkeypatch):
     monkeypatch.setenv("BREEDCAST_TEST_FOLDER", "/data")
     checked = check_config(config(genotypes={"path": "${BREEDCAST_TEST_FOLDER}/g.vcf"}))
     assert checked["genotypes"]["path"] == "/data/g.vcf"
+
+
+def test_numbers_of_the_command_line_are_numbers():
+    given = config(validation={"repeats": "1"}, models={"dnngp": {"learning_rate": "1.0e-3"}})
+    assert check_config(given)["validation"]["repeats"] == 1
+    assert model_configs(check_config(given))["dnngp"].options["learning_rate"] == 0.001
 
 
 def test_a_model_may_stand_under_a_name_of_its_own():

@@ -55,6 +55,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     """
     with open(SCHEMA, encoding="utf-8") as text:
         schema = yaml.safe_load(text)
+    raw = _with_numbers(raw, schema)
     problems = list(_problems(raw, schema, ""))
     if not problems:
         for name, options in raw.get("models", {}).items():
@@ -73,8 +74,7 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
     """The models of a checked config by name, options completed with their defaults."""
     models = {}
     for name, given in config["models"].items():
-        options = {key: value for key, value in given.items() if key != "model"}
-        kind = given.get("model", name)
+        kind, options = _kind_and_options(name, given)
         completed = _with_defaults(options, options_schema(kind))
         models[name] = ModelConfig(kind, MODELS[kind], completed)
     return models
@@ -151,12 +151,22 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
 def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
     if name == ENSEMBLE:
         return [f"config, models: {ENSEMBLE!r} names the combination of all; use another name"]
-    kind = options.get("model", name)
-    if kind not in MODELS:
-        key = f"models: {name}: model" if "model" in options else "models"
+    if options.get("model", name) not in MODELS:
+        key, kind = (
+            ("models", name)
+            if "model" not in options
+            else (f"models: {name}: model", options["model"])
+        )
         return [f"config, {key}: unknown model {kind!r}{_nearest(str(kind), MODELS)}"]
-    given = {key: value for key, value in options.items() if key != "model"}
+    kind, given = _kind_and_options(name, options)
     return list(_problems(given, options_schema(kind), f"models: {name}"))
+
+
+def _kind_and_options(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A model's registered name and its options, from its entry in the config."""
+    kind = given.get("model", name)
+    options = {key: value for key, value in given.items() if key != "model"}
+    return kind, _with_numbers(options, options_schema(kind))
 
 
 def _nearest(name: str, known: Any) -> str:
@@ -167,6 +177,20 @@ def _nearest(name: str, known: Any) -> str:
     if close:
         return f"; did you mean {lower[close[0]]!r}?"
     return f"; known are {', '.join(names)}" if names else "; it takes no options"
+
+
+def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
+    """The value with text where numbers belong read as numbers.
+
+    Snakemake passes what stands inside `--config validation={repeats: 1}` on as text.
+    """
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        return {key: _with_numbers(sub, known.get(key, {})) for key, sub in value.items()}
+    if isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean"):
+        read = yaml.safe_load(value)
+        return read if isinstance(read, int | float) else value
+    return value
 
 
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
