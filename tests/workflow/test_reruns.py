@@ -101,7 +101,6 @@ def test_the_interval_changes_the_candidates_alone(dry_run, config):
     assert dry_run(config=config).jobs == Counter(rank_candidates=3, render_report=1)
 
 
-def test_processes_and_device_are_asked_for_without_a_change_of_results(dry_run, config):
-    """`threads` is no setting of a result: asking for more of them re-runs nothing."""
+def test_more_processes_run_nothing(dry_run, config):
     config["threads"] = 2
     assert not dry_run(config=config).jobs

@@ -89,7 +89,6 @@ class Project:
             permutations=self.config["control"]["permutations"],
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
-            threads=self.config["threads"],
         )
 
     def training_devices(self) -> dict[str, Callable[..., int]]:

@@ -9,7 +9,6 @@ with job(snakemake) as settings:
     genotypes = read_codes(snakemake.input.codes)
     lines = read_table(snakemake.input.phenotypes)
     model = model_class(settings.pop("model"))(**settings.pop("options"))
-    threads = settings.pop("threads")
     training = TrainingJob(
         model=model,
         lines=lines,
@@ -18,7 +17,7 @@ with job(snakemake) as settings:
         plan=read_table(snakemake.input.plan),
         **settings,
     )
-    tables = training.run(threads)
+    tables = training.run(snakemake.threads)
     write_parquet(tables.predictions, snakemake.output.predictions)
     write_parquet(tables.history, snakemake.output.history)
     write_parquet(tables.saliency, snakemake.output.saliency)
