@@ -37,9 +37,15 @@ class Encoder(ABC):
     channels, or float32 numbers of one channel.
     """
 
-    #: Channels and positions of the input: what a network is built for.
-    channels: int
-    length: int
+    @property
+    def channels(self) -> int:
+        """Channels of the input that a network is built for."""
+        return 1
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """Positions of the input that a network is built for."""
 
     @abstractmethod
     def encode(self, codes: np.ndarray) -> np.ndarray:
@@ -65,11 +71,11 @@ class OneHot(Encoder):
     frequencies: np.ndarray
 
     @property
-    def channels(self) -> int:  # type: ignore[override]
+    def channels(self) -> int:
         return self.frequencies.shape[0]
 
     @property
-    def length(self) -> int:  # type: ignore[override]
+    def length(self) -> int:
         return self.frequencies.shape[1]
 
     @classmethod
@@ -99,10 +105,9 @@ class ScaledDosage(Encoder):
 
     means: DosageMeans
     scale: np.ndarray
-    channels: int = 1
 
     @property
-    def length(self) -> int:  # type: ignore[override]
+    def length(self) -> int:
         return len(self.scale)
 
     @classmethod
@@ -135,10 +140,9 @@ class PrincipalComponents(Encoder):
     means: DosageMeans
     loadings: np.ndarray
     scale: float
-    channels: int = 1
 
     @property
-    def length(self) -> int:  # type: ignore[override]
+    def length(self) -> int:
         return self.loadings.shape[1]
 
     @classmethod

@@ -11,7 +11,6 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -80,12 +79,20 @@ class Prediction:
 class Fitted(ABC):
     """A model after training on some lines."""
 
-    #: One record per epoch: {"epoch": 1, "train_loss": ..., "stop_loss": ..., ...}.
-    history: Sequence[dict[str, float]] = ()
-    #: (markers,) absolute gradient of the prediction with respect to each marker, or None.
-    saliency: np.ndarray | None = None
-    #: Facts about the fit worth a line in the report, e.g. {"heritability": 0.41}.
-    facts: Mapping[str, float] = MappingProxyType({})
+    @property
+    def history(self) -> Sequence[dict[str, float]]:
+        """One record per epoch: {"epoch": 1, "train_loss": ..., "stop_loss": ...}; or none."""
+        return ()
+
+    @property
+    def saliency(self) -> np.ndarray | None:
+        """(markers,) absolute gradient of the prediction with respect to each marker, or None."""
+        return None
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """Facts about the fit worth a line in the report, e.g. {"heritability": 0.41}."""
+        return {}
 
     @abstractmethod
     def predict(self, lines: Lines) -> Prediction:

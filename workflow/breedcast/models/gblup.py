@@ -45,7 +45,7 @@ class FittedGBLUP(Fitted):
     mixed: MixedModel
 
     @property
-    def facts(self) -> Mapping[str, float]:  # type: ignore[override]
+    def facts(self) -> Mapping[str, float]:
         return {"heritability": self.mixed.heritability}
 
     @property
@@ -54,7 +54,7 @@ class FittedGBLUP(Fitted):
         return self.Z.T @ self.mixed.dual / np.sqrt(self.relationship.scale)
 
     @property
-    def saliency(self) -> np.ndarray:  # type: ignore[override]
+    def saliency(self) -> np.ndarray:
         return np.abs(self.marker_effects)
 
     def predict(self, lines: Lines) -> Prediction:

@@ -7,6 +7,7 @@ a network is built, so that the options can be read without it.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from breedcast.training.layers import Network
     from breedcast.training.optimisers import Optimiser
     from breedcast.training.trainer import Trained
 
@@ -188,9 +190,7 @@ class FittedNetwork(Fitted):
         self, trained: Trained, encoder: Encoder, target: Target, inputs: np.ndarray
     ) -> None:
         """inputs: (lines, length) encoded lines that were trained on, for the saliency."""
-        self.network = trained.network
-        self.history = trained.history
-        self.facts = {"best_epoch": float(trained.best_epoch)}
+        self.trained = trained
         self.encoder = encoder
         self.target = target
         self._inputs = inputs
@@ -206,8 +206,21 @@ class FittedNetwork(Fitted):
         values = predict(self.network, self.encoder.encode(lines.codes), self.device)
         return Prediction.point(self.target.restore(values, lines))
 
+    @property
+    def network(self) -> Network:
+        """The network with the weights of its best epoch."""
+        return self.trained.network
+
+    @property
+    def history(self) -> Sequence[dict[str, float]]:
+        return self.trained.history
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        return {"best_epoch": float(self.trained.best_epoch)}
+
     @cached_property
-    def saliency(self) -> np.ndarray:  # type: ignore[override]
+    def saliency(self) -> np.ndarray:
         """(markers,) median over the lines trained on of the absolute gradient, trait units.
 
         By genotype state the largest over the states counts (Liu et al. 2019); dosages and
