@@ -28,9 +28,11 @@ PROCESS_MB = 1100
 class Project:
     """A checked config with what follows from it.
 
+    given: the config as written; config: checked and completed.
     traits: ids (folder names) and columns; models: without the ensemble.
     """
 
+    given: dict[str, Any]
     config: dict[str, Any]
     traits: dict[str, str]
     models: dict[str, ModelConfig]
@@ -48,13 +50,17 @@ class Project:
                 f"{config['genotypes']['path']} (table: {table.samples[0]!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
-        return cls(config, trait_ids(config, table), models)
+        return cls(raw, config, trait_ids(config, table), models)
 
     @property
     def scored_models(self) -> list[str]:
         """Every model that is scored: the config's, and the ensemble where there is one."""
-        has_ensemble = self.config["ensemble"] != "none" and len(self.models) > 1
-        return [*self.models, ENSEMBLE] if has_ensemble else list(self.models)
+        return [*self.models, ENSEMBLE] if self.has_ensemble else list(self.models)
+
+    @property
+    def has_ensemble(self) -> bool:
+        """Whether the models are combined into one more."""
+        return self.config["ensemble"] != "none" and len(self.models) > 1
 
     @property
     def networks_per_job(self) -> int:
@@ -89,6 +95,22 @@ class Project:
             permutations=self.config["control"]["permutations"],
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
+        )
+
+    def report_settings(self) -> str:
+        """The settings of the report: all that it tells of the config."""
+        kinds = {name: model.kind for name, model in self.models.items()}
+        return settings(
+            traits=[
+                {"id": trait, "name": name, "direction": self.direction(trait)}
+                for trait, name in self.traits.items()
+            ],
+            models=[
+                {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
+            ],
+            config=self.config,
+            given=self.given,
+            benchmarks=self.beside_output("benchmarks"),
         )
 
     def training_devices(self) -> dict[str, Callable[..., int]]:

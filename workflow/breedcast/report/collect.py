@@ -1,0 +1,248 @@
+"""Everything the report tells, read from the results folder into one structure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breedcast.files import read_parquet, read_table
+from breedcast.markers.saliency import summarise as summarise_saliency
+from breedcast.phenotypes.clean import phenotyped_lines
+from breedcast.scoring.alignment import observed
+from breedcast.scoring.intervals import half_width
+from breedcast.scoring.scores import summarise
+
+#: What the report judges every model against, by kind: they need no tuning.
+BASELINE, GBLUP = "baseline", "gblup"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model on one trait.
+
+    kind: its name in the registry, or `ensemble`; run: what its training job was made with.
+    summary: mean, sd, folds, undefined by metric; scores: the folds' own values.
+    test: repeat, fold, sample, environment, predicted, observed of every tested line.
+    coverage: share of tested lines inside intervals made as the candidates' are.
+    history, facts, saliency, run, weights are None where the model has no such thing.
+    """
+
+    name: str
+    kind: str
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+    test: pd.DataFrame
+    coverage: float
+    history: pd.DataFrame | None = None
+    facts: pd.DataFrame | None = None
+    saliency: pd.DataFrame | None = None
+    run: Mapping[str, Any] | None = None
+    weights: pd.DataFrame | None = None
+
+    def mean(self, metric: str) -> float:
+        """The mean of a metric over folds; NaN where it was not scored."""
+        return self._summary(metric, "mean")
+
+    def sd(self, metric: str) -> float:
+        """The standard deviation of a metric between single folds."""
+        return self._summary(metric, "sd")
+
+    def undefined(self, metric: str) -> int:
+        """In how many folds a metric has no value."""
+        count = self._summary(metric, "undefined")
+        return 0 if np.isnan(count) else int(count)
+
+    def _summary(self, metric: str, column: str) -> float:
+        found = self.summary.get(column, pd.Series(dtype=float))
+        return float(found.get(metric, np.nan))
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it trains by epochs."""
+        return self.history is not None and len(self.history) > 0
+
+    @property
+    def device(self) -> str:
+        """What computed it; the ensemble only adds predictions up."""
+        return str(self.run["device"]) if self.run else "none"
+
+    def fact(self, name: str) -> pd.DataFrame:
+        """A fact of the real trait's validation fits: repeat, fold, inner_fold, value."""
+        if self.facts is None:
+            return pd.DataFrame(columns=["repeat", "fold", "inner_fold", "value"])
+        facts = self.facts
+        real = (facts["fact"] == name) & (facts["permutation"] == 0) & (facts["repeat"] >= 0)
+        return facts.loc[real, ["repeat", "fold", "inner_fold", "value"]]
+
+
+@dataclass(frozen=True)
+class TraitResult:
+    """One trait: its lines, its models in the config's order, and what came of them."""
+
+    id: str
+    name: str
+    direction: str
+    phenotypes: pd.DataFrame
+    dropped: pd.DataFrame
+    plan: pd.DataFrame
+    models: list[ModelResult]
+    comparison: pd.DataFrame
+    candidates: pd.DataFrame
+    association: pd.DataFrame
+
+    @property
+    def best(self) -> ModelResult:
+        """The model with the highest mean predictive ability; the earlier one of equals."""
+        return max(self.models, key=lambda model: model.mean("pearson"))
+
+    @property
+    def lines(self) -> int:
+        """How many lines have genotype and value."""
+        return len(phenotyped_lines(self.phenotypes))
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the trait's values."""
+        return float(self.phenotypes["value"].std())
+
+    @property
+    def covariates(self) -> list[str]:
+        """The covariates' columns."""
+        return list(self.phenotypes.columns.drop(["sample", "environment", "value", "weight"]))
+
+    @cached_property
+    def fold_sizes(self) -> pd.DataFrame:
+        """Lines by role (columns train, test) in every fold."""
+        folds = self.plan[self.plan["repeat"] >= 0]
+        return folds.groupby(["repeat", "fold", "role"]).size().unstack("role")
+
+    def of_kind(self, kind: str) -> ModelResult | None:
+        """The first model of a kind, by the config's order."""
+        return next((model for model in self.models if model.kind == kind), None)
+
+    def compared(self, model: str, reference: str, metric: str = "pearson") -> pd.Series | None:
+        """The comparison of two models, the difference being model minus reference."""
+        table = self.comparison[self.comparison["metric"] == metric]
+        for first, second, sign in ((model, reference, 1), (reference, model, -1)):
+            row = table[(table["model"] == first) & (table["reference"] == second)]
+            if len(row):
+                turned = row.iloc[0].copy()
+                turned["difference"] *= sign
+                return turned
+        return None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was run, and every trait's results.
+
+    genotypes: codes.json. settings: `config` as completed and `given` as written, `interval`.
+    phenotype_table: name, sha256. durations: seconds by rule, trait and model (may be empty).
+    """
+
+    settings: Mapping[str, Any]
+    genotypes: Mapping[str, Any]
+    phenotype_table: Mapping[str, str]
+    traits: list[TraitResult]
+    durations: pd.DataFrame
+
+
+def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Report:
+    """Read the results folder.
+
+    phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
+    `models` (name and kind of each, the ensemble included), `config`, `given`, `benchmarks`
+    (folder).
+    """
+    traits = [_trait(results / about["id"], about, settings) for about in settings["traits"]]
+    return Report(
+        settings=settings,
+        genotypes=json.loads((results / "genotypes" / "codes.json").read_text(encoding="utf-8")),
+        phenotype_table={
+            "input": phenotypes.name,
+            "sha256": hashlib.sha256(phenotypes.read_bytes()).hexdigest(),
+        },
+        traits=traits,
+        durations=_durations(Path(settings["benchmarks"]), settings),
+    )
+
+
+def coverage(predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> float:
+    """Share of the tested lines that lie within intervals made as the candidates' are.
+
+    Each fold's half-width is conformal on the inner residuals of its own training lines, so
+    that the lines it is tried on had no part in it.
+    """
+    real = predictions[(predictions["permutation"] == 0) & (predictions["repeat"] >= 0)]
+    residual = np.abs(observed(phenotypes, real) - real["predicted"].to_numpy(np.float64))
+    inside = []
+    for _, unit in real.assign(residual=residual).groupby(["repeat", "fold"]):
+        inner = unit.loc[unit["role"] == "inner", "residual"].to_numpy()
+        test = unit.loc[unit["role"] == "test", "residual"].to_numpy()
+        inside.append(test <= half_width(inner, level))
+    return float(np.concatenate(inside).mean())
+
+
+def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) -> TraitResult:
+    phenotypes = read_table(folder / "phenotypes.tsv")
+    return TraitResult(
+        id=about["id"],
+        name=about["name"],
+        direction=about["direction"],
+        phenotypes=phenotypes,
+        dropped=read_table(folder / "dropped.tsv"),
+        plan=read_table(folder / "plan.tsv"),
+        models=[
+            _model(folder, model["name"], model["kind"], phenotypes, settings["config"]["interval"])
+            for model in settings["models"]
+        ],
+        comparison=read_table(folder / "comparison.tsv"),
+        candidates=read_table(folder / "candidates.tsv"),
+        association=read_parquet(folder / "association.parquet"),
+    )
+
+
+def _model(
+    of_trait: Path, name: str, kind: str, phenotypes: pd.DataFrame, level: float
+) -> ModelResult:
+    folder = of_trait / name
+    predictions = read_parquet(folder / "predictions.parquet")
+    scores = read_table(folder / "scores.tsv")
+    test = predictions[(predictions["role"] == "test") & (predictions["repeat"] >= 0)]
+    columns = ["repeat", "fold", "sample", "environment", "predicted"]
+    common: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "scores": scores,
+        "summary": summarise(scores).set_index("metric"),
+        "test": test[columns].assign(observed=observed(phenotypes, test)),
+        "coverage": coverage(predictions, phenotypes, level),
+    }
+    if kind == "ensemble":
+        return ModelResult(**common, weights=read_table(folder / "weights.tsv"))
+    return ModelResult(
+        **common,
+        history=read_parquet(folder / "history.parquet"),
+        facts=read_table(folder / "facts.tsv"),
+        saliency=summarise_saliency(read_parquet(folder / "saliency.parquet")),
+        run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
+    )
+
+
+def _durations(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """trait, model, seconds of the training jobs whose benchmark files are there."""
+    found = [
+        (trait["id"], model["name"], float(pd.read_csv(path, sep="\t")["s"].iloc[0]))
+        for trait in settings["traits"]
+        for model in settings["models"]
+        if (path := folder / trait["id"] / model["name"] / "train.tsv").is_file()
+    ]
+    return pd.DataFrame(found, columns=["trait", "model", "seconds"])

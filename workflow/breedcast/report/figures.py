@@ -1,0 +1,423 @@
+"""The report's figures: Vega-Lite charts made with Altair, their points capped and counted.
+
+Data travel inside each chart as CSV text (a third of the size of JSON records) with declared
+types, so that a line called 007 stays a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from breedcast.report.collect import ModelResult, TraitResult
+from breedcast.report.tables import decimals_for, has_saliency, number, whole
+from breedcast.scoring.scores import defined
+
+GREEN, OTHER_GREEN, GREY, AMBER = "#2f8f62", "#74b395", "#8b919b", "#c9781e"
+#: The share of false discoveries, and the chance of any false one, that the lines stand for.
+ALPHA = 0.05
+#: Contigs narrower than this share of the genome get no name under the figure.
+NAMED_SHARE = 0.025
+MEGABASE = 1e6
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its words.
+
+    alt: what it shows, for those who do not see it; cell: least width of a small multiple in
+    pixels (0: a single chart as wide as the page).
+    """
+
+    id: str
+    caption: str
+    alt: str
+    spec: Mapping[str, Any]
+    cell: int = 0
+
+
+def accuracy_figure(trait: TraitResult) -> Figure:
+    """Predictive ability of every fold by model, with the control beneath it."""
+    parts = [_fold_values(model) for model in trait.models]
+    order = [model.name for model in sorted(trait.models, key=lambda m: -m.mean("pearson"))]
+    base = alt.Chart(_data(pd.concat(parts), model="string", r="number", what="string")).encode(
+        y=alt.Y("model:N", sort=order, title=None),
+        yOffset=alt.YOffset("what:N", sort=["test folds", "control"]),
+        color=alt.Color(
+            "what:N",
+            title=None,
+            sort=["test folds", "control"],
+            scale=alt.Scale(domain=["test folds", "control"], range=[GREEN, GREY]),
+            legend=alt.Legend(orient="top"),
+        ),
+    )
+    points = base.mark_point(filled=True, size=45, opacity=0.6).encode(
+        x=alt.X("r:Q", title="Predictive ability (Pearson correlation)"),
+        tooltip=["model:N", "what:N", "where:N", alt.Tooltip("r:Q", format=".3f")],
+    )
+    means = base.mark_tick(thickness=3, size=18).encode(x="mean(r):Q")
+    zero = alt.Chart().mark_rule(color=GREY, strokeDash=[3, 3]).encode(x=alt.datum(0))
+    best = trait.best
+    return Figure(
+        f"accuracy-{trait.id}",
+        f"Predictive ability on {trait.name}, a dot per test fold, the bar at their mean (Pearson "
+        "correlation; undefined counts as 0). The control is the same work on values dealt to "
+        "other lines at random: it should scatter about 0. Folds share training lines, so the "
+        "dots are not independent of each other.",
+        f"Dot plot of predictive ability by model on {trait.name}. Highest mean: {best.name}, "
+        f"{number(best.mean('pearson'))}. The table below has all figures.",
+        _spec(alt.layer(zero, points, means).properties(width="container", height=alt.Step(22))),
+    )
+
+
+def _fold_values(model: ModelResult) -> pd.DataFrame:
+    scores = model.scores.assign(value=defined(model.scores))
+    scores = scores[scores["metric"].isin(["pearson", "control_pearson"])]
+    return pd.DataFrame(
+        {
+            "model": model.name,
+            "what": np.where(scores["metric"] == "pearson", "test folds", "control"),
+            "r": scores["value"].round(4),
+            "where": _unit_names(scores),
+        }
+    )
+
+
+def observed_figure(trait: TraitResult, limit: int) -> Figure:
+    """Observed against predicted values of tested lines, a small chart per model."""
+    share = max(1, limit // len(trait.models))
+    decimals = decimals_for(trait.sd) + 1
+    parts = [_test_points(model, share, decimals) for model in trait.models]
+    total, shown = sum(len(model.test) for model in trait.models), sum(map(len, parts))
+    points = pd.concat(parts)
+    low = float(min(points["predicted"].min(), points["observed"].min()))
+    high = float(max(points["predicted"].max(), points["observed"].max()))
+    base = alt.Chart()
+    ends = {"x": alt.datum(low), "x2": alt.datum(high), "y": alt.datum(low), "y2": alt.datum(high)}
+    equal = (
+        base.transform_aggregate(lines="count()", groupby=["model"])
+        .mark_rule(color=GREY, strokeDash=[3, 3])
+        .encode(**ends)
+    )
+    dots = base.mark_circle(size=18, opacity=0.45, color=GREEN).encode(
+        x=alt.X("predicted:Q", title="Predicted", scale=alt.Scale(zero=False)),
+        y=alt.Y("observed:Q", title="Observed", scale=alt.Scale(zero=False)),
+        tooltip=["line:N", "predicted:Q", "observed:Q", "where:N"],
+    )
+    types = {"line": "string", "predicted": "number", "observed": "number", "model": "string"}
+    chart = alt.layer(equal, dots, data=_data(points, **types)).facet(
+        facet=_model_facet(trait), columns=3
+    )
+    part = (
+        f"all {whole(total)} predictions"
+        if shown == total
+        else f"a random {whole(shown)} of {whole(total)} predictions"
+    )
+    return Figure(
+        f"observed-{trait.id}",
+        f"Observed against predicted {trait.name}, in the trait's units: {part} of tested lines, "
+        "each by a fit that had not seen it. On the dashed line both are equal.",
+        f"Scatter plots of observed against predicted {trait.name}, one per model; predictive "
+        "abilities are in the accuracy table.",
+        _spec(chart),
+        cell=250,
+    )
+
+
+def _test_points(model: ModelResult, limit: int, decimals: int) -> pd.DataFrame:
+    test = model.test
+    if len(test) > limit:
+        test = test.sample(limit, random_state=0)
+    return pd.DataFrame(
+        {
+            "model": model.name,
+            "line": test["sample"],
+            "predicted": test["predicted"].round(decimals),
+            "observed": test["observed"].round(decimals),
+            "where": _unit_names(test),
+        }
+    )
+
+
+def training_figure(trait: TraitResult, limit: int) -> Figure | None:
+    """Training and stop loss by epoch, a small chart per network; None without networks."""
+    networks = [model for model in trait.models if model.is_network]
+    if not networks:
+        return None
+    curves = pd.concat([_loss_by_epoch(model, limit // (2 * len(networks))) for model in networks])
+    base = alt.Chart()
+    color = alt.Color(
+        "loss:N",
+        title=None,
+        scale=alt.Scale(domain=["training", "stop set"], range=[GREEN, AMBER]),
+        legend=alt.Legend(orient="top"),
+    )
+    x = alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1, tickCount=5))
+    band = base.mark_area(opacity=0.2).encode(
+        x=x, y=alt.Y("low:Q", title="Loss"), y2="high:Q", color=color
+    )
+    line = base.mark_line(strokeWidth=2).encode(
+        x=x,
+        y=alt.Y("median:Q", title="Loss"),
+        color=color,
+        tooltip=["loss:N", "epoch:Q", "median:Q", "networks:Q"],
+    )
+    types = dict.fromkeys(["epoch", "median", "low", "high", "networks"], "number")
+    chart = (
+        alt.layer(band, line, data=_data(curves, **types))
+        .facet(facet=_model_facet(trait, networks), columns=3)
+        .resolve_scale(x="independent", y="independent")
+    )
+    return Figure(
+        f"training-{trait.id}",
+        f"Training of the networks on {trait.name}: mean squared error (trait less its covariates, "
+        "in standard deviations) by epoch; the line is the median over the networks still "
+        "training, the band their 10 % to 90 % range. The training loss is taken with dropout on. "
+        "The stop set is drawn from the training lines, never from the lines predicted.",
+        f"Line charts of training and stop loss by epoch on {trait.name}, one per network; the "
+        "table of best epochs sums them up.",
+        _spec(chart),
+        cell=250,
+    )
+
+
+def _loss_by_epoch(model: ModelResult, limit: int) -> pd.DataFrame:
+    """Median and range of both losses by epoch, at most `limit` epochs evenly spread."""
+    assert model.history is not None  # noqa: S101  asked only of networks
+    history = model.history
+    real = history[(history["permutation"] == 0) & (history["repeat"] >= 0)]
+    epochs = np.sort(real["epoch"].unique())
+    if len(epochs) > limit:
+        epochs = epochs[np.linspace(0, len(epochs) - 1, max(2, limit)).round().astype(int)]
+    by_epoch = real[real["epoch"].isin(epochs)].groupby("epoch")
+    parts = []
+    for column, name in (("train_loss", "training"), ("stop_loss", "stop set")):
+        losses = by_epoch[column]
+        quantiles = losses.quantile(np.array([0.1, 0.5, 0.9])).unstack()
+        quantiles.columns = ["low", "median", "high"]
+        parts.append(
+            quantiles.map(lambda value: float(f"{value:.4g}")).assign(
+                loss=name, networks=losses.size()
+            )
+        )
+    return pd.concat(parts).reset_index().assign(model=model.name)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A line across the Manhattan plot: its p-value and what it stands for."""
+
+    p_value: float
+    name: str
+
+
+def thresholds(association: pd.DataFrame) -> list[Threshold]:
+    """Bonferroni's threshold, and Benjamini and Hochberg's where any marker reaches it."""
+    tested = association.dropna(subset=["p_value"])
+    found = []
+    if len(tested):
+        found.append(Threshold(ALPHA / len(tested), f"Bonferroni {ALPHA:g}"))
+    discovered = tested[tested["q_value"] <= ALPHA]
+    if len(discovered):
+        found.append(Threshold(float(discovered["p_value"].max()), f"FDR {ALPHA:g}"))
+    return found
+
+
+def manhattan_figure(trait: TraitResult, limit: int) -> Figure:
+    """-log10 p of every marker along the genome."""
+    tested = trait.association.dropna(subset=["p_value"])
+    points = _along_genome(tested).assign(y=-np.log10(tested["p_value"].clip(lower=1e-300)))
+    shown = largest_and_sample(points, "y", limit)
+    data = shown.assign(
+        y=shown["y"].round(3), p=shown["p_value"].map("{:.2g}".format), effect=shown["effect"].map(
+            lambda effect: number(effect, decimals_for(trait.sd))
+        ),
+    )[["x", "y", "shade", "id", "contig", "position", "p", "effect"]]  # fmt: skip
+    dots = (
+        alt.Chart(_data(data, x="number", y="number", id="string", contig="string", shade="string"))
+        .mark_circle(size=22, opacity=0.75)
+        .encode(
+            x=alt.X("x:Q", axis=None, scale=alt.Scale(nice=False, padding=4)),
+            y=alt.Y("y:Q", title="-log10 p"),
+            color=_shade(),
+            tooltip=["id:N", "contig:N", "position:N", "p:N", "effect:N"],
+        )
+    )
+    lines = thresholds(trait.association)
+    chart = alt.layer(dots, *_threshold_layers(lines), _contig_names(points)).properties(
+        width="container", height=260
+    )
+    return Figure(
+        f"manhattan-{trait.id}",
+        f"Association of each marker with {trait.name}: Wald test in the mixed model with the "
+        f"genomic relationships. {_shown(points, shown, 'markers', 'smallest p')} "
+        + _thresholds_told(trait, lines),
+        f"Manhattan plot of {trait.name}: -log10 p by position along the contigs. The table below "
+        "lists the top markers.",
+        _spec(chart),
+    )
+
+
+def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
+    """Saliency along the genome, one chart per network; None without networks."""
+    networks = [model for model in trait.models if has_saliency(model)]
+    if not networks:
+        return None
+    genome = _along_genome(trait.association).set_index("marker")
+    parts, sizes = [], 0
+    for model in networks:
+        assert model.saliency is not None  # noqa: S101  has_saliency
+        mean = model.saliency.set_index("marker")["mean"]
+        all_markers = genome.assign(model=model.name, y=mean / mean.max())
+        parts.append(largest_and_sample(all_markers, "y", limit // len(networks)))
+        sizes += len(all_markers)
+    points = pd.concat(parts)
+    data = points.assign(y=points["y"].round(3))[["x", "y", "shade", "id", "contig", "model"]]
+    types = {"x": "number", "y": "number", "id": "string", "contig": "string", "shade": "string"}
+    dots = (
+        alt.Chart(_data(data, **types))
+        .mark_circle(size=16, opacity=0.7)
+        .encode(
+            x=alt.X("x:Q", axis=None, scale=alt.Scale(nice=False, padding=4)),
+            y=alt.Y("y:Q", title="Saliency", axis=alt.Axis(tickCount=3)),
+            color=_shade(),
+            tooltip=["id:N", "contig:N", alt.Tooltip("y:Q", title="saliency")],
+        )
+        .properties(height=110)
+    )
+    part = (
+        "All markers are shown."
+        if len(points) == sizes
+        else f"{whole(len(points))} of {whole(sizes)} points are shown: the largest of each "
+        "network, and a random sample of the rest."
+    )
+    return Figure(
+        f"saliency-{trait.id}",
+        f"Saliency of each marker for {trait.name} by network: the median over lines of the "
+        "absolute gradient of the prediction, mean over the folds, as a share of the network's "
+        "largest. It has no threshold and no scale of its own: read it beside the association "
+        f"above, whose order of contigs it shares. {part}",
+        f"Saliency of markers along the contigs for {trait.name}, one chart per network; the "
+        "marker table has the ranks.",
+        _spec(dots.facet(facet=_model_facet(trait, networks), columns=1)),
+        cell=100_000,
+    )
+
+
+def largest_and_sample(frame: pd.DataFrame, column: str, limit: int) -> pd.DataFrame:
+    """The rows largest in a column and a fixed random sample of the rest, half of each."""
+    if len(frame) <= limit:
+        return frame
+    largest = frame.nlargest(limit // 2, column)
+    rest = frame.drop(largest.index).sample(limit - len(largest), random_state=0)
+    return pd.concat([largest, rest])
+
+
+def _shown(all_points: pd.DataFrame, shown: pd.DataFrame, what: str, first: str) -> str:
+    if len(shown) == len(all_points):
+        return f"All {whole(len(shown))} tested {what} are shown."
+    largest = len(shown) // 2
+    return (
+        f"{whole(len(shown))} of {whole(len(all_points))} tested {what} are shown: the "
+        f"{whole(largest)} of {first} and a random sample of the rest."
+    )
+
+
+def _thresholds_told(trait: TraitResult, lines: list[Threshold]) -> str:
+    tested = trait.association["p_value"].notna().sum()
+    if not lines:
+        return "No marker could be tested."
+    reached = int((trait.association["q_value"] <= ALPHA).sum())
+    told = (
+        f"Upper dashed line: Bonferroni, p = {ALPHA:g} / {whole(tested)} = {lines[0].p_value:.2g}. "
+    )
+    if len(lines) == 1:
+        return told.replace("Upper dashed", "Dashed") + (
+            "No marker reaches a false discovery rate of 5 % (Benjamini and Hochberg)."
+        )
+    return told + (
+        f"Lower: false discovery rate of 5 % (Benjamini and Hochberg), p = {lines[1].p_value:.2g}, "
+        f"reached by {whole(reached)}."
+    )
+
+
+def _along_genome(markers: pd.DataFrame) -> pd.DataFrame:
+    """The markers with x, their place with all contigs in a row (megabases), and shade."""
+    ends = markers.groupby("contig", sort=False)["position"].max()
+    gap = ends.sum() * 0.005
+    starts = (ends + gap).cumsum().shift(fill_value=0)
+    shades = pd.Series(np.arange(len(ends)) % 2, index=ends.index).map({0: "even", 1: "odd"})
+    return markers.assign(
+        x=((markers["position"] + markers["contig"].map(starts)) / MEGABASE).round(4),
+        shade=markers["contig"].map(shades),
+    )
+
+
+def _contig_names(points: pd.DataFrame) -> alt.Chart:
+    """The contigs' names beneath the figure; those too narrow for a name have none."""
+    span = points.groupby("contig", sort=False)["x"].agg(["min", "max"]).reset_index()
+    width = points["x"].max() - points["x"].min()
+    wide = span[(span["max"] - span["min"]) >= NAMED_SHARE * width]
+    names = pd.DataFrame({"name": wide["contig"], "x": (wide["min"] + wide["max"]) / 2})
+    upright = len(names) > 7
+    mark = alt.MarkDef(type="text", fontSize=11, color=GREY, limit=90)
+    if upright:
+        mark.angle, mark.align, mark.baseline = 270, "right", "middle"
+    else:
+        mark.dy = 14
+    chart = alt.Chart(_data(names, name="string", x="number"), mark=mark)
+    return chart.encode(x="x:Q", y=alt.value(268 if upright else 260), text="name:N")
+
+
+def _threshold_layers(lines: list[Threshold]) -> list[alt.Chart]:
+    rows = pd.DataFrame(
+        [(-np.log10(line.p_value), line.name) for line in lines], columns=["y", "name"]
+    )
+    base = alt.Chart(_data(rows, y="number", name="string")).encode(y="y:Q")
+    return [
+        base.mark_rule(color=AMBER, strokeDash=[5, 4]),
+        base.mark_text(align="right", dy=-6, color=AMBER, fontSize=11).encode(
+            x=alt.value("width"), text="name:N"
+        ),
+    ]
+
+
+def _shade() -> alt.Color:
+    return alt.Color(
+        "shade:N",
+        legend=None,
+        scale=alt.Scale(domain=["even", "odd"], range=[GREEN, OTHER_GREEN]),
+    )
+
+
+def _model_facet(trait: TraitResult, models: list[ModelResult] | None = None) -> alt.Facet:
+    names = [model.name for model in models or trait.models]
+    return alt.Facet("model:N", title=None, sort=names)
+
+
+def _unit_names(frame: pd.DataFrame) -> list[str]:
+    """Repeat and fold in words, counted from 1."""
+    return [
+        f"repeat {repeat + 1}, fold {fold + 1}"
+        for repeat, fold in zip(frame["repeat"], frame["fold"], strict=True)
+    ]
+
+
+def _data(frame: pd.DataFrame, **types: str) -> alt.InlineData:
+    """A frame as CSV inside the chart. types: number or string; any other column is a string."""
+    parse = dict.fromkeys(frame.columns, "string") | types
+    text = frame.to_csv(index=False, lineterminator="\n")
+    return alt.InlineData(values=text, format=alt.CsvDataFormat(type="csv", parse=parse))
+
+
+def _spec(chart: Any) -> dict[str, Any]:
+    """The chart's Vega-Lite specification, without the address of its schema."""
+    spec: dict[str, Any] = chart.to_dict()
+    spec.pop("$schema")
+    spec.pop("config", None)  # the page's script has one for all
+    return spec

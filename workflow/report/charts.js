@@ -1,0 +1,46 @@
+// Draws each chart when it comes near the screen, as wide as its place, in the page's colours.
+(() => {
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  const config = () => {
+    const soft = colour("--soft"), line = colour("--line");
+    const words = { labelColor: soft, titleColor: soft, labelFontSize: 11, titleFontSize: 12, titleFontWeight: 400 };
+    return {
+      background: "transparent",
+      font: "system-ui, sans-serif",
+      view: { stroke: null },
+      axis: { ...words, gridColor: line, domainColor: line, tickColor: line, labelLimit: 140 },
+      legend: { ...words, orient: "top" },
+      header: words,
+      text: { color: soft },
+    };
+  };
+
+  // Small multiples: as many beside each other as their least width allows.
+  const fitted = (spec, width, cell) => {
+    if (!spec.facet) return spec;
+    const columns = Math.max(1, Math.min(3, Math.floor(width / cell)));
+    const each = Math.floor(width / columns) - 62;
+    return { ...spec, columns, spec: { ...spec.spec, width: each, height: Math.min(each, 230) } };
+  };
+
+  const draw = (chart) => {
+    const spec = fitted(JSON.parse(chart.dataset.spec), chart.clientWidth, Number(chart.dataset.cell));
+    vegaEmbed(chart, { ...spec, config: config() }, { actions: false, renderer: "svg" });
+  };
+
+  const charts = [...document.querySelectorAll(".chart")];
+  for (const chart of charts) chart.dataset.spec = chart.querySelector("script").textContent;
+  const near = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting || !entry.boundingClientRect.width) continue;
+      near.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "300px" });
+  for (const chart of charts) near.observe(chart);
+
+  const drawn = (chart) => chart.querySelector("svg") !== null;
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.filter(drawn).forEach(draw));
+  addEventListener("beforeprint", () => charts.filter((chart) => !drawn(chart)).forEach(draw));
+})();
