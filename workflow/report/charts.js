@@ -18,7 +18,7 @@
 
   // Small multiples: as many beside each other as their least width allows.
   const fitted = (spec, width, cell) => {
-    if (!spec.facet) return spec;
+    if (!spec.facet) return { ...spec, autosize: { type: "fit-x", contains: "padding" } };
     const columns = Math.max(1, Math.min(3, Math.floor(width / cell)));
     const each = Math.floor(width / columns) - 62;
     return { ...spec, columns, spec: { ...spec.spec, width: each, height: Math.min(each, 230) } };

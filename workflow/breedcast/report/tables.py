@@ -230,7 +230,7 @@ def marker_table(trait: TraitResult) -> Table:
         "copy of the alternate allele, ± standard error; p: Wald test, single marker; q: false "
         "discovery rate (Benjamini and Hochberg)"
         + (
-            "; saliency: the marker's rank by each network's mean saliency, 1 is the largest."
+            "; saliency: the marker's rank by each model's mean saliency, 1 is the largest."
             if networks
             else "."
         ),

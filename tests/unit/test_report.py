@@ -1,0 +1,201 @@
+"""The report, from a small results folder made by the functions that make a real one."""
+
+import json
+import re
+from functools import partial
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from breedcast.files import write_arrays, write_json, write_parquet, write_table
+from breedcast.genotypes.store import CodesSummary, ImportSummary, Thresholds, write_summary
+from breedcast.markers.association import scan_association
+from breedcast.models.base import model_class
+from breedcast.models.job import TrainingJob
+from breedcast.models.registry import MODELS
+from breedcast.report.collect import collect
+from breedcast.report.page import render, summary
+from breedcast.scoring.comparison import compare_models
+from breedcast.scoring.ensemble import combine
+from breedcast.scoring.scores import score
+from breedcast.selection.candidates import rank_candidates
+from breedcast.validation.control import permuted
+from breedcast.validation.plan import KFoldScheme
+
+TRAIT = "<script>alert('trait')</script>"
+HOSTILE = ["</script><b>", 'O\'Brien "x"', "小麦 🌾", "=1+1", "NA", "007", "a,b", "L" * 300]
+OPTIONS = {"baseline": {}, "gblup": {}, "deepgs": {"epochs": 2}}
+LINES, CANDIDATES, MARKERS = 60, 8, 40
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    rng = np.random.default_rng(0)
+    samples = [f"L{number}" for number in range(LINES)] + HOSTILE
+    codes = rng.binomial(2, 0.4, (len(samples), MARKERS)).astype(np.uint8)
+    value = codes[:, :5].sum(axis=1) + rng.normal(0, 1, len(samples))
+    value[LINES:] = np.nan
+    lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
+    plan = KFoldScheme(3, 1, 2, 0).make_plan(lines, TRAIT)
+    dealt = partial(permuted, lines, 0, TRAIT)
+    predictions, scores = {}, {}
+    for name, options in OPTIONS.items():
+        model = model_class(MODELS[name])(**options)
+        job = TrainingJob(model, name, TRAIT, lines, codes, 2, plan, 1, 0, "cpu")
+        tables = job.run(threads=1)
+        predictions[name] = tables.predictions
+        write_parquet(tables.history, folder / "t" / name / "history.parquet")
+        write_parquet(tables.saliency, folder / "t" / name / "saliency.parquet")
+        write_table(tables.facts, folder / "t" / name / "facts.tsv")
+        write_arrays(tables.weights, folder / "t" / name / "weights.safetensors")
+        write_json(job.run_facts(), folder / "t" / name / "run.json")
+    predictions["ensemble"], weights = combine(predictions, plan, dealt, "auto")
+    write_table(weights, folder / "t" / "ensemble" / "weights.tsv")
+    for name, table in predictions.items():
+        scores[name] = score(table, plan, dealt, "high")
+        write_parquet(table, folder / "t" / name / "predictions.parquet")
+        write_table(scores[name], folder / "t" / name / "scores.tsv")
+    markers = pd.DataFrame(
+        {
+            "contig": np.repeat(["1", "2"], MARKERS // 2),
+            "position": np.arange(MARKERS) * 1000,
+            "id": [f"<m{number}>" for number in range(MARKERS)],
+            "ref": "A",
+            "alt": "C",
+        }
+    )
+    write_table(lines, folder / "t" / "phenotypes.tsv")
+    write_table(plan, folder / "t" / "plan.tsv")
+    write_table(
+        pd.DataFrame({"sample": ["X"], "reason": ["why <not>"]}), folder / "t" / "dropped.tsv"
+    )
+    write_table(compare_models(scores, plan), folder / "t" / "comparison.tsv")
+    write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
+    scan = scan_association(codes[:LINES], 2, markers, lines.iloc[:LINES])
+    write_parquet(scan, folder / "t" / "association.parquet")
+    read = ImportSummary("g.vcf", "0" * 64, len(samples), MARKERS + 2, 2, 0, 0, 0, 0, 0)
+    limits = Thresholds(0.01, 0.2, 0.5)
+    dropped = {"monomorphic": 2}
+    write_summary(
+        CodesSummary(len(samples), MARKERS, 2, "1" * 64, 0.0, {}, dropped, limits, read),
+        folder / "genotypes" / "codes.json",
+    )
+    table = folder / "traits.tsv"
+    write_table(lines[["sample", "value"]], table)
+    config = {
+        "interval": 0.9,
+        "validation": {"scheme": "kfold", "folds": 3, "repeats": 1, "inner_folds": 2, "seed": 0},
+        "control": {"permutations": 1},
+    }
+    settings = {
+        "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
+        "models": [{"name": name, "kind": name} for name in predictions],
+        "config": config,
+        "given": {"validation": {"folds": 3}},
+        "benchmarks": str(folder / "no benchmarks"),
+    }
+    return collect(folder, table, settings), scores
+
+
+class Page(HTMLParser):
+    """The page's tables as lists of cell texts, its elements, and the charts' data."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.elements, self.charts = [], [], []
+        self._cell = self._chart = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self._cell = True
+        elif tag == "small":
+            self._cell = False
+        elif tag == "script":
+            self._chart = dict(attributes).get("type") == "application/json"
+
+    def handle_endtag(self, tag):
+        self._cell = self._cell and tag not in ("td", "th")
+        self._chart = self._chart and tag != "script"
+
+    def handle_data(self, data):
+        if self._cell:
+            self.tables[-1][-1][-1] += data
+        if self._chart:
+            self.charts.append(json.loads(data))
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return render(report[0])
+
+
+def test_the_accuracies_on_the_page_are_the_scores(report, page):
+    _, scores = report
+    table = next(rows for rows in Page(page).tables if "Predictive ability" in rows[0])
+    shown = {row[0]: row for row in table[1:]}
+    assert list(shown) == ["baseline", "gblup", "deepgs", "ensemble"]
+    for model, frame in scores.items():
+        for metric, heading in (("pearson", "Predictive ability"), ("control_pearson", "Control")):
+            mean = frame.loc[frame["metric"] == metric, "value"].fillna(0).mean()
+            cell = float(shown[model][table[0].index(heading)])
+            assert cell == pytest.approx(mean, abs=0.0006)
+
+
+def test_all_candidates_stand_in_the_best_models_order(report, page):
+    collected, _ = report
+    trait = collected.traits[0]
+    ranked = trait.candidates[trait.candidates["model"] == trait.best.name]
+    table = next(rows for rows in Page(page).tables if rows[0][:2] == ["Line", "Rank"])
+    assert [row[0] for row in table[1:]] == ranked["sample"].tolist()
+    assert set(ranked["sample"]) == set(HOSTILE)
+
+
+def test_names_of_users_are_text_and_nothing_else(page):
+    parsed = Page(page)
+    tags = {tag for tag, _ in parsed.elements}
+    assert "b" not in tags
+    assert not any(tag.startswith("m") and tag[1:].isdigit() for tag in tags)
+    scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
+    assert len(parsed.charts) == len(scripts) - 2  # all but the library and our own
+    assert "alert('trait')" not in re.sub(r"&#39;", "", page)
+    assert json.dumps(parsed.charts, ensure_ascii=False).count("小麦 🌾") == 0  # it has no value
+    assert "小麦 🌾" in page
+
+
+def test_the_page_asks_nothing_of_the_network(page):
+    for tag, attributes in Page(page).elements:
+        for name in ("src", "href", "action", "data", "srcset"):
+            target = attributes.get(name) or ""
+            assert target.startswith("#") or not target, (tag, target)
+    assert "@import" not in page.split("</style>")[0]
+    assert len(page) < 5_000_000
+
+
+def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(page):
+    elements = Page(page).elements
+    figures = sum(tag == "figure" for tag, _ in elements)
+    labels = [a["aria-label"] for tag, a in elements if a.get("class") == "chart"]
+    assert figures == len(labels) == sum(tag == "figcaption" for tag, _ in elements)
+    assert all(len(label) > 30 for label in labels)
+
+
+def test_the_summary_is_json_with_the_scores(report):
+    collected, scores = report
+    told = json.loads(json.dumps(summary(collected), allow_nan=False))
+    models = told["traits"]["t"]["models"]
+    assert models["gblup"]["metrics"]["rmse"]["mean"] == pytest.approx(
+        scores["gblup"].loc[scores["gblup"]["metric"] == "rmse", "value"].mean()
+    )
+    assert models["baseline"]["metrics"]["pearson"]["undefined"] == 3
+    assert models["baseline"]["metrics"]["slope"]["mean"] is None
+    assert told["phenotypes"]["sha256"] != told["genotypes"]["imported"]["sha256"]
