@@ -34,7 +34,7 @@ class DeepGS(NetworkModel):
     - the target is standardised on the lines trained on;
     - early stopping by mean squared error, after 20 epochs without improvement (published:
       by mean absolute error, after 600);
-    - Adam with learning rate 0.001, batches of 32 (published: stochastic gradient descent
+    - Adam with learning rate 0.001, batches of 16 (published: stochastic gradient descent
       with learning rate 0.01, momentum 0.5, batches of 30, up to 6,000 epochs: `optimiser:
       sgd` with these options trains so).
     """
@@ -44,6 +44,7 @@ class DeepGS(NetworkModel):
 
     input: str = redefault("input", "dosage")
     patience: int = redefault("patience", 20)
+    batch_size: int = redefault("batch_size", 16)
     optimiser: str = option(
         "adam",
         "Adam, or the published stochastic gradient descent with momentum 0.5 (sgd), which "
