@@ -8,8 +8,8 @@ from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
 from breedcast.report.tables import decimals_for, epoch_limit, number, p_text, whole
 
 #: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
-#: that the best 10 % of a test fold are.
-FEW_LINES, FEW_TRAINING_LINES, FEW_SELECTED = 100, 80, 5
+#: that the best 10 % of a test fold are, test folds.
+FEW_LINES, FEW_TRAINING_LINES, FEW_SELECTED, FEW_FOLDS = 100, 80, 5, 5
 #: A control this far from zero is doubted if it is also twice its standard error.
 SMALL_CONTROL = 0.1
 SIGNIFICANT = 0.05
@@ -112,6 +112,12 @@ def _few(trait: TraitResult) -> list[str]:
     training, tested = int(trait.fold_sizes["train"].min()), int(trait.fold_sizes["test"].min())
     if training < FEW_TRAINING_LINES:
         said.append(f"Some folds train on only {training} lines (fewer than {FEW_TRAINING_LINES}).")
+    folds = len(trait.fold_sizes)
+    if folds < FEW_FOLDS:
+        said.append(
+            f"Only {folds} test folds: standard deviations and tests of differences rest on "
+            f"{folds} figures each; raise folds or repeats before deciding between models."
+        )
     selected = max(1, round(tested / 10))
     if selected < FEW_SELECTED:
         said.append(

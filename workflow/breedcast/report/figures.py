@@ -71,7 +71,11 @@ def accuracy_figure(trait: TraitResult) -> Figure:
         "dots are not independent of each other.",
         f"Dot plot of predictive ability by model on {trait.name}. Highest mean: {best.name}, "
         f"{number(best.mean('pearson'))}. The table below has all figures.",
-        _spec(alt.layer(zero, points, means).properties(width="container", height=alt.Step(22))),
+        _spec(
+            alt.layer(zero, points, means).properties(
+                width="container", height=44 * len(trait.models)
+            )
+        ),
     )
 
 
@@ -155,7 +159,7 @@ def training_figure(trait: TraitResult, limit: int) -> Figure | None:
         "loss:N",
         title=None,
         scale=alt.Scale(domain=["training", "stop set"], range=[GREEN, AMBER]),
-        legend=alt.Legend(orient="top"),
+        legend=alt.Legend(orient="top", symbolOpacity=1),
     )
     x = alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1, tickCount=5))
     band = base.mark_area(opacity=0.2).encode(
@@ -264,7 +268,7 @@ def manhattan_figure(trait: TraitResult, limit: int) -> Figure:
 
 
 def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
-    """Saliency along the genome, one chart per network; None without networks."""
+    """Saliency along the genome, one chart per model that has one; None without any."""
     networks = [model for model in trait.models if has_saliency(model)]
     if not networks:
         return None
@@ -294,15 +298,15 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
         "All markers are shown."
         if len(points) == sizes
         else f"{whole(len(points))} of {whole(sizes)} points are shown: the largest of each "
-        "network, and a random sample of the rest."
+        "model, and a random sample of the rest."
     )
     return Figure(
         f"saliency-{trait.id}",
-        f"Saliency of each marker for {trait.name} by network: the median over lines of the "
-        "absolute gradient of the prediction, mean over the folds, as a share of the network's "
+        f"Saliency of each marker for {trait.name} by model: the median over lines of the "
+        "absolute gradient of the prediction, mean over the folds, as a share of the model's "
         "largest. It has no threshold and no scale of its own: read it beside the association "
         f"above, whose order of contigs it shares. {part}",
-        f"Saliency of markers along the contigs for {trait.name}, one chart per network; the "
+        f"Saliency of markers along the contigs for {trait.name}, one chart per model; the "
         "marker table has the ranks.",
         _spec(dots.facet(facet=_model_facet(trait, networks), columns=1)),
         cell=100_000,
