@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# One compute thread per process, as in every job, and before numpy is imported: processes that
+# are forked while a parent's threads compute would wait for them for ever.
+import breedcast.script  # noqa: F401
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
