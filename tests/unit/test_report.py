@@ -94,7 +94,6 @@ def report(tmp_path_factory):
         "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
         "models": [{"name": name, "kind": name} for name in predictions],
         "config": config,
-        "given": {"validation": {"folds": 3}},
         "benchmarks": str(folder / "no benchmarks"),
     }
     return collect(folder, table, settings), scores

@@ -28,11 +28,9 @@ PROCESS_MB = 1100
 class Project:
     """A checked config with what follows from it.
 
-    given: the config as written; config: checked and completed.
     traits: ids (folder names) and columns; models: without the ensemble.
     """
 
-    given: dict[str, Any]
     config: dict[str, Any]
     traits: dict[str, str]
     models: dict[str, ModelConfig]
@@ -50,7 +48,7 @@ class Project:
                 f"{config['genotypes']['path']} (table: {table.samples[0]!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
-        return cls(raw, config, trait_ids(config, table), models)
+        return cls(config, trait_ids(config, table), models)
 
     @property
     def scored_models(self) -> list[str]:
@@ -98,7 +96,7 @@ class Project:
         )
 
     def report_settings(self) -> str:
-        """The settings of the report: all that it tells of the config."""
+        """The settings of the report: the config but for what changes no result."""
         kinds = {name: model.kind for name, model in self.models.items()}
         return settings(
             traits=[
@@ -108,8 +106,7 @@ class Project:
             models=[
                 {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
             ],
-            config=self.config,
-            given=self.given,
+            config={key: value for key, value in self.config.items() if key != "threads"},
             benchmarks=self.beside_output("benchmarks"),
         )
 

@@ -13,7 +13,7 @@ rule import_genotypes:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings(),
+        settings=lambda wildcards: settings(),
         code=code_hash("import_genotypes"),
     message:
         "Read {input.genotypes}"
@@ -39,7 +39,7 @@ rule filter_genotypes:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=settings(**project.config["filter"]),
+        settings=lambda wildcards: settings(**project.config["filter"]),
         code=code_hash("filter_genotypes"),
     message:
         "Filter the genotypes"

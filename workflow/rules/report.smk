@@ -51,7 +51,7 @@ rule render_report:
         mem_mb=2000,
         runtime=10,
     params:
-        settings=project.report_settings(),
+        settings=lambda wildcards: project.report_settings(),
         code=code_hash("render_report"),
     message:
         "Write the report"

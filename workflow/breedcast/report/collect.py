@@ -144,7 +144,7 @@ class TraitResult:
 class Report:
     """What was run, and every trait's results.
 
-    genotypes: codes.json. settings: `config` as completed and `given` as written, `interval`.
+    genotypes: codes.json. settings: as given to `collect`.
     phenotype_table: name, sha256. durations: seconds by rule, trait and model (may be empty).
     """
 
@@ -159,8 +159,8 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     """Read the results folder.
 
     phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
-    `models` (name and kind of each, the ensemble included), `config`, `given`, `benchmarks`
-    (folder).
+    `models` (name and kind of each, the ensemble included), `config` as completed,
+    `benchmarks` (folder).
     """
     traits = [_trait(results / about["id"], about, settings) for about in settings["traits"]]
     return Report(

@@ -62,7 +62,7 @@ def render(report: Report) -> str:
         made_tables=[
             tables.inputs_table(report),
             tables.jobs_table(report),
-            tables.config_table(report.settings["given"], report.settings["config"]),
+            tables.config_table(report.settings["config"]),
             tables.versions_table(versions(report)),
         ],
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -418,20 +418,13 @@ def weights_table(trait: TraitResult) -> Table | None:
     )
 
 
-def config_table(given: Mapping[str, Any], config: Mapping[str, Any]) -> Table:
-    """Every setting, as written in the config or else by default."""
-    written = dict(_flat(given))
-    completed = dict(_flat(config))
-    # a section given as {} has no leaf of its own; its defaults are listed instead
-    rows = {**completed, **{key: value for key, value in written.items() if key in completed}}
+def config_table(config: Mapping[str, Any]) -> Table:
+    """Every setting that results depend on, defaults included."""
     return table(
         "The settings of this run.",
-        ["Setting", "Value", "From"],
-        [
-            [key, _plain(value), "config" if key in written else "default"]
-            for key, value in sorted(rows.items())
-        ],
-        text=(0, 1, 2),
+        ["Setting", "Value"],
+        [[key, _plain(value)] for key, value in sorted(_flat(config))],
+        text=(0, 1),
     )
 
 
