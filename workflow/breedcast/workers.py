@@ -1,11 +1,58 @@
-"""Worker processes that do not outlive the job that started them."""
+"""Work spread over processes that share this one's memory and do not outlive it."""
+
+from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from breedcast.errors import UserError
 
 _PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+#: In a worker: the function and the tasks it was forked with.
+_work: list[Any] = []
+
+
+def run_tasks(
+    function: Callable[[Task], Result], tasks: Sequence[Task], processes: int
+) -> Iterator[Result]:
+    """The function's results in the order of the tasks, computed in so many processes.
+
+    The processes are forked: function and tasks reach them as they are in memory, uncopied,
+    and only results travel. Raises UserError when a process is killed.
+    """
+    if processes == 1:
+        yield from map(function, tasks)
+        return
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes, context, _begin, (function, tasks)) as pool:
+        try:
+            yield from pool.map(_run, range(len(tasks)))
+        except BrokenProcessPool:
+            raise UserError(
+                "a training process was killed, most likely for want of memory; lower threads in "
+                "the config, or run where there is more"
+            ) from None
+
+
+def _begin(function: Callable[[Task], Result], tasks: Sequence[Task]) -> None:
+    die_with_parent()
+    _work[:] = [function, tasks]
+
+
+def _run(number: int) -> Any:
+    function, tasks = _work
+    return function(tasks[number])
 
 
 def die_with_parent() -> None:

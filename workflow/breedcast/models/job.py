@@ -9,10 +9,8 @@ that need no stopping. The candidates are one more unit.
 from __future__ import annotations
 
 import logging
-import multiprocessing
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +23,7 @@ from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.seeds import derive_seed
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import Unit, units
-from breedcast.workers import die_with_parent
+from breedcast.workers import run_tasks
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +121,7 @@ class TrainingJob:
         tasks = [task for unit in work for task in self._tasks(unit)]
         log.info("%s on %s: %d units, %d fits", self.name, self.trait, len(work), len(tasks))
         gathered = _Gathered(self.lines)
-        done = run_tasks(partial(_fit, self), tasks, 1 if self.computed_on == "cuda" else threads)
+        done = run_tasks(self._fit, tasks, 1 if self.computed_on == "cuda" else threads)
         results: list[tuple[Task, Result]] = []
         for number, (task, result) in enumerate(zip(tasks, done, strict=True), start=1):
             if number % max(1, len(tasks) // 10) == 0 or number == len(tasks):
@@ -210,22 +208,6 @@ class TrainingJob:
                 "epochs or another learning_rate, or leave the model out"
             )
         return True
-
-
-def _fit(job: TrainingJob, task: Task) -> Result:
-    return job._fit(task)
-
-
-def run_tasks(
-    function: Callable[[Task], Result], tasks: list[Task], processes: int
-) -> Iterator[Result]:
-    """The results in the order of the tasks, from worker processes that share our memory."""
-    if processes == 1:
-        yield from map(function, tasks)
-        return
-    context = multiprocessing.get_context("fork")
-    with context.Pool(processes, initializer=die_with_parent) as pool:
-        yield from pool.imap(function, tasks)
 
 
 class _Gathered:
