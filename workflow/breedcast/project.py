@@ -98,6 +98,8 @@ class Project:
     def report_settings(self) -> str:
         """The settings of the report: the config but for what changes no result."""
         kinds = {name: model.kind for name, model in self.models.items()}
+        shown = {key: value for key, value in self.config.items() if key != "threads"}
+        models = {name: {"model": it.kind, **it.options} for name, it in self.models.items()}
         return settings(
             traits=[
                 {"id": trait, "name": name, "direction": self.direction(trait)}
@@ -106,7 +108,7 @@ class Project:
             models=[
                 {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
             ],
-            config={key: value for key, value in self.config.items() if key != "threads"},
+            config=shown | {"models": models},
             benchmarks=self.beside_output("benchmarks"),
         )
 
