@@ -80,7 +80,7 @@ def write_arrays(arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
 
 
 def write_json(facts: Mapping[str, Any], path: str | Path) -> None:
-    """Write facts as readable JSON with sorted keys."""
+    """Write facts as readable JSON in their order; what is no number must be None."""
     with whole(path) as unfinished:
-        text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
+        text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
         unfinished.write_text(text + "\n", encoding="utf-8")

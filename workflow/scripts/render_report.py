@@ -3,13 +3,12 @@ from pathlib import Path
 from breedcast.script import job
 
 with job(snakemake) as settings:
-    from breedcast.files import whole
+    from breedcast.files import whole, write_json
     from breedcast.report.collect import collect
-    from breedcast.report.page import render, write_summary
+    from breedcast.report.page import render, summary
 
     results = Path(snakemake.output.report).parent
     report = collect(results, Path(snakemake.input.phenotypes), settings)
-    with whole(snakemake.output.summary) as unfinished:
-        write_summary(report, unfinished)
+    write_json(summary(report), snakemake.output.summary)
     with whole(snakemake.output.report) as unfinished:
         unfinished.write_text(render(report), encoding="utf-8")

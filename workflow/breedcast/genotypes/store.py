@@ -21,7 +21,7 @@ import pandas as pd
 import zarr
 
 from breedcast.errors import UserError
-from breedcast.files import whole
+from breedcast.files import write_json
 
 #: Bytes of genotypes held in memory at a time; also about the size of a chunk before compression.
 BLOCK_BYTES = 1 << 24
@@ -187,8 +187,7 @@ class Checksum:
 
 def write_summary(summary: CodesSummary, path: str | Path) -> None:
     """Write codes.json."""
-    with whole(path) as unfinished:
-        unfinished.write_text(json.dumps(asdict(summary), indent=2, ensure_ascii=False) + "\n")
+    write_json(asdict(summary), path)
 
 
 def read_summary(path: str | Path) -> CodesSummary:

@@ -6,6 +6,7 @@ import numpy as np
 
 from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
 from breedcast.report.tables import decimals_for, epoch_limit, number, p_text, whole
+from breedcast.validation.folds import test_to_train
 
 #: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
 #: that the best 10 % of a test fold are, test folds.
@@ -136,8 +137,7 @@ def _weak(trait: TraitResult) -> list[str]:
 
 def _controls(trait: TraitResult) -> list[str]:
     said = []
-    sizes = trait.fold_sizes
-    share = float((sizes["test"] / sizes["train"]).mean())
+    share = test_to_train(trait.plan)
     for model in trait.models:
         control, sd = model.mean("control_pearson"), model.sd("control_pearson")
         runs = (model.scores["metric"] == "control_pearson").sum()

@@ -16,9 +16,11 @@ import pandas as pd
 from breedcast.files import read_parquet, read_table
 from breedcast.markers.saliency import summarise as summarise_saliency
 from breedcast.phenotypes.clean import phenotyped_lines
+from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.intervals import half_width
 from breedcast.scoring.scores import summarise
+from breedcast.validation.folds import fold_sizes
 
 #: What the report judges every model against, by kind: they need no tuning.
 BASELINE, GBLUP = "baseline", "gblup"
@@ -116,13 +118,12 @@ class TraitResult:
     @property
     def covariates(self) -> list[str]:
         """The covariates' columns."""
-        return list(self.phenotypes.columns.drop(["sample", "environment", "value", "weight"]))
+        return covariate_columns(self.phenotypes)
 
     @cached_property
     def fold_sizes(self) -> pd.DataFrame:
         """Lines by role (columns train, test) in every fold."""
-        folds = self.plan[self.plan["repeat"] >= 0]
-        return folds.groupby(["repeat", "fold", "role"]).size().unstack("role")
+        return fold_sizes(self.plan)
 
     def of_kind(self, kind: str) -> ModelResult | None:
         """The first model of a kind, by the config's order."""

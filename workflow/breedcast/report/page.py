@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import tomllib
@@ -10,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -86,12 +84,6 @@ def summary(report: Report) -> dict[str, Any]:
         }
     )
     return made
-
-
-def write_summary(report: Report, path: Path) -> None:
-    """Write `summary` as JSON."""
-    text = json.dumps(summary(report), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
 
 
 def versions(report: Report) -> dict[str, str]:

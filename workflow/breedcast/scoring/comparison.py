@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from breedcast.scoring.scores import defined
+from breedcast.validation.folds import test_to_train
 
 #: One score of ranking, one of error in the trait's units.
 COMPARED = ("pearson", "rmse")
@@ -46,13 +47,6 @@ def compare_models(scores: Mapping[str, pd.DataFrame], plan: pd.DataFrame) -> pd
         part = pd.DataFrame(records, columns=COLUMNS)
         parts.append(part.assign(p_holm=holm(part["p_value"].to_numpy(np.float64))))
     return pd.concat(parts, ignore_index=True)
-
-
-def test_to_train(plan: pd.DataFrame) -> float:
-    """n_test / n_train, the mean over the plan's folds where they differ in size."""
-    folds = plan[plan["repeat"] >= 0]
-    size = folds.groupby(["repeat", "fold", "role"]).size().unstack("role")
-    return float((size["test"] / size["train"]).mean())
 
 
 def corrected_t(differences: np.ndarray, share: float) -> tuple[float, float, float]:
