@@ -51,6 +51,15 @@ class Encoder(ABC):
     def encode(self, codes: np.ndarray) -> np.ndarray:
         """(lines, length) input of lines with these codes (lines, markers)."""
 
+    @property
+    def missing(self) -> int:
+        """The code of a missing call, where the input is codes."""
+        raise ValueError("this input is no codes")
+
+    @abstractmethod
+    def as_published(self) -> Encoder:
+        """The encoding without centring and scaling, which published networks were given."""
+
     @abstractmethod
     def per_marker(self, gradient: np.ndarray) -> np.ndarray:
         """(lines, markers) absolute gradient, from one by input (lines, channels, length)."""
@@ -78,6 +87,13 @@ class OneHot(Encoder):
     def length(self) -> int:
         return self.frequencies.shape[1]
 
+    @property
+    def missing(self) -> int:
+        return self.channels - 1
+
+    def as_published(self) -> OneHot:
+        return OneHot(np.zeros_like(self.frequencies))
+
     @classmethod
     def fit(cls, codes: np.ndarray, ploidy: int) -> OneHot:
         """Learn the frequencies of the states from codes (lines, markers)."""
@@ -99,6 +115,7 @@ class OneHot(Encoder):
 class ScaledDosage(Encoder):
     """Dosages about their training means, in units of their training standard deviation.
 
+    A network is given the codes and scales them itself, batch by batch: a byte a call is kept.
     scale: (markers,) 1 / standard deviation; 0 for a marker that does not vary in training,
     whose effect no training line can show.
     """
@@ -117,8 +134,16 @@ class ScaledDosage(Encoder):
         sd = means.centred(codes).std(axis=0)
         return cls(means, np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0))
 
+    @property
+    def missing(self) -> int:
+        return self.means.ploidy + 1
+
+    def as_published(self) -> ScaledDosage:
+        unscaled = DosageMeans(np.zeros_like(self.means.mean), self.means.ploidy)
+        return ScaledDosage(unscaled, np.ones_like(self.scale))
+
     def encode(self, codes: np.ndarray) -> np.ndarray:
-        return (self.means.centred(codes) * self.scale).astype(np.float32)
+        return np.asarray(codes, dtype=np.uint8)
 
     def per_marker(self, gradient: np.ndarray) -> np.ndarray:
         return np.abs(gradient[:, 0] * self.scale)
@@ -161,6 +186,9 @@ class PrincipalComponents(Encoder):
         components = min(np.searchsorted(cumulated, share * cumulated[-1]) + 1, len(variance))
         scale = float(1.0 / np.sqrt(variance[:components].mean()))
         return cls(means, loadings[:, :components], scale)
+
+    def as_published(self) -> PrincipalComponents:
+        return PrincipalComponents(self.means, self.loadings, 1.0)
 
     def scores(self, codes: np.ndarray) -> np.ndarray:
         """(lines, components) float64 principal component scores, unscaled."""

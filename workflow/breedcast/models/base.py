@@ -26,12 +26,15 @@ class Lines:
     ploidy: copies of each chromosome.
     covariates: (lines, covariates) numbers or text, in the user's own columns.
     value: (lines,) float64 trait values, or None for lines whose values must not be seen.
+    weight: (lines,) float64, how much each value counts: the inverse of its error variance, up
+        to a factor; None counts all alike.
     """
 
     codes: np.ndarray
     ploidy: int
     covariates: pd.DataFrame
     value: np.ndarray | None = None
+    weight: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -43,6 +46,7 @@ class Lines:
             self.ploidy,
             self.covariates.iloc[rows],
             None if self.value is None else self.value[rows],
+            None if self.weight is None else self.weight[rows],
         )
 
     def blind(self) -> Lines:
@@ -55,6 +59,20 @@ class Lines:
         if self.value is None:
             raise ValueError("these lines carry no values to train on")
         return self.value
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(lines,) how much each value counts."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit to be made. name: what to call it where it fails."""
+
+    lines: Lines
+    seed: int
+    name: str = "network"
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,20 @@ class Prediction:
         """Predictions of a model that knows no posterior variance."""
         unknown = np.full(len(mean), np.nan)
         return cls(np.asarray(mean, dtype=np.float64), unknown, unknown)
+
+    @classmethod
+    def mean_of(cls, predictions: Sequence[Prediction]) -> Prediction:
+        """The mean of several fits' predictions.
+
+        sd: by the law of total variance, where each fit has one: their own, and that between
+        their means.
+        """
+        if len(predictions) == 1:
+            return predictions[0]
+        means = np.stack([prediction.mean for prediction in predictions])
+        variances = np.stack([prediction.sd for prediction in predictions]) ** 2
+        sd = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
+        return cls(means.mean(axis=0), sd, np.full(means.shape[1], np.nan))
 
 
 class Fitted(ABC):
@@ -119,6 +151,10 @@ class Model(ABC):
     #: line's prediction is the mean of the inner folds' networks. Other models are computed on
     #: the CPU and refit on every training line.
     is_network: ClassVar[bool] = False
+
+    def remarks(self) -> list[str]:
+        """What a user should know of the model with these options, a sentence each."""
+        return []
 
     @abstractmethod
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:

@@ -19,7 +19,7 @@ class Baseline(Model):
     """
 
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        return FittedBaseline(FixedEffects.fit(lines.covariates, lines.observed))
+        return FittedBaseline(FixedEffects.fit(lines.covariates, lines.observed, lines.weights))
 
 
 @dataclass(frozen=True)

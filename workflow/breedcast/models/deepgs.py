@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from breedcast.models.base import option
-from breedcast.models.network import NetworkModel, redefault
+from breedcast.models.network import NetworkModel
+from breedcast.models.options import redefault
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from breedcast.training.optimisers import Optimiser
-
 FILTERS = 8
 WIDTH = 18
 POOL = 4
+# MXNet's weight decay d adds d w to the gradient: a penalty of d / 2
+DECAY = 1e-5 / 2
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class DeepGS(NetworkModel):
     - early stopping by mean squared error, after 20 epochs without improvement (published:
       by mean absolute error, after 600);
     - Adam with learning rate 0.001, batches of 16 (published: stochastic gradient descent
-      with learning rate 0.01, momentum 0.5, batches of 30, up to 6,000 epochs: `optimiser:
-      sgd` with these options trains so).
+      with learning rate 0.01, momentum 0.5, batches of 30, up to 6,000 epochs and a
+      stop_metric of mae: these options train so).
     """
 
     #: One window of the convolution for each position of one pool.
@@ -45,37 +45,33 @@ class DeepGS(NetworkModel):
     input: str = redefault("input", "dosage")
     patience: int = redefault("patience", 20)
     batch_size: int = redefault("batch_size", 16)
-    optimiser: str = option(
-        "adam",
-        "Adam, or the published stochastic gradient descent with momentum 0.5 (sgd), which "
-        "needs a learning_rate of 0.01 and many times the epochs and patience.",
-        enum=["adam", "sgd"],
-    )
 
-    def trunk(self, channels: int, length: int) -> nn.Module:
+    def features(self, channels: int, length: int) -> nn.Module:
         from torch import nn
 
-        from breedcast.training.layers import L2, Conv1d, Dense, Dropout, near_zero
+        from breedcast.training.dropout import Dropout
+        from breedcast.training.initialisers import near_zero
+        from breedcast.training.layers import Conv1d, Penalty
 
-        # MXNet's weight decay d adds d w to the gradient: a penalty of d / 2
-        decay = L2(weight=1e-5 / 2)
-        pooled = (length - WIDTH + 1) // POOL
         return nn.Sequential(
-            Conv1d(channels, FILTERS, WIDTH, "valid", initialise=near_zero, penalty=decay),
+            Conv1d(channels, FILTERS, WIDTH, "valid", initialise=near_zero, penalty=Penalty(DECAY)),
             nn.ReLU(),
             nn.MaxPool1d(POOL),
             Dropout(0.2),
             nn.Flatten(),
-            Dense(FILTERS * pooled, 32, initialise=near_zero, penalty=decay),
-            nn.Sigmoid(),
-            Dropout(0.1),
-            Dense(32, 1, initialise=near_zero, penalty=decay),
-            Dropout(0.05),
         )
 
-    def make_optimiser(self) -> Optimiser:
-        from breedcast.training.optimisers import SGD
+    def head(self, width: int, outputs: int) -> nn.Module:
+        from torch import nn
 
-        if self.optimiser == "sgd":
-            return SGD(self.learning_rate, momentum=0.5)
-        return super().make_optimiser()
+        from breedcast.training.dropout import Dropout
+        from breedcast.training.initialisers import near_zero
+        from breedcast.training.layers import Dense, Penalty
+
+        return nn.Sequential(
+            Dense(width, 32, initialise=near_zero, penalty=Penalty(DECAY)),
+            nn.Sigmoid(),
+            Dropout(0.1),
+            Dense(32, outputs, initialise=near_zero, penalty=Penalty(DECAY)),
+            Dropout(0.05),
+        )

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from breedcast.models.network import NetworkModel, redefault
+from breedcast.models.network import NetworkModel
+from breedcast.models.options import redefault
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,20 +39,14 @@ class DNNGP(NetworkModel):
     input: str = redefault("input", "pca")
     learning_rate: float = redefault("learning_rate", 0.0001)
 
-    def trunk(self, channels: int, length: int) -> nn.Module:
+    def features(self, channels: int, length: int) -> nn.Module:
         from torch import nn
 
-        from breedcast.training.layers import (
-            L2,
-            Conv1d,
-            Dense,
-            Dropout,
-            Flatten,
-            truncated_normal,
-            zero,
-        )
+        from breedcast.training.dropout import Dropout
+        from breedcast.training.initialisers import truncated_normal
+        from breedcast.training.layers import Conv1d, Flatten, Penalty
 
-        def convolution(inputs: int, penalty: L2) -> nn.Module:
+        def convolution(inputs: int, penalty: Penalty) -> nn.Module:
             return Conv1d(inputs, 64, kernel=4, initialise=truncated_normal, penalty=penalty)
 
         def normalisation() -> nn.Module:
@@ -59,19 +54,25 @@ class DNNGP(NetworkModel):
             return nn.BatchNorm1d(64, eps=1e-3, momentum=0.1)
 
         return nn.Sequential(
-            convolution(channels, L2(0.01, 0.1)),
+            convolution(channels, Penalty(0.01, 0.1)),
             nn.ReLU(),
             Dropout(0.3),
             normalisation(),
-            convolution(64, L2(0.001, 0.00001)),
+            convolution(64, Penalty(0.001, 0.00001)),
             nn.ReLU(),
             Dropout(0.3),
             normalisation(),
-            convolution(64, L2(0.001, 0.0001)),
+            convolution(64, Penalty(0.001, 0.0001)),
             nn.ReLU(),
             normalisation(),
             Flatten(),
-            Dense(64 * length, 3, initialise=zero),
-            Dropout(0.3),
-            Dense(3, 1),
         )
+
+    def head(self, width: int, outputs: int) -> nn.Module:
+        from torch import nn
+
+        from breedcast.training.dropout import Dropout
+        from breedcast.training.initialisers import zero
+        from breedcast.training.layers import Dense
+
+        return nn.Sequential(Dense(width, 3, initialise=zero), Dropout(0.3), Dense(3, outputs))

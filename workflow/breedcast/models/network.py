@@ -10,96 +10,169 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.genotypes.encode import Encoder, OneHot, PrincipalComponents, ScaledDosage
-from breedcast.models.base import Fitted, Lines, Model, Prediction, option
-from breedcast.phenotypes.covariates import FixedEffects
+from breedcast.models.base import Fit, Fitted, Lines, Prediction
+from breedcast.models.options import SCORED, NetworkOptions
+from breedcast.models.target import ScoredTarget, StandardisedTarget, Target
+from breedcast.phenotypes.covariates import Covariates
+from breedcast.seeds import derive_seed
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from breedcast.training.layers import Network
-    from breedcast.training.optimisers import Optimiser
-    from breedcast.training.trainer import Trained
+    from breedcast.training.checkpoint import Checkpoint
+    from breedcast.training.fleet import Data
+    from breedcast.training.network import Network
+    from breedcast.training.objective import Objective
+    from breedcast.training.trainer import Listener, Task, Trained
 
 
 @dataclass(frozen=True)
-class NetworkModel(Model):
+class NetworkModel(NetworkOptions):
     """A network that is trained on most of the training lines and stopped early by the rest."""
 
     is_network: ClassVar[bool] = True
     #: Positions of input that the architecture needs at least.
     minimum_length: ClassVar[int] = 1
-
-    input: str = option(
-        "one_hot",
-        "What the network sees: one channel per genotype state, missing included (one_hot); "
-        "dosages, missing ones imputed, centred and scaled per marker (dosage); or scores on "
-        "the principal components of the dosages (pca).",
-        enum=["one_hot", "dosage", "pca"],
-    )
-    variance: float = option(
-        0.95,
-        "Share of the genotypes' variance that the principal components reach (input: pca).",
-        exclusiveMinimum=0,
-        maximum=1,
-    )
-    epochs: int = option(200, "Most passes over the training lines.", minimum=1)
-    patience: int = option(
-        10, "Stop after this many passes without a smaller error of the stop set.", minimum=1
-    )
-    batch_size: int = option(32, "Lines per step.", minimum=2)
-    learning_rate: float = option(0.001, "Step size of the optimiser.", exclusiveMinimum=0)
-    stop_fraction: float = option(
-        0.1,
-        "Share of a network's training lines that is not trained on but decides when to stop.",
-        exclusiveMinimum=0,
-        exclusiveMaximum=1,
-    )
+    #: Whether torch.func.vmap can compute several networks of this kind as one.
+    can_be_stacked: ClassVar[bool] = True
+    #: Whether doing so is faster on a CPU core too: it is for dense layers, whose weights are
+    #: read once for all, and not for convolutions (measured in tests/benchmarks).
+    is_stacked_on_cpu: ClassVar[bool] = False
 
     @abstractmethod
-    def trunk(self, channels: int, length: int) -> nn.Module:
-        """The network from (lines, channels, length) to (lines, 1), with its first weights."""
+    def features(self, channels: int, length: int) -> nn.Module:
+        """The network from (lines, channels, length) to (lines, width), with its first weights."""
 
-    def make_optimiser(self) -> Optimiser:
-        """Adam, unless a network says otherwise."""
-        from breedcast.training.optimisers import Adam
+    @abstractmethod
+    def head(self, width: int, outputs: int) -> nn.Module:
+        """The rest of it, from (lines, width) to (lines, outputs).
 
-        return Adam(self.learning_rate)
-
-    def fit(self, lines: Lines, seed: int, device: str) -> FittedNetwork:
-        """Train one network on these lines.
-
-        A stop set is drawn from them; covariate effects, the target's scale and the encoding
-        are learnt on the others, which the network is trained on. Raises UserError where the
-        lines or markers are too few for the network, or where training diverges.
+        width: that of the features and of covariates, where these are appended.
         """
+
+    def side_by_side(self, device: str) -> bool:
+        """Whether a job's networks are computed as one on this device: the rule, not a guess."""
+        return self.can_be_stacked and (device == "cuda" or self.is_stacked_on_cpu)
+
+    def remarks(self) -> list[str]:
+        from breedcast.training.dropout import before_normalisation
+
+        length = max(64, self.minimum_length)
+        disturbing = [layer for layer in before_normalisation(self._bare(1, length)) if layer.rate]
+        if not disturbing or self.dropout in ("uniform", "none"):
+            return []
+        return [
+            f"{len(disturbing)} of its dropouts stand before a batch normalisation, whose "
+            "variances then differ between training and prediction (Li et al. 2019); "
+            "dropout_after_norm: true and dropout: uniform are the published remedies"
+        ]
+
+    def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
+        return self.fit_all([Fit(lines, seed)], device)[0]
+
+    def fit_all(
+        self,
+        fits: Sequence[Fit],
+        device: str,
+        checkpoint: Checkpoint | None = None,
+        listen: Listener = lambda *_: None,
+    ) -> list[Fitted]:
+        """Train networks on the lines of each fit.
+
+        For each network a stop set is drawn from its lines; covariate effects, the target's
+        scale and the encoding are learnt on the others, which the network is trained on. Raises
+        UserError where the lines or markers are too few, or where training diverges.
+        """
+        from breedcast.training.checkpoint import NOWHERE
         from breedcast.training.device import pick_device
-        from breedcast.training.layers import Network
-        from breedcast.training.trainer import Settings, Task, train
+        from breedcast.training.trainer import train
 
-        trained_on, stop = self._split(lines, seed)
-        encoder = self._encoder(trained_on)
-        target = Target.fit(trained_on)
-        task = Task(
-            inputs=encoder.encode(trained_on.codes),
-            target=target.standardise(trained_on),
-            stop_inputs=encoder.encode(stop.codes),
-            stop_target=target.standardise(stop),
-            seed=seed,
+        prepared = [
+            self._prepare(fit, derive_seed(fit.seed, number) if number else fit.seed)
+            for fit in fits
+            for number in range(self.networks)
+        ]
+        trained = train(
+            [one.task for one in prepared],
+            self.settings(),
+            pick_device(device),
+            self.side_by_side(device),
+            checkpoint or NOWHERE,
+            listen,
         )
-        settings = Settings(self.epochs, self.patience, self.batch_size, self.make_optimiser())
+        fitted = [
+            FittedNetwork(one, network, self.monte_carlo)
+            for one, network in zip(prepared, trained, strict=True)
+        ]
+        return [
+            FittedNetworks(fitted[start : start + self.networks])
+            for start in range(0, len(fitted), self.networks)
+        ]
 
-        def build() -> Network:
-            return Network(input_layer(encoder), self.trunk(encoder.channels, encoder.length))
+    def _prepare(self, fit: Fit, seed: int) -> Prepared:
+        from breedcast.training.trainer import Task
 
-        trained = train(build, task, settings, pick_device(device))
-        return FittedNetwork(trained, encoder, target, task.inputs)
+        trained_on, stop = self._split(fit.lines, seed)
+        encoder = self._encoder(trained_on)
+        target: Target
+        if self.loss in SCORED:
+            target = ScoredTarget.fit(trained_on)
+        else:
+            target = StandardisedTarget.fit(trained_on, regressed=self.covariates == "regressed")
+        # classes carry no covariate effects that could be taken off them
+        joins = self.covariates == "appended" or self.loss in SCORED
+        covariates = Covariates.fit(trained_on.covariates if joins else trained_on.covariates[[]])
+
+        def build() -> Objective:
+            return self._objective(encoder, target, covariates.columns)
+
+        task = Task(
+            build,
+            train=data(trained_on, encoder, covariates, target.learnt(trained_on)),
+            stop=data(stop, encoder, covariates, target.judged(stop)),
+            seed=seed,
+            name=fit.name,
+        )
+        return Prepared(task, encoder, covariates, target)
+
+    def _objective(self, encoder: Encoder, target: Target, covariates: int) -> Objective:
+        """A new network of this kind with its loss, its weights drawn or loaded."""
+        from breedcast.training.augment import Augment
+        from breedcast.training.losses import make_readout
+        from breedcast.training.network import Network, width_of
+        from breedcast.training.objective import Objective
+
+        readout = make_readout(self.loss, target.classes)
+        features = self.features(encoder.channels, encoder.length)
+        width = width_of(features, encoder.channels, encoder.length)
+        network = Network(
+            input_layer(encoder), features, self.head(width + covariates, readout.outputs), readout
+        )
+        missing = encoder.missing if self.mask_markers else 0
+        augment = Augment(self.input_noise, self.label_noise, self.mask_markers, missing)
+        objective = Objective(network, augment, self.dropout_samples, self.mixup > 0)
+        self.adapt(objective)
+        return objective
+
+    def _bare(self, channels: int, length: int) -> nn.Module:
+        """The layers alone, to be looked at."""
+        from torch import nn
+
+        from breedcast.training.dropout import set_dropouts
+        from breedcast.training.network import width_of
+
+        features = self.features(channels, length)
+        head = self.head(width_of(features, channels, length), 1)
+        layers = nn.Sequential(features, head)
+        set_dropouts(layers, self.dropout, self.dropout_after_norm)
+        return layers
 
     def _split(self, lines: Lines, seed: int) -> tuple[Lines, Lines]:
         """The lines that are trained on, and the stop set."""
@@ -125,7 +198,7 @@ class NetworkModel(Model):
                 f"not {encoder.length}; keep more markers in the filter"
                 + (", raise variance or choose another input" if self.input == "pca" else "")
             )
-        return encoder
+        return encoder.as_published() if self.pretrained else encoder
 
     def _fit_encoder(self, lines: Lines) -> Encoder:
         if self.input == "pca":
@@ -139,77 +212,72 @@ def input_layer(encoder: Encoder) -> nn.Module:
     """The layer that turns what this encoder makes into channels."""
     import torch
 
-    from breedcast.training.layers import NumberInput, OneHotInput
+    from breedcast.training.network import DosageInput, NumberInput, OneHotInput
+
+    def number(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(torch.get_default_dtype())
 
     if isinstance(encoder, OneHot):
-        return OneHotInput(torch.from_numpy(encoder.frequencies).to(torch.get_default_dtype()))
+        return OneHotInput(number(encoder.frequencies))
+    if isinstance(encoder, ScaledDosage):
+        return DosageInput(number(encoder.means.mean), number(encoder.scale), encoder.means.ploidy)
     return NumberInput()
 
 
-def redefault(name: str, default: Any) -> Any:
-    """The option of all networks called `name`, with a network's own default."""
-    return option(default, **NetworkModel.__dataclass_fields__[name].metadata)
+def data(lines: Lines, encoder: Encoder, covariates: Covariates, target: np.ndarray) -> Data:
+    """Lines as the network sees them; covariates are those it is given, if any."""
+    from breedcast.training.fleet import Data
+
+    design = covariates.design(lines.covariates).astype(np.float32)
+    return Data(encoder.encode(lines.codes), design, target, lines.weights.astype(np.float32))
 
 
 @dataclass(frozen=True)
-class Target:
-    """What a network learns: the trait less its covariates' effects, in standard deviations.
+class Prepared:
+    """What one network is to learn, and what was learnt for it."""
 
-    Without covariates their effects are the mean alone. sd is that of the lines trained on.
-    """
-
-    fixed: FixedEffects
-    sd: float
-
-    @classmethod
-    def fit(cls, lines: Lines) -> Target:
-        """Learn effects and scale from the lines trained on."""
-        fixed = FixedEffects.fit(lines.covariates, lines.observed)
-        sd = float(np.std(lines.observed - fixed.predict(lines.covariates)))
-        if not sd > 0:
-            raise UserError(
-                f"nothing to learn: the trait does not vary among {len(lines)} training lines "
-                "beyond their covariates; check the trait, or leave covariates out"
-            )
-        return cls(fixed, sd)
-
-    def standardise(self, lines: Lines) -> np.ndarray:
-        """(lines,) float32 target of lines whose values may be seen."""
-        residual = lines.observed - self.fixed.predict(lines.covariates)
-        return (residual / self.sd).astype(np.float32)
-
-    def restore(self, standardised: np.ndarray, lines: Lines) -> np.ndarray:
-        """(lines,) values in the units of the trait."""
-        return standardised * self.sd + self.fixed.predict(lines.covariates)
+    task: Task
+    encoder: Encoder
+    covariates: Covariates
+    target: Target
 
 
 class FittedNetwork(Fitted):
     """A trained network with what it takes to predict lines by it."""
 
-    def __init__(
-        self, trained: Trained, encoder: Encoder, target: Target, inputs: np.ndarray
-    ) -> None:
-        """inputs: (lines, length) encoded lines that were trained on, for the saliency."""
+    def __init__(self, prepared: Prepared, trained: Trained, monte_carlo: int = 0) -> None:
+        """monte_carlo: predictions with dropout on, or 0 for one without."""
         self.trained = trained
-        self.encoder = encoder
-        self.target = target
-        self._inputs = inputs
+        self.encoder = prepared.encoder
+        self.covariates = prepared.covariates
+        self.target = prepared.target
+        self.seed = prepared.task.seed
+        self.monte_carlo = monte_carlo
+        self._trained_on = prepared.task.train
 
     @property
     def device(self) -> torch.device:
         """Where the network is computed."""
         return next(self.network.parameters()).device
 
-    def predict(self, lines: Lines) -> Prediction:
-        from breedcast.training.trainer import predict
-
-        values = predict(self.network, self.encoder.encode(lines.codes), self.device)
-        return Prediction.point(self.target.restore(values, lines))
-
     @property
     def network(self) -> Network:
         """The network with the weights of its best epoch."""
         return self.trained.network
+
+    def predict(self, lines: Lines) -> Prediction:
+        from breedcast.training.fleet import as_tensor, predict
+        from breedcast.training.sampling import sample_predictions
+
+        inputs = as_tensor(self.encoder.encode(lines.codes), self.device)
+        covariates = as_tensor(self.covariates.design(lines.covariates), self.device)
+        if not self.monte_carlo:
+            values = predict(self.network, inputs, covariates)
+            return Prediction.point(self.target.restore(values, lines))
+        samples = sample_predictions(self.network, inputs, covariates, self.monte_carlo, self.seed)
+        restored = np.stack([self.target.restore(values, lines) for values in samples])
+        sd = restored.std(axis=0, ddof=1) if len(restored) > 1 else np.full(len(lines), np.nan)
+        return Prediction(restored.mean(axis=0), sd, np.full(len(lines), np.nan))
 
     @property
     def history(self) -> Sequence[dict[str, float]]:
@@ -228,7 +296,8 @@ class FittedNetwork(Fitted):
         """
         from breedcast.training.gradients import input_gradients
 
-        gradients = input_gradients(self.network, self._inputs, self.device)
+        lines = self._trained_on
+        gradients = input_gradients(self.network, lines.inputs, lines.covariates, self.device)
         per_marker = self.encoder.per_marker(gradients)
         return np.median(per_marker, axis=0).astype(np.float64) * self.target.sd
 
@@ -238,8 +307,40 @@ class FittedNetwork(Fitted):
             for name, tensor in self.network.state_dict().items()
         }
         encoder = {f"encoder.{name}": array for name, array in self.encoder.arrays().items()}
-        target = {
-            "target.fixed_effects": self.target.fixed.coefficients,
-            "target.sd": np.array(self.target.sd),
+        return {**network, **encoder, **self.target.arrays()}
+
+
+class FittedNetworks(Fitted):
+    """Networks trained on the same lines from different first weights, as one: their mean."""
+
+    def __init__(self, networks: Sequence[FittedNetwork]) -> None:
+        self.networks = networks
+
+    def predict(self, lines: Lines) -> Prediction:
+        return Prediction.mean_of([network.predict(lines) for network in self.networks])
+
+    @property
+    def history(self) -> Sequence[dict[str, float]]:
+        return [
+            {"network": number, **record}
+            for number, network in enumerate(self.networks)
+            for record in network.history
+        ]
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        return {"best_epoch": float(np.mean([it.facts["best_epoch"] for it in self.networks]))}
+
+    @property
+    def saliency(self) -> np.ndarray:
+        saliencies = [network.saliency for network in self.networks]
+        return np.asarray(np.mean(saliencies, axis=0))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        if len(self.networks) == 1:
+            return self.networks[0].weights()
+        return {
+            f"{number}.{name}": array
+            for number, network in enumerate(self.networks)
+            for name, array in network.weights().items()
         }
-        return {**network, **encoder, **target}

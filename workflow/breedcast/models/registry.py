@@ -15,7 +15,13 @@ MODELS = {
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
 }
 
-JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
+JSON_TYPES: dict[str, str | list[str]] = {
+    "int": "integer",
+    "float": "number",
+    "float | None": ["number", "null"],
+    "bool": "boolean",
+    "str": "string",
+}
 
 
 def options_schema(name: str) -> dict[str, Any]:

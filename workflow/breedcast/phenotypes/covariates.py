@@ -43,6 +43,11 @@ class Covariates:
                 levels[str(column)] = sorted(values.dropna().unique())
         return cls(numeric, levels)
 
+    @property
+    def columns(self) -> int:
+        """Columns of the design."""
+        return len(self.numeric) + sum(max(len(levels) - 1, 0) for levels in self.levels.values())
+
     def design(self, frame: pd.DataFrame) -> np.ndarray:
         """(lines, columns) float64 without an intercept.
 
@@ -65,17 +70,21 @@ class Covariates:
 
 @dataclass(frozen=True)
 class FixedEffects:
-    """Ordinary least squares of the trait on an intercept and the covariates."""
+    """Least squares of the trait on an intercept and the covariates."""
 
     covariates: Covariates
     coefficients: np.ndarray
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, value: np.ndarray) -> FixedEffects:
-        """Fit on training lines; collinear columns share their effect (minimum norm)."""
+    def fit(cls, frame: pd.DataFrame, value: np.ndarray, weight: np.ndarray) -> FixedEffects:
+        """Fit on training lines, each counting by its weight.
+
+        Collinear columns share their effect (minimum norm).
+        """
         covariates = Covariates.fit(frame)
         X = with_intercept(covariates.design(frame))
-        return cls(covariates, np.linalg.lstsq(X, value, rcond=None)[0])
+        root = np.sqrt(weight)
+        return cls(covariates, np.linalg.lstsq(X * root[:, None], value * root, rcond=None)[0])
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """(lines,) intercept plus covariate effects, in the units of the trait."""

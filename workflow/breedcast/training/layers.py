@@ -5,41 +5,22 @@ Inside a network data lie as (lines, channels, positions).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-Initialiser = Callable[[Tensor], Tensor]
-
-
-def glorot_uniform(weight: Tensor) -> Tensor:
-    """Keras' default initialiser, in place."""
-    return nn.init.xavier_uniform_(weight)
-
-
-def truncated_normal(weight: Tensor) -> Tensor:
-    """Keras' TruncatedNormal(0, 0.05): a normal redrawn beyond two standard deviations."""
-    return nn.init.trunc_normal_(weight, std=0.05, a=-0.1, b=0.1)
-
-
-def near_zero(weight: Tensor) -> Tensor:
-    """Uniform within 0.01, as DeepGS' networks start, in place."""
-    return nn.init.uniform_(weight, -0.01, 0.01)
-
-
-def zero(weight: Tensor) -> Tensor:
-    """Zeros, in place: a layer that adds nothing before it has learnt."""
-    return nn.init.zeros_(weight)
+from breedcast.training.initialisers import Initialiser, glorot_uniform
 
 
 @dataclass(frozen=True)
-class L2:
-    """Penalty lambda * sum(w^2) of a layer's weight and of its bias (no factor 1/2)."""
+class Penalty:
+    """What a layer's weights cost: l1 sum |w| + l2 sum w^2, and bias_l2 sum b^2 (no factor 1/2)."""
 
-    weight: float = 0.0
-    bias: float = 0.0
+    l2: float = 0.0
+    bias_l2: float = 0.0
+    l1: float = 0.0
 
 
 class Dense(nn.Linear):
@@ -50,7 +31,7 @@ class Dense(nn.Linear):
         inputs: int,
         outputs: int,
         initialise: Initialiser = glorot_uniform,
-        penalty: L2 = L2(),
+        penalty: Penalty = Penalty(),
     ) -> None:
         super().__init__(inputs, outputs)
         self.penalty = penalty
@@ -74,7 +55,7 @@ class Conv1d(nn.Conv1d):
         kernel: int,
         padding: str = "same",
         initialise: Initialiser = glorot_uniform,
-        penalty: L2 = L2(),
+        penalty: Penalty = Penalty(),
     ) -> None:
         super().__init__(inputs, outputs, kernel)
         left = (kernel - 1) // 2
@@ -135,26 +116,6 @@ class LinearPair(nn.Module):
         return self.second.bias + self.second.weight.sum(-1) @ self.first.bias
 
 
-class Dropout(nn.Module):
-    """Dropout as PyTorch defines it, from 16 random bits a number instead of a float.
-
-    Drawing floats took up to a third of a training step. The rate is kept to 1 / 65536.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device)
-        words.random_(-(2**63), None)  # every bit of a word is random
-        bits = words.view(torch.int16)[: x.numel()].view(x.shape)
-        kept = bits >= round(self.rate * 2**16) - 2**15
-        return x * kept.to(x.dtype).div_(1.0 - self.rate)
-
-
 class Residual(nn.Module):
     """The sum of two branches that start from the same input."""
 
@@ -167,64 +128,42 @@ class Residual(nn.Module):
         return self.shortcut(positions) + self.branch(positions)
 
 
-class ISRU(nn.Module):
-    """Inverse square root unit x / sqrt(1 + a x^2), bounded by 1 / sqrt(a)."""
+class Branches(nn.Module):
+    """Several branches from the same input, their channels one after another."""
 
-    def __init__(self, a: float) -> None:
+    def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
-        self.a = a
+        self.branches = nn.ModuleList(branches)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(1.0 + self.a * x * x)
-
-
-class OneHotInput(nn.Module):
-    """Codes (lines, positions) uint8 to channels (lines, states, positions), in the batch.
-
-    centre: (states, positions) to be taken from the channels, or (states, 1) zeros.
-    """
-
-    centre: Tensor
-    states: Tensor
-
-    def __init__(self, centre: Tensor) -> None:
-        super().__init__()
-        states = torch.arange(len(centre), dtype=torch.uint8)[:, None]
-        self.register_buffer("centre", centre, persistent=False)
-        self.register_buffer("states", states, persistent=False)
-
-    def forward(self, codes: Tensor) -> Tensor:
-        return torch.eq(codes[:, None, :], self.states).to(self.centre.dtype) - self.centre
+    def forward(self, positions: Tensor) -> Tensor:
+        return torch.cat([branch(positions) for branch in self.branches], dim=1)
 
 
-class NumberInput(nn.Module):
-    """Numbers (lines, positions) to one channel (lines, 1, positions)."""
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        return numbers[:, None, :]
-
-
-class Network(nn.Module):
-    """An input layer, where nothing is trained, and the trunk from channels to a value."""
-
-    def __init__(self, input_layer: nn.Module, trunk: nn.Module) -> None:
-        super().__init__()
-        self.input = input_layer
-        self.trunk = trunk
-
-    def forward(self, batch: Tensor) -> Tensor:
-        """(lines,) values of a batch (lines, positions) of codes or numbers."""
-        return self.trunk(self.input(batch)).squeeze(-1)
-
-
-def penalised(network: nn.Module) -> Iterator[tuple[Tensor, float]]:
-    """Every trainable parameter of a network and its penalty factor lambda."""
-    for layer in network.modules():
-        penalty = getattr(layer, "penalty", L2())
-        for name, parameter in layer.named_parameters(recurse=False):
-            yield parameter, getattr(penalty, name, 0.0)
+def penalised(network: nn.Module) -> Iterator[tuple[str, float, float]]:
+    """The name of every trainable parameter of a network, and its factors of L1 and L2."""
+    for path, layer in network.named_modules():
+        penalty = getattr(layer, "penalty", Penalty())
+        for name, _ in layer.named_parameters(recurse=False):
+            factors = {"weight": (penalty.l1, penalty.l2), "bias": (0.0, penalty.bias_l2)}
+            yield f"{path}.{name}".removeprefix("."), *factors.get(name, (0.0, 0.0))
 
 
 def penalty(network: nn.Module) -> Tensor:
-    """The sum over layers of lambda * sum(w^2), which Keras adds to the loss it reports."""
-    return torch.stack([factor * (w * w).sum() for w, factor in penalised(network)]).sum()
+    """The sum of all penalties, which Keras adds to the loss it reports."""
+    weights = dict(network.named_parameters())
+    costs = [
+        l1 * weights[name].abs().sum() + l2 * (weights[name] ** 2).sum()
+        for name, l1, l2 in penalised(network)
+    ]
+    return torch.stack(costs).sum()
+
+
+def set_penalties(
+    network: nn.Module, kind: type[nn.Module], l1: float | None, l2: float | None
+) -> None:
+    """Give every layer of this kind these penalties of its weights; None keeps its own."""
+    for layer in network.modules():
+        if isinstance(layer, kind):
+            own = getattr(layer, "penalty", Penalty())
+            new = Penalty(own.l2 if l2 is None else l2, own.bias_l2, own.l1 if l1 is None else l1)
+            layer.penalty = new  # type: ignore[assignment]
