@@ -159,7 +159,13 @@ def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
         )
         return [f"config, {key}: unknown model {kind!r}{_nearest(str(kind), MODELS)}"]
     kind, given = _kind_and_options(name, options)
-    return list(_problems(given, options_schema(kind), f"models: {name}"))
+    problems = list(_problems(given, options_schema(kind), f"models: {name}"))
+    if not problems:
+        try:
+            model_class(MODELS[kind])(**given)
+        except ValueError as error:
+            problems.append(f"config, models: {name}: {error}")
+    return problems
 
 
 def _kind_and_options(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -187,9 +193,13 @@ def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         known = schema.get("properties", {})
         return {key: _with_numbers(sub, known.get(key, {})) for key, sub in value.items()}
-    if isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean"):
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if isinstance(value, str) and {"integer", "number", "boolean"} & set(kinds):
         read = yaml.safe_load(value)
-        return read if isinstance(read, int | float) else value
+        return (
+            read if isinstance(read, int | float) or ("null" in kinds and read is None) else value
+        )
     return value
 
 

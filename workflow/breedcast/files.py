@@ -71,12 +71,26 @@ def read_parquet(path: str | Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def write_arrays(arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
-    """Write named arrays as safetensors, which load without running code."""
+def write_arrays(arrays: Mapping[str, np.ndarray], path: str | Path, notes: Any) -> None:
+    """Write named arrays as safetensors, which load without running code.
+
+    notes: anything that JSON can hold; it is kept as text in the file's header.
+    """
     from safetensors.numpy import save_file
 
+    # the shape is given since ascontiguousarray makes a number an array of one
+    held = {name: np.ascontiguousarray(it).reshape(np.shape(it)) for name, it in arrays.items()}
     with whole(path) as unfinished:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, unfinished)
+        save_file(held, unfinished, metadata={"notes": json.dumps(notes, sort_keys=True)})
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], Any]:
+    """The arrays and the notes that `write_arrays` wrote."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return arrays, json.loads(file.metadata()["notes"])
 
 
 def write_json(facts: Mapping[str, Any], path: str | Path) -> None:

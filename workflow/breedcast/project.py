@@ -77,6 +77,15 @@ class Project:
         output = Path(self.config["output"])
         return str(output.parent / name / output.name)
 
+    def checkpoints(self, trait: str, model: str) -> str:
+        """The folder in which a training job keeps what it has done, until it is done."""
+        return str(Path(self.beside_output("checkpoints"), trait, model))
+
+    def pretrained(self, model: str) -> list[str]:
+        """The file of weights that a model starts from, where its config names one."""
+        given = self.models[model].options.get("pretrained")
+        return [given] if given else []
+
     def candidate_file(self) -> dict[str, str]:
         """The rule input that names the candidates, where the config gives one."""
         given = self.config["candidates"]

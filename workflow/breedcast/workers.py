@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -24,12 +24,16 @@ _work: list[Any] = []
 
 
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Sequence[Task], processes: int
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    processes: int,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
     """The function's results in the order of the tasks, computed in so many processes.
 
     The processes are forked: function and tasks reach them as they are in memory, uncopied,
-    and only results travel. Raises UserError when a process is killed.
+    and only results travel. meanwhile: called every second while other processes work. Raises
+    UserError when a process is killed.
     """
     if processes == 1:
         yield from map(function, tasks)
@@ -37,12 +41,17 @@ def run_tasks(
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, context, _begin, (function, tasks)) as pool:
         try:
-            yield from pool.map(_run, range(len(tasks)))
+            for future in [pool.submit(_run, number) for number in range(len(tasks))]:
+                while not wait([future], timeout=1.0).done:
+                    meanwhile()
+                yield future.result()
         except BrokenProcessPool:
             raise UserError(
                 "a training process was killed, most likely for want of memory; lower threads in "
                 "the config, or run where there is more"
             ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _begin(function: Callable[[Task], Result], tasks: Sequence[Task]) -> None:

@@ -4,6 +4,7 @@ rule train_model:
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
+        pretrained=lambda wildcards: project.pretrained(wildcards.model),
     output:
         predictions="<results>/{trait}/{model}/predictions.parquet",
         history="<results>/{trait}/{model}/history.parquet",
@@ -26,6 +27,9 @@ rule train_model:
         runtime=project.training_minutes(),
     params:
         settings=lambda wildcards: project.training_settings(
+            wildcards.trait, wildcards.model
+        ),
+        checkpoints=lambda wildcards: project.checkpoints(
             wildcards.trait, wildcards.model
         ),
         # only its own model's file, so that editing one model retrains no other

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 from breedcast.script import job
 
 with job(snakemake) as settings:
+    from breedcast.checkpoint import Checkpoints
     from breedcast.files import read_table, write_arrays, write_json, write_parquet, write_table
     from breedcast.genotypes.store import read_codes
     from breedcast.models.base import model_class
@@ -17,10 +20,16 @@ with job(snakemake) as settings:
         plan=read_table(snakemake.input.plan),
         **settings,
     )
-    tables = training.run(snakemake.threads)
+    checkpoints = Checkpoints.of(
+        snakemake.params.checkpoints,
+        settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],
+        files=[path for path in snakemake.input if Path(path).is_file()],
+    )
+    tables = training.run(snakemake.threads, checkpoints)
     write_parquet(tables.predictions, snakemake.output.predictions)
     write_parquet(tables.history, snakemake.output.history)
     write_parquet(tables.saliency, snakemake.output.saliency)
     write_table(tables.facts, snakemake.output.facts)
-    write_arrays(tables.weights, snakemake.output.weights)
+    write_arrays(tables.weights, snakemake.output.weights, training.made_with())
     write_json(training.run_facts(), snakemake.output.run)
+    checkpoints.remove()

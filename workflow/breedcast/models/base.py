@@ -16,6 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from breedcast.checkpoint import NOWHERE, Checkpoint
+from breedcast.progress import Listener, unheard
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -156,9 +159,26 @@ class Model(ABC):
         """What a user should know of the model with these options, a sentence each."""
         return []
 
+    def side_by_side(self, device: str) -> bool:
+        """Whether several fits are computed as one on this device; else one after another."""
+        return False
+
     @abstractmethod
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
         """Train on these lines. The same lines, options, seed and device give the same fit."""
+
+    def fit_all(
+        self,
+        fits: Sequence[Fit],
+        device: str,
+        checkpoint: Checkpoint = NOWHERE,
+        listen: Listener = unheard,
+    ) -> Sequence[Fitted]:
+        """Several fits, as if each were made alone.
+
+        checkpoint: where to save what is half done, if the model can; listen: told of epochs.
+        """
+        return [self.fit(fit.lines, fit.seed, device) for fit in fits]
 
 
 def model_class(location: str) -> type[Model]:

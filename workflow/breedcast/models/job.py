@@ -9,17 +9,24 @@ that need no stopping. The candidates are one more unit.
 from __future__ import annotations
 
 import logging
+import resource
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
-from breedcast.models.base import Lines, Model, Prediction
+from breedcast.models.base import Fit, Fitted, Lines, Model
+from breedcast.models.gathered import Gathered, Tables
+from breedcast.models.results import FitTask, Result, load_results, save_results
 from breedcast.phenotypes.covariates import covariate_columns
+from breedcast.progress import Listener, Progress, unheard
 from breedcast.seeds import derive_seed
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import Unit, units
@@ -27,69 +34,16 @@ from breedcast.workers import run_tasks
 
 log = logging.getLogger(__name__)
 
-UNIT = ["repeat", "fold", "permutation"]
-PREDICTIONS = [
-    *("repeat", "fold", "sample", "environment", "role", "permutation"),
-    *("predicted", "sd", "reliability"),
-]
-HISTORY = [*UNIT, "inner_fold", "epoch", "train_loss", "stop_loss"]
-SALIENCY = ["repeat", "fold", "marker", "saliency"]
-FACTS = [*UNIT, "inner_fold", "fact", "value"]
+#: Codes that the networks of one stack may hold, each its own lines': in bytes.
+STACKED_BYTES = 4_000_000_000
 
 
 @dataclass(frozen=True)
-class Tables:
-    """What a training job leaves: the contract's tables, and the candidate unit's weights."""
+class Chunk:
+    """Fits that one process makes in one go. number: of the first of them in the job."""
 
-    predictions: pd.DataFrame
-    history: pd.DataFrame
-    saliency: pd.DataFrame
-    facts: pd.DataFrame
-    weights: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One fit of a unit: without one inner fold, or (inner_fold None) on all training lines.
-
-    final: whether the unit's test lines are predicted by this fit.
-    """
-
-    unit: Unit
-    inner_fold: int | None
-    final: bool
-
-    @property
-    def train(self) -> np.ndarray:
-        """Positions of the lines to train on."""
-        return self.unit.train[self.unit.inner_fold != self._held_out]
-
-    @property
-    def inner(self) -> np.ndarray:
-        """Positions of the training lines held out."""
-        return self.unit.train[self.unit.inner_fold == self._held_out]
-
-    @property
-    def test(self) -> np.ndarray:
-        """Positions of the test lines to predict: none where another fit does."""
-        return self.unit.test if self.final else self.unit.test[:0]
-
-    @property
-    def _held_out(self) -> int:
-        return -1 if self.inner_fold is None else self.inner_fold
-
-
-@dataclass(frozen=True)
-class Result:
-    """What is kept of one fit: its predictions and what it says of itself."""
-
-    inner: Prediction
-    test: Prediction
-    saliency: np.ndarray | None
-    history: list[dict[str, float]]
-    facts: dict[str, float]
-    weights: dict[str, np.ndarray]
-    constant: bool
+    number: int
+    tasks: list[FitTask]
 
 
 @dataclass(frozen=True)
@@ -111,31 +65,34 @@ class TrainingJob:
     seed: int
     device: str
 
-    def run(self, threads: int) -> Tables:
+    def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each.
 
-        The tables do not depend on `threads`. A UserError tells of a network that predicts a
+        The tables depend neither on `threads` nor on how often the job was killed: what is
+        found in checkpoints is not done again. A UserError tells of a network that predicts a
         constant for the real trait, or of a prediction that is not a number.
         """
-        work = units(self.plan, self.lines["sample"].tolist(), self.permutations)
-        tasks = [task for unit in work for task in self._tasks(unit)]
-        log.info("%s on %s: %d units, %d fits", self.name, self.trait, len(work), len(tasks))
-        gathered = _Gathered(self.lines)
-        done = run_tasks(self._fit, tasks, 1 if self.computed_on == "cuda" else threads)
-        results: list[tuple[Task, Result]] = []
-        for number, (task, result) in enumerate(zip(tasks, done, strict=True), start=1):
-            if number % max(1, len(tasks) // 10) == 0 or number == len(tasks):
-                log.info("%s on %s: %d of %d fits done", self.name, self.trait, number, len(tasks))
-            results.append((task, result))
-            if number == len(tasks) or tasks[number].unit is not task.unit:
-                gathered.add(task.unit, results)
-                results = []
+        chunks = list(self._chunks())
+        tasks = [task for chunk in chunks for task in chunk.tasks]
+        processes = 1 if self.computed_on == "cuda" else min(threads, len(chunks))
+        log.info(
+            "%s on %s: %d fits on %s in %d processes, %s",
+            *(self.name, self.trait, len(tasks), self.computed_on, processes, self.strategy),
+        )
+        for remark in self.model.remarks():
+            log.warning("%s: %s", self.name, remark)
+        work = _Work(self, chunks, checkpoints)
+        stream = zip(tasks, work.results(processes), strict=True)
+        gathered = Gathered(self.lines)
+        for unit, results in groupby(stream, key=lambda pair: pair[0].unit):
+            gathered.add(unit, list(results))
         if gathered.constant:
             log.warning(
                 "%s on %s: %d of %d fits predict the same value for every line; "
                 "where it is so in a test fold, the correlation is NA and counts as 0",
                 *(self.name, self.trait, gathered.constant, len(tasks)),
             )
+        log.info("%s on %s: %s", self.name, self.trait, peak_memory(self.computed_on))
         return gathered.tables()
 
     @cached_property
@@ -147,40 +104,100 @@ class TrainingJob:
 
         return pick_device(self.device).type
 
+    @property
+    def strategy(self) -> str:
+        """How the fits of a process follow each other."""
+        stacked = self.model.side_by_side(self.computed_on)
+        return "side by side" if stacked else "one after another"
+
+    def made_with(self) -> dict[str, Any]:
+        """What the results follow from, beside the data."""
+        return {
+            "model": f"{type(self.model).__module__}:{type(self.model).__name__}",
+            "name": self.name,
+            "trait": self.trait,
+            "options": asdict(self.model),
+            "seed": self.seed,
+        }
+
     def run_facts(self) -> dict[str, Any]:
         """What this run was made with: for the report, never for a result."""
         libraries = ["numpy", "scipy", *(["torch"] if self.model.is_network else [])]
         return {
+            **self.made_with(),
             "device": self.computed_on,
-            "model": f"{type(self.model).__module__}:{type(self.model).__name__}",
-            "options": asdict(self.model),
-            "seed": self.seed,
+            "strategy": self.strategy,
+            "remarks": self.model.remarks(),
             "versions": {library: version(library) for library in libraries},
         }
 
-    def _tasks(self, unit: Unit) -> list[Task]:
-        is_network = self.model.is_network
-        inner = [Task(unit, inner_fold, final=is_network) for inner_fold in unit.inner_folds]
-        return inner if is_network else [*inner, Task(unit, None, final=True)]
+    def _chunks(self) -> Iterator[Chunk]:
+        """The fits in the order of the plan, those together that are computed as one.
 
-    def _fit(self, task: Task) -> Result:
-        unit = task.unit
+        On a CPU these are a unit's, whatever `threads`: the results must not depend on it. On a
+        GPU they are as many units' as memory for their codes allows.
+        """
+        stacked = self.model.side_by_side(self.computed_on)
+        most = STACKED_BYTES // max(1, self.codes.size) if self.computed_on == "cuda" else 1
+        number, chunk = 0, list[FitTask]()
+        for unit in units(self.plan, self.lines["sample"].tolist(), self.permutations):
+            for task in self._tasks(unit):
+                full = chunk and unit is not chunk[-1].unit and len(chunk) >= most
+                if chunk and (full or not stacked):
+                    yield Chunk(number, chunk)
+                    number, chunk = number + len(chunk), []
+                chunk.append(task)
+        yield Chunk(number, chunk)
+
+    def _tasks(self, unit: Unit) -> list[FitTask]:
+        is_network = self.model.is_network
+        inner = [FitTask(unit, inner_fold, final=is_network) for inner_fold in unit.inner_folds]
+        return inner if is_network else [*inner, FitTask(unit, None, final=True)]
+
+    def fit(
+        self, chunk: Chunk, checkpoint: Checkpoint = NOWHERE, listen: Listener = unheard
+    ) -> list[Result]:
+        """Make the fits of a chunk and predict their lines."""
+        dealt = [self._lines(task.unit) for task in chunk.tasks]
+        fits = [
+            Fit(lines.take(task.train), self._seed(task), self._where(task))
+            for task, lines in zip(chunk.tasks, dealt, strict=True)
+        ]
+        fitted = self.model.fit_all(fits, self.computed_on, checkpoint, listen)
+        return [self._result(*three) for three in zip(chunk.tasks, dealt, fitted, strict=True)]
+
+    def _lines(self, unit: Unit) -> Lines:
+        """All lines, with the unit's values."""
         table = permuted(self.lines, self.seed, self.trait, unit.permutation)
-        lines = Lines(
+        return Lines(
             self.codes,
             self.ploidy,
             table[covariate_columns(table)],
             table["value"].to_numpy(np.float64),
+            table["weight"].to_numpy(np.float64),
         )
-        seed = derive_seed(
+
+    def _seed(self, task: FitTask) -> int:
+        unit = task.unit
+        return derive_seed(
             *(self.seed, self.trait, self.name),
             *(unit.repeat, unit.fold, unit.permutation, task.inner_fold),
         )
-        fitted = self.model.fit(lines.take(task.train), seed, self.computed_on)
+
+    def _where(self, task: FitTask) -> str:
+        """What to call a fit where it fails."""
+        unit = task.unit
+        return (
+            f"model {self.name!r}, trait {self.trait!r}, repeat {unit.repeat}, fold {unit.fold}, "
+            f"inner fold {task.inner_fold}, permutation {unit.permutation}"
+        )
+
+    def _result(self, task: FitTask, lines: Lines, fitted: Fitted) -> Result:
         inner = fitted.predict(lines.take(task.inner).blind())
         test = fitted.predict(lines.take(task.test).blind())
         predicted = np.concatenate([inner.mean, test.mean])
         constant = self._is_constant(task, predicted, lines.observed[task.train])
+        unit = task.unit
         return Result(
             inner,
             test,
@@ -191,83 +208,70 @@ class TrainingJob:
             constant,
         )
 
-    def _is_constant(self, task: Task, predicted: np.ndarray, observed: np.ndarray) -> bool:
+    def _is_constant(self, task: FitTask, predicted: np.ndarray, observed: np.ndarray) -> bool:
         """Whether a fit predicts one value for all; a network may not, for the real trait."""
-        unit = task.unit
-        where = (
-            f"model {self.name!r}, trait {self.trait!r}, repeat {unit.repeat}, fold {unit.fold}, "
-            f"inner fold {task.inner_fold}, permutation {unit.permutation}"
-        )
         if not np.isfinite(predicted).all():
-            raise UserError(f"{where}: a prediction is not a number; lower the learning rate")
+            raise UserError(
+                f"{self._where(task)}: a prediction is not a number; lower the learning rate"
+            )
         if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
             return False
-        if self.model.is_network and unit.permutation == 0:
+        if self.model.is_network and task.unit.permutation == 0:
             raise UserError(
-                f"{where}: the network predicts the same value for every line; give it more "
-                "epochs or another learning_rate, or leave the model out"
+                f"{self._where(task)}: the network predicts the same value for every line; give "
+                "it more epochs or another learning_rate, or leave the model out"
             )
         return True
 
 
-class _Gathered:
-    """The rows of the tables, unit by unit."""
+class _Work:
+    """The chunks of a job as they are worked off."""
 
-    def __init__(self, lines: pd.DataFrame) -> None:
-        self.lines = lines[["sample", "environment"]]
-        self.predictions: list[pd.DataFrame] = []
-        self.saliency: list[pd.DataFrame] = []
-        self.history: list[dict[str, Any]] = []
-        self.facts: list[dict[str, Any]] = []
-        self.weights: dict[str, np.ndarray] = {}
-        self.constant = 0
+    def __init__(
+        self, job: TrainingJob, chunks: list[Chunk], checkpoints: Checkpoints | None
+    ) -> None:
+        self.job = job
+        self.chunks = chunks
+        self.checkpoints = checkpoints
+        if checkpoints is not None:
+            checkpoints.begin()
+        kept = sum(len(chunk.tasks) for chunk in chunks if self._checkpoint(chunk).is_there)
+        if kept:
+            log.info("%d fits were done before; going on from there", kept)
+        fits = sum(len(chunk.tasks) for chunk in chunks)
+        self.progress = Progress(f"{job.name} on {job.trait}", fits, kept)
 
-    def add(self, unit: Unit, results: list[tuple[Task, Result]]) -> None:
-        key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
-        for task, result in results:
-            self._predictions(unit, "inner", task.inner, result.inner)
-            fit = {**key, "inner_fold": task.inner_fold}
-            self.history += [fit | record for record in result.history]
-            self.facts += [
-                fit | {"fact": fact, "value": value} for fact, value in result.facts.items()
-            ]
-            self.constant += result.constant
-            prefix = "" if task.inner_fold is None else f"inner_{task.inner_fold}."
-            self.weights |= {prefix + name: array for name, array in result.weights.items()}
-        finals = [result for task, result in results if task.final]
-        role = "candidate" if unit.is_candidates else "control" if unit.permutation else "test"
-        self._predictions(unit, role, unit.test, _mean([result.test for result in finals]))
-        salient = [result.saliency for result in finals if result.saliency is not None]
-        if salient:
-            frame = pd.DataFrame({"saliency": np.mean(salient, axis=0)})
-            frame.insert(0, "marker", np.arange(len(frame)))
-            self.saliency.append(frame.assign(repeat=unit.repeat, fold=unit.fold)[SALIENCY])
+    def results(self, processes: int) -> Iterator[Result]:
+        """The result of every fit, in order."""
+        done = run_tasks(self._fit, self.chunks, processes, self.progress.maybe_say)
+        for results in done:
+            self.progress.finished(len(results))
+            yield from results
 
-    def _predictions(self, unit: Unit, role: str, rows: np.ndarray, prediction: Prediction) -> None:
-        frame = self.lines.iloc[rows].assign(
-            repeat=unit.repeat,
-            fold=unit.fold,
-            permutation=unit.permutation,
-            role=role,
-            predicted=prediction.mean,
-            sd=prediction.sd,
-            reliability=prediction.reliability,
-        )
-        self.predictions.append(frame[PREDICTIONS])
+    def _fit(self, chunk: Chunk) -> list[Result]:
+        checkpoint = self._checkpoint(chunk)
+        results = load_results(checkpoint)
+        if results is None:
+            listen = self.progress.listener(chunk.number)
+            results = self.job.fit(chunk, checkpoint.part("training"), listen)
+            save_results(results, checkpoint)
+        return results
 
-    def tables(self) -> Tables:
-        predictions = pd.concat(self.predictions, ignore_index=True)
-        saliency = (
-            pd.concat(self.saliency, ignore_index=True)
-            if self.saliency
-            else pd.DataFrame(columns=SALIENCY)
-        )
-        history = pd.DataFrame(self.history, columns=HISTORY)
-        facts = pd.DataFrame(self.facts, columns=FACTS).astype({"inner_fold": "Int64"})
-        return Tables(predictions, history, saliency, facts, self.weights)
+    def _checkpoint(self, chunk: Chunk) -> Checkpoint:
+        if self.checkpoints is None:
+            return NOWHERE
+        return self.checkpoints[f"{chunk.number}-{len(chunk.tasks)}"]
 
 
-def _mean(predictions: list[Prediction]) -> Prediction:
-    if len(predictions) == 1:
-        return predictions[0]
-    return Prediction.point(np.mean([prediction.mean for prediction in predictions], axis=0))
+def peak_memory(device: str) -> str:
+    """The largest memory that a process of this job has held so far, in words."""
+    kilobytes = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    held = f"at most {kilobytes / 1e6:.2f} GB in a process"
+    if device == "cuda":
+        import torch
+
+        held += f", {torch.cuda.max_memory_allocated() / 1e9:.2f} GB on the GPU"
+    return held

@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.errors import UserError
 from breedcast.genotypes.encode import Encoder, OneHot, PrincipalComponents, ScaledDosage
 from breedcast.models.base import Fit, Fitted, Lines, Prediction
 from breedcast.models.options import SCORED, NetworkOptions
 from breedcast.models.target import ScoredTarget, StandardisedTarget, Target
 from breedcast.phenotypes.covariates import Covariates
+from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from breedcast.training.checkpoint import Checkpoint
     from breedcast.training.fleet import Data
     from breedcast.training.network import Network
     from breedcast.training.objective import Objective
-    from breedcast.training.trainer import Listener, Task, Trained
+    from breedcast.training.trainer import Task, Trained
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class NetworkModel(NetworkOptions):
         self,
         fits: Sequence[Fit],
         device: str,
-        checkpoint: Checkpoint | None = None,
-        listen: Listener = lambda *_: None,
+        checkpoint: Checkpoint = NOWHERE,
+        listen: Listener = unheard,
     ) -> list[Fitted]:
         """Train networks on the lines of each fit.
 
@@ -90,7 +91,6 @@ class NetworkModel(NetworkOptions):
         scale and the encoding are learnt on the others, which the network is trained on. Raises
         UserError where the lines or markers are too few, or where training diverges.
         """
-        from breedcast.training.checkpoint import NOWHERE
         from breedcast.training.device import pick_device
         from breedcast.training.trainer import train
 
@@ -104,8 +104,8 @@ class NetworkModel(NetworkOptions):
             self.settings(),
             pick_device(device),
             self.side_by_side(device),
-            checkpoint or NOWHERE,
-            listen,
+            checkpoint,
+            lambda at, *news: listen(at // self.networks, *news),
         )
         fitted = [
             FittedNetwork(one, network, self.monte_carlo)

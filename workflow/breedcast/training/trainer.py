@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.errors import UserError
+from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
-from breedcast.training.checkpoint import NOWHERE, Checkpoint
 from breedcast.training.fleet import Data, Fleet, Single, Stack, Step, part
 from breedcast.training.network import Network
 from breedcast.training.noise import noise_layers
@@ -25,9 +26,6 @@ from breedcast.training.stopping import STOP_METRICS, Stopping, one_less_pearson
 FLEET = "fleet."
 
 log = logging.getLogger(__name__)
-
-#: Told after every epoch: the task's position, the epoch, the best one so far, whether it ended.
-Listener = Callable[[int, int, int, bool], None]
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def train(
     device: torch.device,
     side_by_side: bool = False,
     checkpoint: Checkpoint = NOWHERE,
-    listen: Listener = lambda *_: None,
+    listen: Listener = unheard,
 ) -> list[Trained]:
     """Train a new network for each task by its loss and its layers' penalties.
 
@@ -281,14 +279,16 @@ class _Training:
             "stopping": [asdict(progress.stopping) for progress in self.progress],
             "history": [progress.history for progress in self.progress],
         }
-        self.checkpoint.save({FLEET + name: it for name, it in fleet.state().items()} | best, notes)
+        state = {FLEET + name: tensor for name, tensor in fleet.state().items()} | best
+        self.checkpoint.save({name: it.detach().cpu().numpy() for name, it in state.items()}, notes)
 
     def _resumed(self) -> Fleet | None:
         """The fleet as it was saved, or None where nothing was."""
         saved = self.checkpoint.load()
         if saved is None:
             return None
-        tensors, notes = saved
+        arrays, notes = saved
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         self.epoch, self.active = notes["epoch"], notes["active"]
         self.progress = [
             _Progress(Stopping(**stopping), part(tensors, f"{at}."), history)

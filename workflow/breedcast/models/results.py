@@ -1,0 +1,106 @@
+"""Single fits of a training job: which lines they see, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from breedcast.checkpoint import Checkpoint
+from breedcast.models.base import Prediction
+from breedcast.validation.plan import Unit
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """One fit of a unit: without one inner fold, or (inner_fold None) on all training lines.
+
+    final: whether the unit's test lines are predicted by this fit.
+    """
+
+    unit: Unit
+    inner_fold: int | None
+    final: bool
+
+    @property
+    def train(self) -> np.ndarray:
+        """Positions of the lines to train on."""
+        return self.unit.train[self.unit.inner_fold != self._held_out]
+
+    @property
+    def inner(self) -> np.ndarray:
+        """Positions of the training lines held out."""
+        return self.unit.train[self.unit.inner_fold == self._held_out]
+
+    @property
+    def test(self) -> np.ndarray:
+        """Positions of the test lines to predict: none where another fit does."""
+        return self.unit.test if self.final else self.unit.test[:0]
+
+    @property
+    def _held_out(self) -> int:
+        return -1 if self.inner_fold is None else self.inner_fold
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is kept of one fit: its predictions and what it says of itself."""
+
+    inner: Prediction
+    test: Prediction
+    saliency: np.ndarray | None
+    history: list[dict[str, float]]
+    facts: dict[str, float]
+    weights: dict[str, np.ndarray]
+    constant: bool
+
+
+def save_results(results: Sequence[Result], checkpoint: Checkpoint) -> None:
+    """Keep the results of finished fits."""
+    arrays: dict[str, np.ndarray] = {}
+    for number, result in enumerate(results):
+        kept = {"weights." + name: array for name, array in result.weights.items()}
+        for name, prediction in (("inner", result.inner), ("test", result.test)):
+            kept |= {f"{name}.{field}": getattr(prediction, field) for field in _FIELDS}
+        if result.saliency is not None:
+            kept["saliency"] = result.saliency
+        arrays |= {f"{number}.{name}": array for name, array in kept.items()}
+    notes = [
+        {"history": result.history, "facts": result.facts, "constant": result.constant}
+        for result in results
+    ]
+    checkpoint.save(arrays, notes)
+
+
+def load_results(checkpoint: Checkpoint) -> list[Result] | None:
+    """The results as they were kept, or None."""
+    saved = checkpoint.load()
+    if saved is None:
+        return None
+    arrays, notes = saved
+    return [_result(_part(arrays, f"{number}."), note) for number, note in enumerate(notes)]
+
+
+_FIELDS = ("mean", "sd", "reliability")
+
+
+def _result(arrays: dict[str, np.ndarray], note: dict[str, Any]) -> Result:
+    return Result(
+        inner=Prediction(*(arrays[f"inner.{field}"] for field in _FIELDS)),
+        test=Prediction(*(arrays[f"test.{field}"] for field in _FIELDS)),
+        saliency=arrays.get("saliency"),
+        history=note["history"],
+        facts=note["facts"],
+        weights=_part(arrays, "weights."),
+        constant=note["constant"],
+    )
+
+
+def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
