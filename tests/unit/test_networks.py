@@ -16,7 +16,7 @@ from breedcast.models.deepgs import DeepGS
 from breedcast.models.dlgwas import DLGWAS
 from breedcast.models.dnngp import DNNGP
 from breedcast.models.network import NetworkModel
-from breedcast.training.optimisers import SGD
+from breedcast.training.optimisers import Optimiser
 
 NETWORKS = [DNNGP, DeepGS, DLGWAS]
 INPUTS = ["one_hot", "dosage", "pca"]
@@ -124,7 +124,7 @@ def test_the_stop_lines_change_the_stopping_epoch_only(network: type[NetworkMode
     one, two = model.fit(lines, 4, "cpu"), model.fit(with_values(lines, values), 4, "cpu")
     assert [r["train_loss"] for r in one.history] == [r["train_loss"] for r in two.history]
     assert [r["stop_loss"] for r in one.history] != [r["stop_loss"] for r in two.history]
-    assert one.target.sd == two.target.sd
+    assert one.networks[0].target.sd == two.networks[0].target.sd
 
 
 def test_predictions_are_in_the_units_of_the_trait() -> None:
@@ -148,7 +148,7 @@ def test_covariate_effects_are_taken_out_and_added_back() -> None:
     swapped = Lines(lines.codes, 2, family.iloc[::-1].reset_index(drop=True))
     change = fitted.predict(swapped).mean - fitted.predict(grouped.blind()).mean
     np.testing.assert_allclose(np.abs(change), 1e4, rtol=0.01)
-    assert fitted.target.sd < 100
+    assert fitted.networks[0].target.sd < 100
 
 
 @pytest.mark.parametrize("kind", ["dosage", "pca"])
@@ -198,14 +198,102 @@ def test_facts_and_history() -> None:
 
 
 def test_deepgs_can_be_trained_as_published() -> None:
-    model = DeepGS(optimiser="sgd", learning_rate=0.01, batch_size=30, epochs=2)
-    assert model.make_optimiser() == SGD(0.01, momentum=0.5)
-    lines = simulate(60, 40)
-    published, adam = (
-        DeepGS(optimiser=name, learning_rate=0.01, epochs=2).fit(lines, 0, "cpu")
-        for name in ("sgd", "adam")
+    model = DeepGS(
+        optimiser="sgd", momentum=0.5, learning_rate=0.01, batch_size=30, stop_metric="mae"
     )
-    assert published.history != adam.history
+    assert model.settings().optimiser == Optimiser("sgd", momentum=0.5)
+    assert model.settings().stop_metric == "mae"
+
+
+def test_covariates_can_join_the_network_behind_its_features() -> None:
+    """What depends on a covariate and not on markers is then learnt by the network."""
+    rng = np.random.default_rng(0)
+    lines = simulate(300, 40)
+    age = pd.DataFrame({"age": rng.normal(size=300)})
+    shifted = Lines(lines.codes, 2, age, rng.normal(size=300) / 4 + np.abs(age["age"]))
+    model = DeepGS(covariates="appended", learning_rate=0.01)
+    fitted = model.fit(shifted.take(np.arange(200)), 0, "cpu")
+    test = shifted.take(np.arange(200, 300))
+    assert np.corrcoef(fitted.predict(test.blind()).mean, test.observed)[0, 1] > 0.6
+    unknown = Lines(test.codes, 2, pd.DataFrame({"age": np.full(100, np.nan)}))
+    assert np.isfinite(fitted.predict(unknown).mean).all()
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "ordinal"])
+def test_scored_traits_are_learnt_by_class(loss: str) -> None:
+    lines = simulate(300, 40, loci=4)
+    cuts = np.quantile(lines.observed, [0.25, 0.5, 0.8])
+    scores = np.array([1.0, 2.0, 5.0, 9.0])[np.searchsorted(cuts, lines.observed)]
+    family = pd.DataFrame({"family": np.where(np.arange(300) % 2, "odd", "even")})
+    scored = Lines(lines.codes, 2, family, scores)
+    model = DLGWAS(loss=loss)
+    fitted = model.fit(scored.take(np.arange(220)), 0, "cpu")
+    test = scored.take(np.arange(220, 300))
+    predicted = fitted.predict(test.blind()).mean
+    assert np.corrcoef(predicted, test.observed)[0, 1] > 0.5
+    assert predicted.min() >= 1.0
+    assert predicted.max() <= 9.0
+    with pytest.raises(UserError, match=r"different values.*set loss to mse"):
+        model.fit(lines, 0, "cpu")
+
+
+def test_several_networks_are_their_mean() -> None:
+    lines = simulate(60, 40)
+    both = DeepGS(epochs=2, networks=2).fit(lines, 5, "cpu")
+    blind = lines.blind()
+    single = [network.predict(blind).mean for network in both.networks]
+    np.testing.assert_array_equal(
+        single[0], DeepGS(epochs=2).fit(lines, 5, "cpu").predict(blind).mean
+    )
+    assert not np.array_equal(*single)
+    np.testing.assert_allclose(both.predict(blind).mean, np.mean(single, axis=0))
+    assert [record["network"] for record in both.history] == [0, 0, 1, 1]
+    assert {name.partition(".")[0] for name in both.weights()} == {"0", "1"}
+
+
+def test_monte_carlo_predictions_have_a_standard_deviation() -> None:
+    lines = simulate(60, 40)
+    fitted = DeepGS(epochs=2, monte_carlo=30).fit(lines, 5, "cpu")
+    prediction = fitted.predict(lines.blind())
+    assert (prediction.sd > 0).all()
+    np.testing.assert_array_equal(prediction.mean, fitted.predict(lines.blind()).mean)
+
+
+@pytest.mark.parametrize("option", ["input_noise", "label_noise", "mixup", "mask_markers"])
+@pytest.mark.parametrize("kind", ["one_hot", "dosage"])
+def test_augmentation_changes_training_and_not_prediction(option: str, kind: str) -> None:
+    lines = simulate(60, 40)
+    plain, changed = (
+        DeepGS(input=kind, epochs=2, **options).fit(lines, 0, "cpu")
+        for options in ({}, {option: 0.3})
+    )
+    assert plain.history != changed.history
+    blind = lines.blind()
+    np.testing.assert_array_equal(changed.predict(blind).mean, changed.predict(blind).mean)
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "message"),
+    [
+        (DNNGP, {"mask_markers": 0.1}, "mask_markers needs markers"),
+        (DeepGS, {"epochs": 0}, "needs pretrained"),
+        (DeepGS, {"momentum": 0.5}, "momentum is an option of sgd and rmsprop, not of adam"),
+        (DeepGS, {"loss": "ordinal", "mixup": 0.2}, "change numbers, not classes"),
+        (DeepGS, {"pretrained": "a.h5", "initialise": "he"}, "overwrite the pretrained weights"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    network: type[NetworkModel], options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        network(**options)
+
+
+def test_the_disharmony_of_dropout_is_told_where_there_is_one() -> None:
+    assert "2 of its dropouts stand before a batch normalisation" in DNNGP().remarks()[0]
+    assert DNNGP(dropout_after_norm=True).remarks() == []
+    assert DNNGP(dropout="uniform").remarks() == []
+    assert DeepGS().remarks() == DLGWAS().remarks() == []
 
 
 def test_options_are_read_without_torch(repository: Path) -> None:

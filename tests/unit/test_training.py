@@ -1,242 +1,268 @@
-"""The training toolkit, against hand computations."""
+"""The trainer: what decides, what is restored, and that every way of training is the same."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from breedcast.checkpoint import Checkpoint
 from breedcast.errors import UserError
+from breedcast.training import trainer
 from breedcast.training.device import pick_device
+from breedcast.training.dropout import Dropout
+from breedcast.training.fleet import Stack, predict
 from breedcast.training.gradients import input_gradients
-from breedcast.training.keras import load_keras
-from breedcast.training.layers import (
-    ISRU,
-    L2,
-    Conv1d,
-    Dense,
-    Dropout,
-    Flatten,
-    LinearPair,
-    Network,
-    NumberInput,
-    OneHotInput,
-    Residual,
-    penalty,
+from breedcast.training.layers import Conv1d, Dense, Flatten, Penalty
+from breedcast.training.losses import SquaredError
+from breedcast.training.network import Network, NumberInput
+from breedcast.training.objective import Objective
+from breedcast.training.optimisers import Optimiser
+from breedcast.training.schedules import Schedule
+from breedcast.training.trainer import EpochPlan, Trained, batches, train
+from tests.unit.networks import (
+    CPU,
+    POSITIONS,
+    make_data,
+    make_task,
+    plain,
+    settings,
+    small_network,
+    trained,
 )
-from breedcast.training.optimisers import SGD, Adam
-from breedcast.training.trainer import Settings, Task, Trained, batches, predict, train
-
-CPU = torch.device("cpu")
-POSITIONS = 6
 
 
-def small_network() -> Network:
-    trunk = nn.Sequential(nn.Flatten(), Dense(POSITIONS, 8), nn.Tanh(), Dropout(0.2), Dense(8, 1))
-    return Network(NumberInput(), trunk)
+@pytest.fixture
+def _float64() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
-def task(lines: int = 50, stop: int = 20, seed: int = 1) -> Task:
-    """A noisy linear target, so that a small network overfits it."""
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(lines + stop, POSITIONS)).astype(np.float32)
-    noise = rng.normal(size=len(inputs))
-    target = (inputs.sum(axis=1) / 2 + noise).astype(np.float32)
-    return Task(inputs[:lines], target[:lines], inputs[lines:], target[lines:], seed)
+def convolutional() -> Objective:
+    """Every kind of layer and penalty that networks side by side must keep apart."""
+    features = nn.Sequential(
+        Conv1d(1, 4, 3, penalty=Penalty(0.01, 0.02, 0.003)),
+        nn.ReLU(),
+        Dropout(0.2),
+        nn.BatchNorm1d(4, momentum=0.1),
+        Flatten(),
+    )
+    head = nn.Sequential(Dense(4 * POSITIONS, 3, penalty=Penalty(0.001)), Dropout(0.3), Dense(3, 1))
+    return plain(Network(NumberInput(), features, head, SquaredError()))
 
 
-def trained(
-    task: Task, epochs: int = 60, patience: int = 60, build: Callable[[], Network] = small_network
-) -> Trained:
-    return train(build, task, Settings(epochs, patience, 16, Adam(0.02)), CPU)
+def values(result: Trained, inputs: np.ndarray) -> np.ndarray:
+    tensor = torch.from_numpy(inputs).to(torch.get_default_dtype())
+    return predict(result.network, tensor, torch.empty(len(inputs), 0))
 
 
-@pytest.mark.parametrize("kernel", [2, 4, 5, 20])
-def test_same_padding_puts_the_odd_zero_on_the_right(kernel: int) -> None:
-    layer = Conv1d(2, 3, kernel).double()
-    x = np.random.default_rng(0).normal(size=(1, 2, 9))
-    left = (kernel - 1) // 2
-    padded = np.pad(x, ((0, 0), (0, 0), (left, kernel - 1 - left)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=2)
-    expected = np.einsum("bcpk,ock->bop", windows, layer.weight.detach().numpy())
-    np.testing.assert_allclose(layer(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-12)
+def weights(result: Trained) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in result.network.state_dict().items()}
 
 
-def test_flatten_has_the_channel_fastest() -> None:
-    x = torch.arange(6).reshape(1, 2, 3)  # channel 0: 0 1 2, channel 1: 3 4 5
-    assert Flatten()(x).tolist() == [[0, 3, 1, 4, 2, 5]]
-
-
-def test_isru() -> None:
-    x = np.array([-3.0, 0.0, 0.5])
-    expected = x / np.sqrt(1 + 0.5 * x**2)
-    np.testing.assert_allclose(ISRU(0.5)(torch.from_numpy(x)).numpy(), expected)
-
-
-def test_residual_adds_its_branches() -> None:
-    double, triple = nn.Linear(1, 1), nn.Linear(1, 1)
-    for layer, factor in ((double, 2.0), (triple, 3.0)):
-        nn.init.constant_(layer.weight, factor)
-        nn.init.zeros_(layer.bias)
-    assert Residual(double, triple)(torch.ones(1, 1)).item() == 5.0
-
-
-def test_one_hot_is_the_code_less_the_centre() -> None:
-    codes = np.array([[0, 3, 1], [2, 2, 0]], dtype=np.uint8)
-    centre = np.random.default_rng(0).random((4, 3))
-    channels = OneHotInput(torch.from_numpy(centre))(torch.from_numpy(codes))
-    expected = np.eye(4)[codes].transpose(0, 2, 1) - centre
-    np.testing.assert_allclose(channels.numpy(), expected)
-
-
-@pytest.mark.parametrize("positions", [3, 44, 45, 46, 100])
-def test_two_linear_convolutions_as_one(positions: int) -> None:
-    """Values and the gradients of every weight are those of one after the other."""
-    torch.manual_seed(0)
-    pair = LinearPair(Conv1d(4, 10, 4), Conv1d(10, 10, 20)).double()
-    nn.init.normal_(pair.first.bias)
-    nn.init.normal_(pair.second.bias)
-    x = torch.randn(3, 4, positions, dtype=torch.float64)
-    weight = torch.randn(3, 10, positions, dtype=torch.float64)
-    together, apart = pair(x), pair.second(pair.first(x))
-    torch.testing.assert_close(together, apart)
-    gradients = [
-        torch.autograd.grad((values * weight).sum(), list(pair.parameters()))
-        for values in (together, apart)
-    ]
-    torch.testing.assert_close(*gradients)
-
-
-@pytest.mark.parametrize("rate", [0.05, 0.3, 0.75, 0.9375])
-def test_dropout_drops_its_share_and_keeps_the_mean(rate: float) -> None:
-    torch.manual_seed(0)
-    layer, x = Dropout(rate), torch.ones(1000, 1001, requires_grad=True)
-    y = layer(x)
-    kept = (y > 0).double()
-    error = 5 * np.sqrt(rate * (1 - rate) / x.numel())
-    assert kept.mean().item() == pytest.approx(1 - rate, abs=error)
-    # every place within a random word is as likely
-    for place in range(4):
-        share = kept.flatten()[place::4].mean().item()
-        assert share == pytest.approx(1 - rate, abs=2 * error)
-    assert y.unique().tolist() == pytest.approx([0.0, 1 / (1 - rate)])
-    y.sum().backward()
-    torch.testing.assert_close(x.grad, y.detach())
-    assert layer.eval()(x) is x
-
-
-def test_penalty_and_its_gradient() -> None:
-    """A step of the optimiser moves the weights as the penalty in the loss would."""
-    torch.manual_seed(0)
-    trunk = nn.Sequential(nn.Flatten(), Dense(POSITIONS, 4, penalty=L2(0.1, 0.01)), Dense(4, 1))
-    network = Network(NumberInput(), trunk).double()
-    first = trunk[1]
-    nn.init.normal_(first.bias)
-    expected = 0.1 * (first.weight**2).sum() + 0.01 * (first.bias**2).sum()
-    torch.testing.assert_close(penalty(network), expected)
-
-    x, y = torch.randn(7, POSITIONS).double(), torch.randn(7).double()
-    weights = list(network.parameters())
-    loss = nn.functional.mse_loss(network(x), y)
-    gradients = torch.autograd.grad(loss + penalty(network), weights)
-    moved = [weight.detach() - 0.1 * g for weight, g in zip(weights, gradients, strict=True)]
-    optimiser = SGD(0.1, momentum=0.5).over(network)
-    nn.functional.mse_loss(network(x), y).backward()
-    optimiser.step()
-    torch.testing.assert_close([weight.detach() for weight in weights], moved)
+def assert_same_bits(one: Trained, two: Trained) -> None:
+    assert one.history == two.history
+    assert one.best_epoch == two.best_epoch
+    for name, array in weights(one).items():
+        np.testing.assert_array_equal(array, weights(two)[name], err_msg=name)
 
 
 def test_no_line_is_left_out_and_none_is_alone() -> None:
-    sizes = {n: [len(part) for part in batches(torch.arange(n), 32)] for n in (1, 32, 33, 65, 70)}
+    sizes = {n: [part.stop - part.start for part in batches(n, 32)] for n in (1, 32, 33, 65, 70)}
     assert sizes == {1: [1], 32: [32], 33: [33], 65: [32, 33], 70: [32, 32, 6]}
-    assert torch.cat(batches(torch.arange(65), 32)).tolist() == list(range(65))
+    assert [at for part in batches(65, 32) for at in range(part.start, part.stop)] == [*range(65)]
+
+
+def test_an_epoch_takes_every_line_once_in_an_order_of_its_own() -> None:
+    plans = [EpochPlan.draw(3, epoch, 50, 2, settings()) for epoch in (1, 2, 1)]
+    assert all(sorted(plan.order) == list(range(50)) for plan in plans)
+    assert not np.array_equal(plans[0].order, plans[1].order)
+    np.testing.assert_array_equal(plans[0].keys, plans[2].keys)
+    keys = np.concatenate([plan.keys.reshape(-1, 2) for plan in plans[:2]])
+    assert len(np.unique(keys, axis=0)) == len(keys) == 2 * 4 * 2
 
 
 def test_a_last_batch_of_one_trains_a_batch_normalisation() -> None:
-    def build() -> Network:
-        trunk = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(POSITIONS), Dense(POSITIONS, 1))
-        return Network(NumberInput(), trunk)
+    def build() -> Objective:
+        head = nn.Sequential(nn.BatchNorm1d(POSITIONS), Dense(POSITIONS, 1))
+        return plain(Network(NumberInput(), nn.Flatten(), head, SquaredError()))
 
-    assert len(trained(task(lines=33), epochs=2, build=build).history) == 2
+    assert len(trained(make_task(lines=33, build=build), epochs=2).history) == 2
 
 
 def test_the_best_weights_are_restored() -> None:
-    data = task()
-    result = trained(data)
+    task = make_task()
+    result = trained(task)
     losses = [record["stop_loss"] for record in result.history]
     assert losses[result.best_epoch - 1] == min(losses)
     assert result.best_epoch < len(losses)  # it went on getting worse
-    values = predict(result.network, data.stop_inputs, CPU)
-    restored = ((values - data.stop_target) ** 2).mean()
-    assert restored == pytest.approx(min(losses), rel=1e-5)
+    error = values(result, task.stop.inputs) - task.stop.target
+    assert (error**2).mean() == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_training_stops_after_the_patience() -> None:
-    result = trained(task(), epochs=500, patience=7)
+    result = trained(make_task(), epochs=500, patience=7)
     assert len(result.history) == result.best_epoch + 7
 
 
+def test_an_improvement_too_small_does_not_count() -> None:
+    easy, strict = (trained(make_task(), min_improvement=size) for size in (0.0, 0.2))
+    assert strict.best_epoch < easy.best_epoch
+    losses = [record["stop_loss"] for record in strict.history]
+    assert losses[strict.best_epoch - 1] > min(losses)
+
+
+@pytest.mark.parametrize("metric", ["mse", "mae", "pearson"])
+def test_the_stop_metric_is_what_its_name_says(metric: str) -> None:
+    task = make_task()
+    result = trained(task, stop_metric=metric)
+    predicted, target = values(result, task.stop.inputs), task.stop.target
+    expected = {
+        "mse": ((predicted - target) ** 2).mean(),
+        "mae": np.abs(predicted - target).mean(),
+        "pearson": 1 - np.corrcoef(predicted, target)[0, 1],
+    }
+    best = result.history[result.best_epoch - 1]
+    assert best["stop_loss"] == pytest.approx(expected[metric], rel=1e-5)
+    assert best["stop_pearson"] == pytest.approx(1 - expected["pearson"], rel=1e-5)
+
+
 def test_the_stop_set_decides_when_to_stop_and_nothing_else() -> None:
-    data = task()
-    other = Task(data.inputs, data.target, data.stop_inputs, -data.stop_target, data.seed)
-    one, two = trained(data), trained(other)
+    task = make_task()
+    other = replace(task, stop=replace(task.stop, target=-task.stop.target))
+    one, two = trained(task), trained(other)
     assert one.best_epoch != two.best_epoch
     assert [r["train_loss"] for r in one.history] == [r["train_loss"] for r in two.history]
+
+
+def test_a_line_of_weight_zero_teaches_nothing() -> None:
+    task = make_task(lines=48, build=lambda: plain(small_network(rate=0.0)))
+    weight = np.where(np.arange(48) < 8, 0.0, 1.0).astype(np.float32)
+    spoilt = np.where(weight == 0, 1e3, task.train.target).astype(np.float32)
+    one, two = (
+        trained(replace(task, train=replace(task.train, weight=weight, target=target)), epochs=5)
+        for target in (task.train.target, spoilt)
+    )
+    assert_same_bits(one, two)
 
 
 def test_the_seed_alone_decides() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = trained(task())
+    first = trained(make_task())
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    again, other = trained(task()), trained(task(seed=2))
-    assert first.history == again.history
-    for a, b in zip(first.network.parameters(), again.network.parameters(), strict=True):
-        assert torch.equal(a, b)
-    assert first.history != other.history
+    assert_same_bits(first, trained(make_task()))
+    assert first.history != trained(make_task(seed=2)).history
+
+
+OPTIMISERS = [
+    Optimiser("adam"),
+    Optimiser("adamw", decay=0.1),
+    Optimiser("sgd", momentum=0.5, clip=0.5),
+    Optimiser("rmsprop", momentum=0.5, max_norm=0.5),
+    Optimiser("adagrad"),
+]
+
+
+@pytest.mark.usefixtures("_float64")
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda it: it.name)
+def test_networks_side_by_side_are_as_if_alone(optimiser: Optimiser) -> None:
+    """With noise, penalties, rates that part, and networks that stop at different epochs."""
+    tasks = [make_task(seed=seed, build=convolutional) for seed in range(5)]
+    tasks.append(make_task(lines=40, seed=9, build=convolutional))  # of another shape
+    how = settings(
+        epochs=25, patience=4, optimiser=optimiser, schedule=Schedule("plateau", warmup=2)
+    )
+    together, apart = (train(tasks, how, CPU, side_by_side=stacked) for stacked in (True, False))
+    epochs = {len(result.history) for result in apart}
+    assert len(epochs) > 1
+    for one, two in zip(together, apart, strict=True):
+        assert one.best_epoch == two.best_epoch
+        for first, second in zip(one.history, two.history, strict=True):
+            assert first == pytest.approx(second, rel=1e-8)
+        for name, array in weights(one).items():
+            np.testing.assert_allclose(array, weights(two)[name], rtol=1e-7, atol=1e-9)
+
+
+def test_networks_that_the_device_cannot_hold_go_in_halves(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Cramped(Stack):
+        def __init__(self, objectives: list[Objective], *others: object) -> None:
+            if len(objectives) > 2:
+                raise torch.OutOfMemoryError
+            super().__init__(objectives, *others)
+
+    tasks = [make_task(seed=seed) for seed in range(5)]
+    heard = []
+    roomy = train(tasks, settings(epochs=3), CPU, side_by_side=True)
+    monkeypatch.setattr(trainer, "Stack", Cramped)
+    cramped = train(
+        tasks, settings(epochs=3), CPU, side_by_side=True, listen=lambda *news: heard.append(news)
+    )
+    assert "5 networks do not fit the device at once; trying 2" in caplog.text
+    assert sorted({network for network, *_ in heard}) == [0, 1, 2, 3, 4]
+    for one, two in zip(roomy, cramped, strict=True):
+        for name, array in weights(one).items():
+            np.testing.assert_allclose(array, weights(two)[name], rtol=1e-4, atol=1e-6)
+
+
+class KilledError(Exception):
+    """What stands for a kill in the middle of an epoch."""
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("optimiser", OPTIMISERS, ids=lambda it: it.name)
+def test_a_killed_training_goes_on_to_the_same_bits(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, stacked: bool, optimiser: Optimiser
+) -> None:
+    tasks = [make_task(seed=seed, build=convolutional) for seed in range(3)]
+    how = settings(
+        epochs=20, patience=6, optimiser=optimiser, schedule=Schedule("plateau"), mixup=0.2
+    )
+    unbroken = train(tasks, how, CPU, stacked)
+    monkeypatch.setattr("breedcast.checkpoint.SHARE", 1e9)  # save after every epoch
+
+    def kill(network: int, epoch: int, best_epoch: int, ended: bool) -> None:
+        if (network, epoch) == (2, 9):
+            raise KilledError
+
+    checkpoint = Checkpoint(tmp_path / "training")
+    with pytest.raises(KilledError):
+        train(tasks, how, CPU, stacked, checkpoint, kill)
+    epochs = []
+    resumed = train(tasks, how, CPU, stacked, checkpoint, lambda *news: epochs.append(news))
+    assert min(epoch for network, epoch, *_ in epochs if network == 2) == 9
+    for one, two in zip(unbroken, resumed, strict=True):
+        assert_same_bits(one, two)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
-    settings = Settings(50, 50, 16, SGD(1e6, momentum=0.5))
+    def build() -> Objective:
+        return plain(Network(NumberInput(), nn.Flatten(), Dense(POSITIONS, 1), SquaredError()))
 
-    def build() -> Network:
-        return Network(NumberInput(), nn.Sequential(nn.Flatten(), Dense(POSITIONS, 1)))
-
-    with pytest.raises(UserError, match=r"epoch \d+.*learning_rate"):
-        train(build, task(), settings, CPU)
+    task = replace(make_task(build=build), name="fold 3")
+    with pytest.raises(UserError, match=r"fold 3: .* epoch \d+.*sgd, learning_rate 1e\+06"):
+        trained(task, optimiser=Optimiser("sgd", momentum=0.5), learning_rate=1e6)
 
 
 def test_gradients_by_input() -> None:
     network = small_network().eval()
-    inputs = task().inputs
-    gradients = input_gradients(network, inputs, CPU)
+    inputs = make_data(50).inputs
+    nothing = np.empty((50, 0), np.float32)
+    gradients = input_gradients(network, inputs, nothing, CPU)
     assert gradients.shape == (50, 1, POSITIONS)
     step = np.float32(1e-2)
+    result = Trained(network, (), 0)
     for position in range(POSITIONS):
         shift = np.eye(POSITIONS, dtype=np.float32)[position] * step
-        slope = predict(network, inputs + shift, CPU) - predict(network, inputs - shift, CPU)
+        slope = values(result, inputs + shift) - values(result, inputs - shift)
         np.testing.assert_allclose(gradients[:, 0, position], slope / (2 * step), atol=1e-3)
-
-
-def test_keras_weights_must_fit(tmp_path: Path) -> None:
-    with h5py.File(tmp_path / "model.h5", "w") as file:
-        group = file.create_group("model_weights")
-        group.attrs["layer_names"] = ["flatten", "dense"]
-        group.create_group("flatten").attrs["weight_names"] = []
-        dense = group.create_group("dense")
-        dense.attrs["weight_names"] = ["kernel", "bias"]
-        dense["kernel"], dense["bias"] = np.array([[1.0], [2.0]]), np.array([3.0])
-    layer = Dense(2, 1)
-    load_keras(tmp_path / "model.h5", layer)
-    assert layer(torch.tensor([[10.0, 100.0]])).item() == 213.0
-    with pytest.raises(ValueError, match="shape"):
-        load_keras(tmp_path / "model.h5", Dense(3, 1))
-    with pytest.raises(ValueError, match="1 layers with weights, not 2"):
-        load_keras(tmp_path / "model.h5", nn.Sequential(Dense(2, 1), Dense(1, 1)))
 
 
 def test_devices() -> None:

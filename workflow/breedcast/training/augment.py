@@ -41,8 +41,8 @@ class Augment(nn.Module):
 
 
 def mix(lines: Tensor, share: Tensor) -> Tensor:
-    """Each line mixed with the next one of the batch (Zhang et al. 2018, mixup).
+    """Each line mixed with the one before it in the batch (Zhang et al. 2018, mixup).
 
-    share: how much of itself a line keeps. Batches are in random order, so the next is any.
+    share: how much of itself a line keeps. Batches are in random order, so that is any other.
     """
     return share * lines + (1.0 - share) * lines.roll(1, 0)

@@ -18,7 +18,8 @@ _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B - 2**32
 class Noise(nn.Module):
     """A layer that draws random numbers while it is trained.
 
-    key: (2,) int32, set before every step.
+    key: (2,) int32, set before every step to numbers drawn at random. (Two keys that agreed in
+    the second number would give the same sequence from another place on.)
     """
 
     key: Tensor
