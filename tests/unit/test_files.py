@@ -4,6 +4,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from breedcast.files import (
+    read_arrays,
     read_parquet,
     read_table,
     whole,
@@ -55,5 +56,10 @@ def test_parquet_and_arrays_come_back(tmp_path):
     write_parquet(frame, tmp_path / "p.parquet")
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "p.parquet"), frame)
     array = np.arange(6.0).reshape(2, 3).T  # not contiguous
-    write_arrays({"weight": array}, tmp_path / "w.safetensors")
+    notes = {"made with": ["é", 1.5, None]}
+    write_arrays({"weight": array, "number": np.array(3)}, tmp_path / "w.safetensors", notes)
     np.testing.assert_array_equal(load_file(tmp_path / "w.safetensors")["weight"], array)
+    arrays, read = read_arrays(tmp_path / "w.safetensors")
+    assert read == notes
+    assert arrays["number"].shape == ()
+    np.testing.assert_array_equal(arrays["weight"], array)

@@ -211,7 +211,7 @@ def test_covariates_can_join_the_network_behind_its_features() -> None:
     lines = simulate(300, 40)
     age = pd.DataFrame({"age": rng.normal(size=300)})
     shifted = Lines(lines.codes, 2, age, rng.normal(size=300) / 4 + np.abs(age["age"]))
-    model = DeepGS(covariates="appended", learning_rate=0.01)
+    model = DeepGS(covariates="appended", learning_rate=0.01, initialise="xavier")
     fitted = model.fit(shifted.take(np.arange(200)), 0, "cpu")
     test = shifted.take(np.arange(200, 300))
     assert np.corrcoef(fitted.predict(test.blind()).mean, test.observed)[0, 1] > 0.6
@@ -226,7 +226,7 @@ def test_scored_traits_are_learnt_by_class(loss: str) -> None:
     scores = np.array([1.0, 2.0, 5.0, 9.0])[np.searchsorted(cuts, lines.observed)]
     family = pd.DataFrame({"family": np.where(np.arange(300) % 2, "odd", "even")})
     scored = Lines(lines.codes, 2, family, scores)
-    model = DLGWAS(loss=loss)
+    model = DeepGS(loss=loss, learning_rate=0.01)
     fitted = model.fit(scored.take(np.arange(220)), 0, "cpu")
     test = scored.take(np.arange(220, 300))
     predicted = fitted.predict(test.blind()).mean

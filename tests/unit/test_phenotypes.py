@@ -87,6 +87,7 @@ def test_lines_train_wait_or_are_named_as_dropped(table):
         table,
         "yield",
         ["family", "year"],
+        None,
         genotyped=["L1", "L2", "L3", "L4"],
         excluded={"L7": "missing calls"},
         candidate_names=None,
@@ -106,7 +107,7 @@ def test_lines_train_wait_or_are_named_as_dropped(table):
 def test_named_candidates_alone_are_predicted(table, caplog):
     with caplog.at_level(logging.WARNING):
         cleaned = clean_phenotypes(
-            table, "yield", [], ["L1", "L2", "L3", "L4"], {}, candidate_names=["L4", "L1"]
+            table, "yield", [], None, ["L1", "L2", "L3", "L4"], {}, candidate_names=["L4", "L1"]
         )
     assert cleaned.lines["sample"].tolist() == ["L3", "L1", "L4"]
     assert "'L1' has a value" in caplog.text
@@ -125,7 +126,16 @@ def test_named_candidates_alone_are_predicted(table, caplog):
 )
 def test_a_trait_that_cannot_be_analysed_is_refused(table, trait, genotyped, message):
     with pytest.raises(UserError, match=message):
-        clean_phenotypes(table, trait, [], genotyped, {}, None)
+        clean_phenotypes(table, trait, [], None, genotyped, {}, None)
+
+
+def test_weights_are_those_of_the_column_with_mean_one(tmp_path):
+    text = "sample\tyield\tplots\nL1\t3\t1\nL2\t4\t3\nL3\tNA\tNA\nL4\t5\tNA\n"
+    table = read_phenotypes(write(tmp_path, text))
+    cleaned = clean_phenotypes(table, "yield", [], "plots", ["L1", "L2", "L3"], {}, None)
+    assert cleaned.lines["weight"].tolist() == [0.5, 1.5, 1.0]
+    with pytest.raises(UserError, match=r"column 'plots': line 'L4' has a value but no weight"):
+        clean_phenotypes(table, "yield", [], "plots", ["L1", "L4"], {}, None)
 
 
 def test_candidate_names_must_be_genotyped(tmp_path):
@@ -150,6 +160,14 @@ def test_fixed_effects_equal_scikit_learn():
     expected = LinearRegression().fit(design(frame), value)
     new = pd.DataFrame({"family": list("CAB"), "age": [1.0, 9.0, 4.0], "one": 1.0})
     np.testing.assert_allclose(fixed.predict(new), expected.predict(design(new)), rtol=1e-10)
+
+
+def test_fixed_effects_heed_weights():
+    rng = np.random.default_rng(1)
+    frame, value, weight = pd.DataFrame({"age": rng.normal(size=30)}), *rng.random((2, 30))
+    fixed = FixedEffects.fit(frame, value, weight)
+    oracle = LinearRegression().fit(frame, value, sample_weight=weight)
+    np.testing.assert_allclose(fixed.predict(frame), oracle.predict(frame))
 
 
 def test_an_unknown_level_and_a_missing_number_count_as_average():

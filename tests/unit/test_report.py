@@ -50,7 +50,7 @@ def report(tmp_path_factory):
         write_parquet(tables.history, folder / "t" / name / "history.parquet")
         write_parquet(tables.saliency, folder / "t" / name / "saliency.parquet")
         write_table(tables.facts, folder / "t" / name / "facts.tsv")
-        write_arrays(tables.weights, folder / "t" / name / "weights.safetensors")
+        write_arrays(tables.weights, folder / "t" / name / "weights.safetensors", {})
         write_json(job.run_facts(), folder / "t" / name / "run.json")
     predictions["ensemble"], weights = combine(predictions, plan, dealt, "auto")
     write_table(weights, folder / "t" / "ensemble" / "weights.tsv")

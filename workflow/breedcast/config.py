@@ -86,11 +86,13 @@ def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
     Raises UserError for a trait, covariate or direction that names no column.
     """
     covariates = config["phenotypes"]["covariates"]
+    weights = config["phenotypes"]["weights"]
+    others = {*covariates, *weights.values()}
     if config["traits"] == "all":
         columns = [
             column
             for column in table.columns
-            if column not in covariates and table.holds_numbers(column)
+            if column not in others and table.holds_numbers(column)
         ]
         if not columns:
             raise UserError(f"{table.path}: no column holds numbers; there is no trait to analyse")
@@ -99,6 +101,7 @@ def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
     for key, names in (
         ("traits", columns),
         ("phenotypes: covariates", covariates),
+        ("phenotypes: weights", [*weights, *weights.values()]),
         ("directions", config["directions"]),
     ):
         for name in names:
@@ -107,9 +110,11 @@ def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
                     f"config, {key}: {table.path} has no column {name!r}"
                     f"{_nearest(name, table.columns)}"
                 )
-    both = set(columns) & set(covariates)
+    both = set(columns) & others
     if both:
-        raise UserError(f"config: {both.pop()!r} cannot be both a trait and a covariate")
+        raise UserError(
+            f"config: {both.pop()!r} cannot be both a trait and a covariate or a weight"
+        )
     return {trait_id(column): column for column in columns}
 
 

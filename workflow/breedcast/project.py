@@ -72,6 +72,11 @@ class Project:
         direction: str = self.config["directions"].get(self.traits[trait], "high")
         return direction
 
+    def weights(self, trait: str) -> str | None:
+        """The column of a trait's weights, by its id; None where all values count alike."""
+        given: dict[str, str] = self.config["phenotypes"]["weights"]
+        return given.get(self.traits[trait])
+
     def beside_output(self, name: str) -> str:
         """The folder of logs or benchmarks: beside the output, and of that output alone."""
         output = Path(self.config["output"])

@@ -25,6 +25,7 @@ rule clean_phenotypes:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait],
             covariates=project.config["phenotypes"]["covariates"],
+            weights=project.weights(wildcards.trait),
         ),
         code=code_hash("clean_phenotypes"),
     message:

@@ -14,6 +14,7 @@ with job(snakemake) as settings:
         read_phenotypes(snakemake.input.phenotypes),
         settings["trait"],
         settings["covariates"],
+        settings["weights"],
         genotyped,
         excluded,
         named and read_candidates(named, set(genotyped), excluded),

@@ -29,12 +29,14 @@ def clean_phenotypes(
     table: PhenotypeTable,
     trait: str,
     covariates: list[str],
+    weights: str | None,
     genotyped: list[str],
     excluded: dict[str, str],
     candidate_names: list[str] | None,
 ) -> CleanPhenotypes:
     """The lines of a trait that are genotyped, with and without a value.
 
+    weights: the column that says how much each value counts, or None for all alike.
     genotyped: samples that passed the genotype filters; excluded: samples that did not, with
     the reason. candidate_names: the lines to predict, or None for every genotyped line
     without a value. A UserError tells of a trait that cannot be analysed.
@@ -60,7 +62,7 @@ def clean_phenotypes(
     lines = pd.DataFrame({"sample": [*phenotyped, *candidates]})
     lines["environment"] = pd.Series([None] * len(lines), dtype=object)
     lines["value"] = [measured.get(sample, np.nan) for sample in lines["sample"]]
-    lines["weight"] = 1.0
+    lines["weight"] = _weights(table, weights, phenotyped, len(candidates))
     lines = lines.join(_covariate_columns(table, covariates), on="sample")
     dropped = [
         (sample, excluded.get(sample, "not in the genotypes"))
@@ -84,6 +86,23 @@ def _candidates(names: list[str] | None, genotyped: list[str], phenotyped: set[s
             log.warning("candidate %r has a value: it trains, and is not ranked", name)
     wanted = set(names) - phenotyped
     return [sample for sample in genotyped if sample in wanted]
+
+
+def _weights(
+    table: PhenotypeTable, column: str | None, phenotyped: list[str], candidates: int
+) -> list[float]:
+    """Weights with mean 1 of the phenotyped lines, and 1 for the candidates."""
+    if column is None:
+        return [1.0] * (len(phenotyped) + candidates)
+    given = dict(zip(table.samples, table.numbers(column), strict=True))
+    for sample in phenotyped:
+        if not given[sample] > 0:
+            raise UserError(
+                f"{table.path}, column {column!r}: line {sample!r} has a value but no weight above "
+                "0; give one, or take the value out"
+            )
+    mean = sum(given[sample] for sample in phenotyped) / len(phenotyped)
+    return [given[sample] / mean for sample in phenotyped] + [1.0] * candidates
 
 
 def _covariate_columns(table: PhenotypeTable, covariates: list[str]) -> pd.DataFrame:

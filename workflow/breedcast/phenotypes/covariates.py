@@ -76,14 +76,16 @@ class FixedEffects:
     coefficients: np.ndarray
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, value: np.ndarray, weight: np.ndarray) -> FixedEffects:
-        """Fit on training lines, each counting by its weight.
+    def fit(
+        cls, frame: pd.DataFrame, value: np.ndarray, weight: np.ndarray | None = None
+    ) -> FixedEffects:
+        """Fit on training lines, each counting by its weight, or all alike.
 
         Collinear columns share their effect (minimum norm).
         """
         covariates = Covariates.fit(frame)
         X = with_intercept(covariates.design(frame))
-        root = np.sqrt(weight)
+        root = np.sqrt(np.ones(len(X)) if weight is None else weight)
         return cls(covariates, np.linalg.lstsq(X * root[:, None], value * root, rcond=None)[0])
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:

@@ -268,7 +268,7 @@ def tensors(data: Data, device: torch.device) -> list[Tensor]:
 
 def as_tensor(array: np.ndarray, device: torch.device) -> Tensor:
     """Codes stay bytes; numbers take PyTorch's default type."""
-    tensor: Any = torch.from_numpy(np.require(array, requirements="CW"))
+    tensor: Any = torch.from_numpy(np.require(array, requirements=["C", "W"]))
     if tensor.is_floating_point():
         tensor = tensor.to(torch.get_default_dtype())
     return tensor.to(device)
