@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import resource
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -125,10 +125,19 @@ class TrainingJob:
         libraries = ["numpy", "scipy", *(["torch"] if self.model.is_network else [])]
         return {
             **self.made_with(),
+            "changed": self._changed_options(),
             "device": self.computed_on,
             "strategy": self.strategy,
             "remarks": self.model.remarks(),
             "versions": {library: version(library) for library in libraries},
+        }
+
+    def _changed_options(self) -> dict[str, Any]:
+        """The options that differ from the model's documented ones."""
+        return {
+            it.name: getattr(self.model, it.name)
+            for it in fields(self.model)
+            if getattr(self.model, it.name) != it.default
         }
 
     def _chunks(self) -> Iterator[Chunk]:

@@ -179,9 +179,11 @@ def training_figure(trait: TraitResult, limit: int) -> Figure | None:
     )
     return Figure(
         f"training-{trait.id}",
-        f"Training of the networks on {trait.name}: mean squared error (trait less its covariates, "
-        "in standard deviations) by epoch; the line is the median over the networks still "
-        "training, the band their 10 % to 90 % range. The training loss is taken with dropout on. "
+        f"Training of the networks on {trait.name} by epoch: the loss of the lines trained on and "
+        "the error of the stop set, both mean squared errors (trait less its covariates, in "
+        "standard deviations) unless loss or stop_metric are set otherwise; the line is the median "
+        "over the networks still training, the band their 10 % to 90 % range. The training loss is "
+        "taken with dropout on. "
         "The stop set is drawn from the training lines, never from the lines predicted.",
         f"Line charts of training and stop loss by epoch on {trait.name}, one per network; the "
         "table of best epochs sums them up.",

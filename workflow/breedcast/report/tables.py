@@ -382,7 +382,7 @@ def epochs_table(trait: TraitResult) -> Table | None:
             ]
         )
     return table(
-        "Best epoch of each network: the one with the smallest loss on its stop set, whose weights "
+        "Best epoch of each fit: the one in which its stop set was predicted best, whose weights "
         "are kept. Many at the limit means that more epochs may help.",
         ["Model", "Networks", "Median", "Range", "Limit", "At the limit"],
         rows,
@@ -452,19 +452,20 @@ def jobs_table(report: Report) -> Table:
             if model.run is None:
                 continue
             took = seconds.get((trait.id, model.name), np.nan)
-            options = ", ".join(f"{key} {value}" for key, value in model.run["options"].items())
+            changed = ", ".join(f"{key} {value}" for key, value in model.run["changed"].items())
             rows.append(
                 [
                     trait.name,
                     model.name,
                     model.device,
                     number(took, 0),
-                    options or "none",
+                    "; ".join([changed or "as documented", *model.run["remarks"]]),
                 ]
             )
     return table(
-        "Training jobs: each trains all folds, inner folds and controls of a model on a trait.",
-        ["Trait", "Model", "Device", "Seconds", "Options"],
+        "Training jobs: each trains all folds, inner folds and controls of a model on a trait. "
+        "Options are those that differ from the model's documented ones.",
+        ["Trait", "Model", "Device", "Seconds", "Options and remarks"],
         rows,
         text=(0, 1, 2, 4),
     )

@@ -47,7 +47,9 @@ def _of_one_model(
     inner, candidates = unit[unit["role"] == "inner"], unit[unit["role"] == "candidate"]
     residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
     predicted, half = candidates["predicted"], half_width(residuals, level)
-    genetic_half = ndtri((1 + level) / 2) * candidates["sd"]
+    # only a model with a reliability has a posterior; the spread of dropout masks is none
+    posterior_sd = candidates["sd"].where(candidates["reliability"].notna())
+    genetic_half = ndtri((1 + level) / 2) * posterior_sd
     ranked = candidates.assign(
         lower=predicted - half,
         upper=predicted + half,

@@ -53,12 +53,13 @@ class Data:
 class Step:
     """A step of every network: its lines, the keys of its noise, the share lines keep in a mix.
 
-    rows: (networks, lines); keys: (networks, noise layers, 2) int32; keep, rates: (networks,).
+    rows: (networks, lines); keys: (networks, noise layers, 2) int32; keep, rates: (networks,), the
+    rates a NumPy array, all else on the device.
     """
 
-    rows: np.ndarray
-    keys: np.ndarray
-    keep: np.ndarray
+    rows: Tensor
+    keys: Tensor
+    keep: Tensor
     rates: np.ndarray
 
 
@@ -114,13 +115,11 @@ class Single(Fleet):
         return 1
 
     def step(self, step: Step) -> Tensor:
-        device = self._lines[0].device
-        for layer, key in zip(self._noise, torch.from_numpy(step.keys[0]).to(device), strict=True):
+        for layer, key in zip(self._noise, step.keys[0], strict=True):
             layer.key = key
-        rows = torch.from_numpy(step.rows[0]).to(device)
+        batch = [tensor[step.rows[0]] for tensor in self._lines]
         self.objective.train()
-        batch = [tensor[rows] for tensor in self._lines]
-        loss: Tensor = self.objective(*batch, _numbers(step.keep[0], batch[2]))
+        loss: Tensor = self.objective(*batch, step.keep[0])
         self._stepper.step(loss, step.rates)
         return loss.detach()[None]
 
@@ -180,16 +179,11 @@ class Stack(Fleet):
         return len(self._lines[0])
 
     def step(self, step: Step) -> Tensor:
-        device = self._lines[0].device
-        keys = torch.from_numpy(step.keys).to(device)
-        self._fixed |= {name: keys[:, at] for at, name in enumerate(self._noise)}
-        rows = torch.from_numpy(step.rows).to(device)
-        which = torch.arange(len(self), device=device)[:, None]
-        batch = [tensor[which, rows] for tensor in self._lines]
+        self._fixed |= {name: step.keys[:, at] for at, name in enumerate(self._noise)}
+        which = torch.arange(len(self), device=step.rows.device)[:, None]
+        batch = [tensor[which, step.rows] for tensor in self._lines]
         self._objective.train()
-        losses = _side_by_side(
-            self._objective, self._trained | self._fixed, *batch, _numbers(step.keep, batch[2])
-        )
+        losses = _side_by_side(self._objective, self._trained | self._fixed, *batch, step.keep)
         self._stepper.step(losses, step.rates)
         return losses.detach()
 
@@ -272,10 +266,6 @@ def as_tensor(array: np.ndarray, device: torch.device) -> Tensor:
     if tensor.is_floating_point():
         tensor = tensor.to(torch.get_default_dtype())
     return tensor.to(device)
-
-
-def _numbers(values: np.ndarray, like: Tensor) -> Tensor:
-    return torch.as_tensor(values, dtype=like.dtype, device=like.device)
 
 
 def _side_by_side(module: nn.Module, state: dict[str, Tensor], *inputs: Tensor) -> Tensor:

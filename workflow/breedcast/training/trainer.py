@@ -14,7 +14,7 @@ from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.errors import UserError
 from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
-from breedcast.training.fleet import Data, Fleet, Single, Stack, Step, part
+from breedcast.training.fleet import Data, Fleet, Single, Stack, Step, as_tensor, part
 from breedcast.training.network import Network
 from breedcast.training.noise import noise_layers
 from breedcast.training.objective import Objective
@@ -209,19 +209,16 @@ class _Training:
     def _pass(self, fleet: Fleet) -> np.ndarray:
         """One pass over the lines in random order; (networks,) the mean loss along the way."""
         plans = [self._plan(at) for at in self.active]
+        order, keys, keep = (
+            as_tensor(np.stack([getattr(plan, part) for plan in plans]), self.device)
+            for part in ("order", "keys", "keep")
+        )
         total = torch.zeros(len(fleet), device=self.device)
         rates = np.array([self._rate(at) for at in self.active])
-        for step, columns in enumerate(batches(len(plans[0].order), self.settings.batch_size)):
-            losses = fleet.step(
-                Step(
-                    rows=np.stack([plan.order[columns] for plan in plans]),
-                    keys=np.stack([plan.keys[step] for plan in plans]),
-                    keep=np.array([plan.keep[step] for plan in plans]),
-                    rates=rates,
-                )
-            )
+        for step, columns in enumerate(batches(order.shape[1], self.settings.batch_size)):
+            losses = fleet.step(Step(order[:, columns], keys[:, step], keep[:, step], rates))
             total += losses * (columns.stop - columns.start)
-        return total.double().cpu().numpy() / len(plans[0].order)
+        return total.double().cpu().numpy() / order.shape[1]
 
     def _plan(self, at: int) -> EpochPlan:
         task = self.tasks[at]
