@@ -83,7 +83,8 @@ class Network(nn.Module):
 
     def join(self, features: Tensor, covariates: Tensor) -> Tensor:
         """(lines, outputs) of features (lines, width) and covariates (lines, columns)."""
-        outputs: Tensor = self.head(torch.cat([features, covariates], dim=1))
+        joined = torch.cat([features, covariates], dim=1) if covariates.shape[1] else features
+        outputs: Tensor = self.head(joined)
         return outputs
 
 

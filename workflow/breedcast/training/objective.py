@@ -42,7 +42,8 @@ class Objective(nn.Module):
         if copies > 1 and self.copies_input:
             channels = channels.repeat(copies, 1, 1)
         features = network.features(channels)
-        if copies > 1 and not self.copies_input:
-            features = features.repeat(copies, 1)
-        outputs = network.join(features, covariates.repeat(copies, 1))
-        return network.readout.loss(outputs, target.repeat(copies), weight.repeat(copies))
+        if copies > 1:
+            covariates = covariates.repeat(copies, 1)
+            target, weight = target.repeat(copies), weight.repeat(copies)
+            features = features if self.copies_input else features.repeat(copies, 1)
+        return network.readout.loss(network.join(features, covariates), target, weight)
