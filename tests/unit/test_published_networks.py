@@ -18,12 +18,18 @@ from breedcast.models.deepgs import DeepGS
 from breedcast.models.dlgwas import DLGWAS
 from breedcast.models.dnngp import DNNGP
 from breedcast.models.network import NetworkModel
+from breedcast.training.augment import Augment
 from breedcast.training.dropout import dropouts
-from breedcast.training.fleet import predict
+from breedcast.training.fleet import Data, predict
+from breedcast.training.initialisers import glorot_uniform
 from breedcast.training.keras import load_keras
 from breedcast.training.layers import penalty
 from breedcast.training.losses import SquaredError
 from breedcast.training.network import Network, NumberInput, OneHotInput, width_of
+from breedcast.training.objective import Objective
+from breedcast.training.trainer import Settings, Task, train
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +57,13 @@ def read_soynam(folder: Path) -> Lines:
         table = np.array([line.split("\t")[1:] for line in file])
     codes = table[:, 1:].astype(np.uint8)
     return Lines(codes, 2, pd.DataFrame(index=range(len(codes))), table[:, 0].astype(float))
+
+
+@pytest.fixture
+def _float32(_float64: None) -> Iterator[None]:
+    torch.set_default_dtype(torch.float32)
+    yield
+    torch.set_default_dtype(torch.float64)
 
 
 @pytest.fixture
@@ -84,6 +97,37 @@ def test_dnngp_has_the_published_loss(dnngp: Network, shared_data: Path) -> None
     assert penalties == pytest.approx(0.332374, abs=1e-6)
     assert (error**2).mean() == pytest.approx(last["val_mse"], abs=1e-5)
     assert (error**2).mean() + penalties == pytest.approx(1.098902, abs=1e-5)
+
+
+@pytest.mark.usefixtures("_float32")
+def test_dnngp_trained_as_published_is_as_accurate(shared_data: Path) -> None:
+    """The published accuracy lies within the spread of seeds of the published training."""
+    folder = shared_data / "dnngp_published"
+    scores = published_table(folder / "wheat599_pc95.tsv", "\t")
+    trait = published_table(folder / "wheat1.tsv", "\t").loc[scores.index, "env1"]
+    validation = scores.index.isin(published_table(folder / "Prediction.validation.csv").index)
+
+    def data(rows: np.ndarray) -> Data:
+        lines = int(rows.sum())
+        inputs, target = scores[rows].to_numpy(), trait[rows].to_numpy()
+        return Data(inputs, np.empty((lines, 0)), target, np.ones(lines))
+
+    def build() -> Objective:
+        network = make_network(DNNGP(), NumberInput(), 1, 251)
+        glorot_uniform(network.head[0].weight)
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm1d):
+                layer.momentum = 0.01
+        return Objective(network, Augment(0.0, 0.0, 0.0, 0))
+
+    settings = Settings(epochs=10, patience=10, batch_size=10, learning_rate=0.01)
+    r = [
+        train([Task(build, data(~validation), data(validation), seed)], settings, CPU)[0]
+        .history[-1]["stop_pearson"]
+        for seed in range(4)
+    ]  # fmt: skip
+    assert abs(np.mean(r) - 0.4983) < 2 * np.std(r, ddof=1)
+    assert np.mean(r) > 0.3
 
 
 def test_components_are_the_published_ones(shared_data: Path) -> None:
