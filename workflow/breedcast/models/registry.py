@@ -10,6 +10,7 @@ from breedcast.models.base import model_class
 MODELS = {
     "baseline": "breedcast.models.baseline:Baseline",
     "gblup": "breedcast.models.gblup:GBLUP",
+    "rrblup": "breedcast.models.rrblup:RRBLUP",
     "dnngp": "breedcast.models.dnngp:DNNGP",
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",

@@ -2,7 +2,8 @@
 
 The model is y = X b + g + e with g ~ N(0, K s2g) and e ~ N(0, I s2e). With K = U diag(d) U',
 the likelihood of every variance ratio costs O(n) after the decomposition (Kang et al. 2008,
-Genetics 178:1709; the same profile as rrBLUP's mixed.solve, Endelman 2011).
+Genetics 178:1709; the same profile as rrBLUP's mixed.solve, Endelman 2011). Where K = Z Z' of
+fewer markers than lines, Z' Z is decomposed instead.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+
+from breedcast.models.base import Prediction
 
 #: Bounds of log(s2e / s2g): beyond them one of the two variances is zero in practice.
 LOG_RATIO_BOUNDS = (-12.0, 12.0)
@@ -24,6 +27,7 @@ class MixedModel:
     sigma2_g, sigma2_e: variance components; sigma2_g belongs to a line whose K_ii is 1.
     fixed_effects: (columns of X,) b.
     dual: (n,) V^-1 (y - X b) * s2g, so that g of any line is k' dual.
+    eigenvectors: (n, m) U: of K where m = n, else those that K, X and y do not vanish on.
     """
 
     sigma2_g: float
@@ -31,7 +35,7 @@ class MixedModel:
     fixed_effects: np.ndarray
     dual: np.ndarray
     eigenvectors: np.ndarray
-    _inverse: np.ndarray  # (n,) 1 / (d + ratio): H^-1 in rotated coordinates
+    _inverse: np.ndarray  # (m,) 1 / (d + ratio): H^-1 in rotated coordinates
     _X_rotated: np.ndarray
     _XHX_inverse: np.ndarray
 
@@ -43,6 +47,16 @@ class MixedModel:
     def predict(self, k: np.ndarray, x: np.ndarray) -> np.ndarray:
         """x' b + g of lines with relationships k (lines, n) and fixed effects x (lines, c)."""
         return x @ self.fixed_effects + k @ self.dual
+
+    def prediction(self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray) -> Prediction:
+        """Genetic values of lines as `predict` and `error_variances` give them.
+
+        The reliability of a line of no genetic variance, a line without calls, is 0.
+        """
+        total, genetic = self.error_variances(k, k_self, x)
+        prior = k_self * self.sigma2_g
+        reliability = 1.0 - np.divide(genetic, prior, out=np.ones_like(prior), where=prior > 0)
+        return Prediction(self.predict(k, x), np.sqrt(total), reliability)
 
     def error_variances(
         self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray
@@ -71,11 +85,35 @@ def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
     K: (n, n) relationship matrix; y: (n,) values; X: (n, c) fixed effects of full column
     rank, an intercept included. Raises ValueError when no degree of freedom is left.
     """
+    d, U = np.linalg.eigh(K)
+    return _fit(np.maximum(d, 0.0), U, y, X)
+
+
+def fit_ridge(Z: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
+    """`fit_reml` for K = Z Z', Z (n, p), by the smaller of Z Z' and Z' Z.
+
+    With p < n all that K = Z Z' tells apart lies in p directions. Orthogonally to them only
+    what X and y reach there matters, at most one direction for each of their columns.
+    """
+    n, p = Z.shape
+    if n <= p:
+        return fit_reml(Z @ Z.T, y, X)
+    d, axes = np.linalg.eigh(Z.T @ Z)
+    real = d > len(d) * np.finfo(float).eps * max(d[-1], 0.0)
+    d, U = d[real], Z @ axes[:, real] / np.sqrt(d[real])
+    data = np.column_stack([X, y]) / np.sqrt(n)
+    beyond = data - U @ (U.T @ data)
+    beyond -= U @ (U.T @ beyond)  # once more, against rounding
+    left, reach, _ = np.linalg.svd(beyond, full_matrices=False)
+    left = left[:, reach > 1e-10 * np.linalg.norm(data)]
+    return _fit(np.concatenate([d, np.zeros(left.shape[1])]), np.hstack([U, left]), y, X)
+
+
+def _fit(d: np.ndarray, U: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
+    """REML in the directions U (n, m) of variances d, outside which y, X and K are zero."""
     n, c = X.shape
     if n <= c:
         raise ValueError(f"{n} lines cannot estimate {c} fixed effects and two variances")
-    d, U = np.linalg.eigh(K)
-    d = np.maximum(d, 0.0)
     y_rotated, X_rotated = U.T @ y, U.T @ X
 
     def solve(log_ratio: float) -> tuple[float, float, np.ndarray, np.ndarray, np.ndarray]:
@@ -87,6 +125,7 @@ def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
         deviance = (
             (n - c) * np.log(max(sigma2_g, np.finfo(float).tiny))
             - np.log(inverse).sum()
+            + (n - len(d)) * log_ratio
             + np.linalg.slogdet(XHX)[1]
         )
         return deviance, sigma2_g, b, inverse * residual, XHX
