@@ -148,7 +148,7 @@ def test_hostile_trait_names_become_safe_ids():
 
 
 def yaml_text(value):
-    return yaml.safe_dump(value).splitlines()[0]
+    return yaml.safe_dump(value, default_flow_style=True).splitlines()[0]
 
 
 def described(node):

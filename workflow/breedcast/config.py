@@ -187,6 +187,8 @@ def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         known = schema.get("properties", {})
         return {key: _with_numbers(sub, known.get(key, {})) for key, sub in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(item, schema.get("items", {})) for item in value]
     if isinstance(value, str) and schema.get("type") in ("integer", "number", "boolean"):
         read = yaml.safe_load(value)
         return read if isinstance(read, int | float) else value

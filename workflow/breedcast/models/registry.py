@@ -11,12 +11,20 @@ MODELS = {
     "baseline": "breedcast.models.baseline:Baseline",
     "gblup": "breedcast.models.gblup:GBLUP",
     "rrblup": "breedcast.models.rrblup:RRBLUP",
+    "rkhs": "breedcast.models.rkhs:RKHS",
     "dnngp": "breedcast.models.dnngp:DNNGP",
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
 }
 
-JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
+JSON_TYPES = {
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "str": "string",
+    "tuple[str, ...]": "array",
+    "tuple[float, ...]": "array",
+}
 
 
 def options_schema(name: str) -> dict[str, Any]:
@@ -24,9 +32,14 @@ def options_schema(name: str) -> dict[str, Any]:
     properties = {
         option.name: {
             "type": JSON_TYPES[str(option.type)],
-            "default": option.default,
+            "default": _plain(option.default),
             **option.metadata,
         }
         for option in dataclasses.fields(model_class(MODELS[name]))
     }
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _plain(default: Any) -> Any:
+    """The default as YAML has it: a list where a frozen dataclass needs a tuple."""
+    return list(default) if isinstance(default, tuple) else default

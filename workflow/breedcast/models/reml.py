@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from breedcast.models.base import Prediction
 
@@ -146,6 +145,8 @@ def _fit(d: np.ndarray, U: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedMod
 
 def _minimise(deviance: Callable[[float], float]) -> float:
     """The global minimum within the bounds: a grid finds the valley, Brent its floor."""
+    from scipy.optimize import minimize_scalar
+
     grid = np.linspace(*LOG_RATIO_BOUNDS, 49)
     values = [deviance(point) for point in grid]
     best = int(np.argmin(values))
