@@ -17,7 +17,7 @@ import numpy as np
 from breedcast.errors import UserError
 from breedcast.genotypes.encode import Encoder, OneHot, PrincipalComponents, ScaledDosage
 from breedcast.models.base import Fitted, Lines, Model, Prediction, option
-from breedcast.phenotypes.covariates import FixedEffects
+from breedcast.models.target import Target
 
 if TYPE_CHECKING:
     import torch
@@ -88,9 +88,9 @@ class NetworkModel(Model):
         target = Target.fit(trained_on)
         task = Task(
             inputs=encoder.encode(trained_on.codes),
-            target=target.standardise(trained_on),
+            target=target.standardise(trained_on).astype(np.float32),
             stop_inputs=encoder.encode(stop.codes),
-            stop_target=target.standardise(stop),
+            stop_target=target.standardise(stop).astype(np.float32),
             seed=seed,
         )
         settings = Settings(self.epochs, self.patience, self.batch_size, self.make_optimiser())
@@ -149,38 +149,6 @@ def input_layer(encoder: Encoder) -> nn.Module:
 def redefault(name: str, default: Any) -> Any:
     """The option of all networks called `name`, with a network's own default."""
     return option(default, **NetworkModel.__dataclass_fields__[name].metadata)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a network learns: the trait less its covariates' effects, in standard deviations.
-
-    Without covariates their effects are the mean alone. sd is that of the lines trained on.
-    """
-
-    fixed: FixedEffects
-    sd: float
-
-    @classmethod
-    def fit(cls, lines: Lines) -> Target:
-        """Learn effects and scale from the lines trained on."""
-        fixed = FixedEffects.fit(lines.covariates, lines.observed)
-        sd = float(np.std(lines.observed - fixed.predict(lines.covariates)))
-        if not sd > 0:
-            raise UserError(
-                f"nothing to learn: the trait does not vary among {len(lines)} training lines "
-                "beyond their covariates; check the trait, or leave covariates out"
-            )
-        return cls(fixed, sd)
-
-    def standardise(self, lines: Lines) -> np.ndarray:
-        """(lines,) float32 target of lines whose values may be seen."""
-        residual = lines.observed - self.fixed.predict(lines.covariates)
-        return (residual / self.sd).astype(np.float32)
-
-    def restore(self, standardised: np.ndarray, lines: Lines) -> np.ndarray:
-        """(lines,) values in the units of the trait."""
-        return standardised * self.sd + self.fixed.predict(lines.covariates)
 
 
 class FittedNetwork(Fitted):

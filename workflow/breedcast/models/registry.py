@@ -12,6 +12,7 @@ MODELS = {
     "gblup": "breedcast.models.gblup:GBLUP",
     "rrblup": "breedcast.models.rrblup:RRBLUP",
     "rkhs": "breedcast.models.rkhs:RKHS",
+    "bayes": "breedcast.models.bayes:Bayes",
     "dnngp": "breedcast.models.dnngp:DNNGP",
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",

@@ -43,6 +43,11 @@ class MixedModel:
         """s2g / (s2g + s2e): genomic heritability where K has a mean diagonal of 1."""
         return self.sigma2_g / (self.sigma2_g + self.sigma2_e)
 
+    @property
+    def precisions(self) -> np.ndarray:
+        """(m,) 1 / variance of y along the eigenvectors."""
+        return self._inverse / self.sigma2_g
+
     def predict(self, k: np.ndarray, x: np.ndarray) -> np.ndarray:
         """x' b + g of lines with relationships k (lines, n) and fixed effects x (lines, c)."""
         return x @ self.fixed_effects + k @ self.dual
@@ -78,41 +83,59 @@ class MixedModel:
         )
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """Directions in which the lines' genetic values are independent.
+
+    vectors: (n, m) orthonormal; variances: (m,) of K along them. Orthogonally to them K, and
+    the y and X that are fitted, are zero.
+    """
+
+    variances: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def of_kernel(cls, K: np.ndarray) -> Rotation:
+        """All eigenvectors of K (n, n)."""
+        d, U = np.linalg.eigh(K)
+        return cls(np.maximum(d, 0.0), U)
+
+    @classmethod
+    def of_markers(cls, Z: np.ndarray, y: np.ndarray, X: np.ndarray) -> Rotation:
+        """Those of K = Z Z', Z (n, p), by the smaller of Z Z' and Z' Z.
+
+        With p < n all that K tells apart lies in p directions. Orthogonally to them only what
+        X and y reach there matters, at most one direction for each of their columns.
+        """
+        n, p = Z.shape
+        if n <= p:
+            return cls.of_kernel(Z @ Z.T)
+        d, axes = np.linalg.eigh(Z.T @ Z)
+        real = d > len(d) * np.finfo(float).eps * max(d[-1], 0.0)
+        d, U = d[real], Z @ axes[:, real] / np.sqrt(d[real])
+        data = np.column_stack([X, y]) / np.sqrt(n)
+        beyond = data - U @ (U.T @ data)
+        beyond -= U @ (U.T @ beyond)  # once more, against rounding
+        left, reach, _ = np.linalg.svd(beyond, full_matrices=False)
+        left = left[:, reach > 1e-10 * np.linalg.norm(data)]
+        return cls(np.concatenate([d, np.zeros(left.shape[1])]), np.hstack([U, left]))
+
+
 def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
     """Variance components by REML and the BLUP equations' solution.
 
     K: (n, n) relationship matrix; y: (n,) values; X: (n, c) fixed effects of full column
     rank, an intercept included. Raises ValueError when no degree of freedom is left.
     """
-    d, U = np.linalg.eigh(K)
-    return _fit(np.maximum(d, 0.0), U, y, X)
+    return fit_rotated(Rotation.of_kernel(K), y, X)
 
 
-def fit_ridge(Z: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
-    """`fit_reml` for K = Z Z', Z (n, p), by the smaller of Z Z' and Z' Z.
-
-    With p < n all that K = Z Z' tells apart lies in p directions. Orthogonally to them only
-    what X and y reach there matters, at most one direction for each of their columns.
-    """
-    n, p = Z.shape
-    if n <= p:
-        return fit_reml(Z @ Z.T, y, X)
-    d, axes = np.linalg.eigh(Z.T @ Z)
-    real = d > len(d) * np.finfo(float).eps * max(d[-1], 0.0)
-    d, U = d[real], Z @ axes[:, real] / np.sqrt(d[real])
-    data = np.column_stack([X, y]) / np.sqrt(n)
-    beyond = data - U @ (U.T @ data)
-    beyond -= U @ (U.T @ beyond)  # once more, against rounding
-    left, reach, _ = np.linalg.svd(beyond, full_matrices=False)
-    left = left[:, reach > 1e-10 * np.linalg.norm(data)]
-    return _fit(np.concatenate([d, np.zeros(left.shape[1])]), np.hstack([U, left]), y, X)
-
-
-def _fit(d: np.ndarray, U: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
-    """REML in the directions U (n, m) of variances d, outside which y, X and K are zero."""
+def fit_rotated(rotation: Rotation, y: np.ndarray, X: np.ndarray) -> MixedModel:
+    """`fit_reml` with K decomposed."""
     n, c = X.shape
     if n <= c:
         raise ValueError(f"{n} lines cannot estimate {c} fixed effects and two variances")
+    d, U = rotation.variances, rotation.vectors
     y_rotated, X_rotated = U.T @ y, U.T @ X
 
     def solve(log_ratio: float) -> tuple[float, float, np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from breedcast.models.base import Fitted, Lines, Model
 from breedcast.models.blup import FittedBLUP
-from breedcast.models.reml import fit_ridge
+from breedcast.models.reml import Rotation, fit_rotated
 
 
 @dataclass(frozen=True)
@@ -20,4 +20,6 @@ class RRBLUP(Model):
     """Marker effects of one common variance, by REML; covariates are fixed effects."""
 
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        return FittedBLUP.fit(lines, fit_ridge)
+        return FittedBLUP.fit(
+            lines, lambda Z, y, X: fit_rotated(Rotation.of_markers(Z, y, X), y, X)
+        )
