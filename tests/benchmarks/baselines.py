@@ -1,7 +1,7 @@
 """Accuracy and time of models on the folds of wheat599 (20 a trait) and soynam (5 a trait).
 
     OMP_NUM_THREADS=1 PYTHONPATH=workflow python tests/benchmarks/baselines.py \
-        name[:json options] ... [--data wheat599 soynam] [--traits env1 ...]
+        name[:json options] ... [--data wheat599 soynam] [--traits env1 ...] [--seeds 0 ...]
 
 Folds are KFold(5, shuffle=True, random_state=seed) over the phenotyped lines in the order of the
 table, genotypes as the default filter leaves them, no covariates. Data: BREEDCAST_DATA, by
@@ -14,6 +14,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def read(name: str) -> tuple[np.ndarray, pd.DataFrame]:
     return genotypes.of(table["sample"].tolist()), table
 
 
-def measure(model: Model, lines: Lines, seeds: range) -> tuple[pd.DataFrame, float]:
+def measure(model: Model, lines: Lines, seeds: Iterable[int]) -> tuple[pd.DataFrame, float]:
     """Every test prediction (fold, line, predicted), and the median seconds of a fold."""
     rows, seconds = [], []
     for seed in seeds:
@@ -87,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", nargs="+", default=list(DATASETS))
     parser.add_argument("--traits", nargs="+")
+    parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("models", nargs="+")
     asked = parser.parse_args()
     for data in asked.data:
@@ -100,7 +102,7 @@ def main() -> None:
             for trait in asked.traits or traits:
                 value = table[trait].to_numpy()
                 lines = Lines(codes, 2, pd.DataFrame(index=range(len(codes))), value)
-                predictions, seconds = measure(model, lines, seeds)
+                predictions, seconds = measure(model, lines, asked.seeds or seeds)
                 predictions["value"] = value[predictions["line"]]
                 r = predictions.groupby("fold")[["predicted", "value"]].apply(correlation).mean()
                 cell = f"{trait} {r:.4f}"

@@ -57,6 +57,10 @@ def test_what_is_left_out_takes_the_default():
             "config, models: dnngp: unknown key 'epoch'; did you mean 'epochs'?",
         ),
         ({"models": {"dnngp": {"epochs": 0}}}, "config, models: dnngp: epochs: 0 is less than"),
+        (
+            {"models": {"rkhs": {"kernels": ["additive", "gausian"]}}},
+            "config, models: rkhs: kernels: 1: 'gausian' is not one of",
+        ),
         ({"models": {"gblup": {"h2": 1}}}, "config, models: gblup: unknown key 'h2'; it takes no"),
         ({"models": {"ensemble": {}}}, "config, models: 'ensemble' names the combination of all"),
         ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
@@ -97,6 +101,8 @@ def test_numbers_of_the_command_line_are_numbers():
     given = config(validation={"repeats": "1"}, models={"dnngp": {"learning_rate": "1.0e-3"}})
     assert check_config(given)["validation"]["repeats"] == 1
     assert model_configs(check_config(given))["dnngp"].options["learning_rate"] == 0.001
+    listed = config(models={"svr": {"costs": ["1", "2.5"]}})
+    assert model_configs(check_config(listed))["svr"].options["costs"] == [1, 2.5]
 
 
 def test_a_model_may_stand_under_a_name_of_its_own():

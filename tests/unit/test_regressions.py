@@ -108,6 +108,25 @@ def test_elastic_net_meets_the_conditions_of_its_minimum():
     assert (np.abs(gradient[~used]) <= 1.1 * np.median(penalty) / 2).all()
 
 
+def test_elastic_net_chooses_as_a_shuffled_grid_search_does():
+    from sklearn.linear_model import ElasticNet
+    from sklearn.model_selection import GridSearchCV, KFold
+
+    lines = simulate()
+    X, y = prepared(lines)
+    largest = np.abs(X.T @ y).max() / len(y) / 0.5
+    search = GridSearchCV(
+        ElasticNet(l1_ratio=0.5),
+        {"alpha": np.geomspace(largest, 0.03 * largest, 12)},
+        cv=KFold(4, shuffle=True, random_state=3),
+        scoring="neg_mean_squared_error",
+    ).fit(X, y)
+    found = fit("elastic_net", lines, seed=3, l1_ratios=(0.5,), penalties=12, inner_folds=4)
+    predicted = found.predict(lines.blind()).mean - found.fixed.predict(lines.covariates)
+    sd = float(np.std(lines.observed - found.fixed.predict(lines.covariates)))
+    np.testing.assert_allclose(predicted / sd, search.predict(X) - y.mean(), atol=0.01)
+
+
 def test_a_forest_can_be_walked_from_its_weights():
     lines = simulate()
     fitted = fit("random_forest", lines, trees=20)

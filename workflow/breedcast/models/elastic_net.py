@@ -27,7 +27,7 @@ class ElasticNet(Model):
     """Marker effects by least squares, their size and their number penalised."""
 
     l1_ratios: tuple[float, ...] = option(
-        (0.01, 0.1, 0.5),
+        (0.01, 0.1),
         "What is penalised, to choose from: the number of markers (1, the lasso) or their size "
         "(towards 0, ridge regression).",
         items={"type": "number", "exclusiveMinimum": 0, "maximum": 1},
