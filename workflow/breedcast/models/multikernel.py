@@ -7,13 +7,13 @@ contrasts free of the fixed effects, where the restricted likelihood is the ordi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 #: Most steps, and the gain in log-likelihood below which they end.
-STEPS, TOLERANCE = 200, 1e-9
+STEPS, TOLERANCE = 200, 1e-6
 #: The residual variance stays above this share of the variance of y, so that V has an inverse.
 LEAST_RESIDUAL = 1e-5
 
@@ -30,16 +30,35 @@ def kernel_shares(kernels: Sequence[np.ndarray], y: np.ndarray, X: np.ndarray) -
     n, c = X.shape
     if n <= c:
         raise ValueError(f"{n} lines cannot estimate {c} fixed effects and the variances")
-    contrasts = np.linalg.qr(X, mode="complete")[0][:, c:]
-    z = contrasts.T @ y
+    rotate = _contrasts(X)
+    z = rotate(y[:, None])[:, 0]
     spread = float(z @ z) / len(z)
     if spread <= 1e-24 * float(y @ y) / n:  # rounding of a trait that does not vary
         return np.full(len(kernels), 1 / len(kernels))
-    components = [contrasts.T @ K @ contrasts for K in kernels] + [np.eye(n - c)]
+    components = [rotate(rotate(K).T) for K in kernels] + [np.eye(n - c)]
     genetic = _maximise(components, z / np.sqrt(spread))[:-1]
     if not genetic.any():
         return np.full(len(kernels), 1 / len(kernels))
     return genetic / genetic.sum()
+
+
+def _contrasts(X: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The map from M (n, columns) to A' M (n - c, columns), A an orthonormal basis free of X.
+
+    It reflects once per column of X (Householder), which for a kernel is n times cheaper than a
+    product with A.
+    """
+    c = X.shape[1]
+    reflectors, tau = np.linalg.qr(X, mode="raw")
+
+    def rotate(M: np.ndarray) -> np.ndarray:
+        M = M.copy()
+        for column in range(c):
+            v = np.concatenate([np.zeros(column), [1.0], reflectors[column, column + 1 :]])
+            M -= tau[column] * np.outer(v, v @ M)
+        return M[c:]
+
+    return rotate
 
 
 @dataclass(frozen=True)
@@ -57,14 +76,18 @@ class _Point:
 
     @classmethod
     def at(cls, variances: np.ndarray, components: list[np.ndarray], z: np.ndarray) -> _Point:
+        from scipy.linalg.lapack import dpotrf, dpotri
+
         V = sum(s2 * K for s2, K in zip(variances, components, strict=True))
-        inverse = np.linalg.inv(V)
+        root, _ = dpotrf(V, lower=1)
+        inverse, _ = dpotri(root, lower=1)
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
         dual = inverse @ z
         pushed = np.column_stack([K @ dual for K in components])
         traces = np.array([np.vdot(inverse, K) for K in components])
         return cls(
             variances=variances,
-            likelihood=-0.5 * float(np.linalg.slogdet(V)[1] + z @ dual),
+            likelihood=-0.5 * float(2 * np.log(np.diag(root)).sum() + z @ dual),
             gradient=-0.5 * (traces - dual @ pushed),
             information=0.5 * pushed.T @ inverse @ pushed,
         )
