@@ -58,6 +58,10 @@ def test_what_is_left_out_takes_the_default():
         ),
         ({"models": {"dnngp": {"epochs": -1}}}, "config, models: dnngp: epochs: -1 is less than"),
         ({"models": {"dnngp": {"epochs": 0}}}, "config, models: dnngp: epochs: 0 trains nothing"),
+        (
+            {"models": {"rkhs": {"kernels": ["additive", "gausian"]}}},
+            "config, models: rkhs: kernels: 1: 'gausian' is not one of",
+        ),
         ({"models": {"gblup": {"h2": 1}}}, "config, models: gblup: unknown key 'h2'; it takes no"),
         ({"models": {"ensemble": {}}}, "config, models: 'ensemble' names the combination of all"),
         ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
@@ -98,6 +102,8 @@ def test_numbers_of_the_command_line_are_numbers():
     given = config(validation={"repeats": "1"}, models={"dnngp": {"learning_rate": "1.0e-3"}})
     assert check_config(given)["validation"]["repeats"] == 1
     assert model_configs(check_config(given))["dnngp"].options["learning_rate"] == 0.001
+    listed = config(models={"svr": {"costs": ["1", "2.5"]}})
+    assert model_configs(check_config(listed))["svr"].options["costs"] == [1, 2.5]
 
 
 def test_a_model_may_stand_under_a_name_of_its_own():
@@ -149,7 +155,7 @@ def test_hostile_trait_names_become_safe_ids():
 
 
 def yaml_text(value):
-    return yaml.safe_dump(value).splitlines()[0]
+    return yaml.safe_dump(value, default_flow_style=True).splitlines()[0]
 
 
 def described(node):

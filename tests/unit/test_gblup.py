@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,11 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from breedcast.genotypes.relationship import Relationship
-from breedcast.models.base import Lines
+from breedcast.models.base import Lines, model_class
 from breedcast.models.gblup import GBLUP
+from breedcast.models.registry import MODELS
 from breedcast.models.reml import fit_reml
+from breedcast.models.rkhs import RKHS
 
 
 def simulate(lines=80, markers=300, ploidy=2, seed=0, covariates=None):
@@ -147,3 +151,47 @@ def test_wheat_predictions_are_rrblups(shared_data, trait):
             if repeat == 0:
                 rrblup = published[values["sample"].iloc[test]]
                 np.testing.assert_allclose(predicted.mean, rrblup, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gblup", "rrblup", "rkhs", "bayes"])
+def test_weights_are_inverse_residual_variances(name):
+    """Predictions, error variances and likelihood, by the covariance matrix written out."""
+    rng = np.random.default_rng(4)
+    lines, new = simulate(lines=40, markers=30), simulate(lines=6, markers=30, seed=9)
+    K = Relationship.fit(lines.codes, 2)
+    Z, z = K.centred(lines.codes), K.centred(new.codes)
+    weight = rng.uniform(0.5, 3, 40)
+    mixed = model_class(MODELS[name])()
+    fitted = mixed.fit(replace(lines, weight=weight), 0, "cpu")
+    if name == "bayes":  # no variances of its own are told: what counts is that weights do
+        plain = mixed.fit(lines, 0, "cpu").predict(new.blind()).mean
+        assert not np.allclose(fitted.predict(new.blind()).mean, plain)
+        tiny = replace(lines, value=lines.value.copy(), weight=np.r_[1e-9, np.ones(39)])
+        tiny.value[0] += 1e3
+        without = mixed.fit(lines.take(np.arange(1, 40)), 0, "cpu").predict(new.blind()).mean
+        r = np.corrcoef(mixed.fit(tiny, 0, "cpu").predict(new.blind()).mean, without)[0, 1]
+        assert r > 0.9
+        return
+    if name == "rkhs":
+        fitted = RKHS(kernels=("additive",)).fit(replace(lines, weight=weight), 0, "cpu")
+        Z, z = Z - Z.mean(axis=0), z - Z.mean(axis=0)
+    s2g, s2e = fitted.mixed.sigma2_g, fitted.mixed.sigma2_e
+    V = Z @ Z.T * s2g + np.diag(s2e / weight)
+    X = np.ones((40, 1))
+    P = np.linalg.inv(V)
+    b = np.linalg.solve(X.T @ P @ X, X.T @ P @ lines.observed)
+    expected = b + s2g * z @ Z.T @ P @ (lines.observed - X @ b)
+    np.testing.assert_allclose(fitted.predict(new.blind()).mean, expected, rtol=1e-6)
+    C = s2g * z @ Z.T
+    gap = 1 - (C @ P @ X)[:, 0]
+    pev = s2g * (z**2).sum(1) - np.einsum("ij,jk,ik->i", C, P, C) + gap**2 / (X.T @ P @ X)[0, 0]
+    np.testing.assert_allclose(fitted.predict(new.blind()).sd ** 2, pev, rtol=1e-6)
+    contrasts = np.linalg.svd(X)[0][:, 1:]
+
+    def likelihood(g, e):
+        H = contrasts.T @ (Z @ Z.T * g + np.diag(e / weight)) @ contrasts
+        return multivariate_normal(cov=H).logpdf(contrasts.T @ lines.observed)
+
+    best = likelihood(s2g, s2e)
+    for g, e in ((1.1, 1), (1, 1.1), (0.9, 1), (1, 0.9), (1.1, 0.9)):
+        assert likelihood(s2g * g, s2e * e) < best + 1e-9

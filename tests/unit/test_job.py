@@ -16,11 +16,16 @@ from breedcast.validation.plan import KFoldScheme
 PHENOTYPED, CANDIDATES, MARKERS = 60, 6, 90
 
 
+#: What makes a model's training short, where it has such an option.
+SHORT = {"epochs": 3, "rounds": 20, "trees": 20}
+
+
 def quick(name):
-    """The registered model, trained for a few epochs only where it has any."""
+    """The registered model, trained for a few epochs or trees only where it has any."""
     model = model_class(MODELS[name])
-    few = {"epochs": 3} if "epochs" in {field.name for field in fields(model)} else {}
-    return model(**few)
+    return model(
+        **{field.name: SHORT[field.name] for field in fields(model) if field.name in SHORT}
+    )
 
 
 def make_job(model, seed=0, folds=3, permutations=1, name="model"):

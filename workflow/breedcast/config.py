@@ -198,6 +198,8 @@ def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         known = schema.get("properties", {})
         return {key: _with_numbers(sub, known.get(key, {})) for key, sub in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(item, schema.get("items", {})) for item in value]
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if isinstance(value, str) and {"integer", "number", "boolean"} & set(kinds):

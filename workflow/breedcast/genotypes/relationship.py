@@ -1,4 +1,6 @@
-"""The genomic relationship matrix (VanRaden 2008, J Dairy Sci 91:4414), for any ploidy."""
+"""Genomic relationship matrices for any ploidy: additive (VanRaden 2008, J Dairy Sci 91:4414)
+and dominance (Vitezica et al. 2013, Endelman et al. 2018).
+"""
 
 from __future__ import annotations
 
@@ -34,3 +36,44 @@ class Relationship:
     def centred(self, codes: np.ndarray) -> np.ndarray:
         """(lines, markers) dosages about the base means over sqrt(scale): K = Z Z'."""
         return self.means.centred(codes) / np.sqrt(self.scale)
+
+
+@dataclass(frozen=True)
+class DominanceRelationship:
+    """Digenic dominance relationships, measured from the allele frequencies of some base lines.
+
+    With ploidy m and alternate-allele frequency p, a dosage x is coded
+    -m (m - 1) / 2 p^2 + (m - 1) p x - x (x - 1) / 2 (Endelman et al. 2018, Genetics 209:77); for
+    m = 2 that is half the code of Vitezica et al. (2013, Genetics 195:1223), and `scale` takes
+    the half away.
+
+    means: the base lines' mean dosages; code_mean: (markers,) their mean code, which a missing
+    call is taken to have; scale: as of Relationship.
+    """
+
+    means: DosageMeans
+    code_mean: np.ndarray
+    scale: float
+
+    @classmethod
+    def fit(cls, codes: np.ndarray, ploidy: int) -> DominanceRelationship:
+        """Learn frequencies and scale from the codes (lines, markers) of the base lines.
+
+        Raises ValueError where no base line is heterozygous anywhere: additive and dominance
+        effects cannot be told apart then.
+        """
+        called = codes <= ploidy
+        if not ((codes > 0) & (codes < ploidy)).any():
+            raise ValueError("no marker is heterozygous in any of these lines")
+        raw = cls(DosageMeans.fit(codes, ploidy), np.zeros(codes.shape[1]), 1.0)
+        mean = raw.centred(codes).sum(axis=0) / np.maximum(called.sum(axis=0), 1)
+        centred = cls(raw.means, mean, 1.0).centred(codes)
+        return cls(raw.means, mean, float(np.einsum("ij,ij->", centred, centred)) / len(codes))
+
+    def centred(self, codes: np.ndarray) -> np.ndarray:
+        """(lines, markers) codes about the base means over sqrt(scale): K = Z Z'."""
+        m = self.means.ploidy
+        p = self.means.mean / m
+        x = codes.astype(np.float64)
+        dominance = (m - 1) * p * x - m * (m - 1) / 2 * p**2 - x * (x - 1) / 2
+        return np.where(codes <= m, dominance - self.code_mean, 0.0) / np.sqrt(self.scale)

@@ -121,7 +121,10 @@ class Fitted(ABC):
 
     @property
     def saliency(self) -> np.ndarray | None:
-        """(markers,) absolute gradient of the prediction with respect to each marker, or None."""
+        """(markers,) how much each marker moves the prediction, or None.
+
+        The absolute gradient where there is one; trees tell their splits' gain instead.
+        """
         return None
 
     @property

@@ -10,6 +10,14 @@ from breedcast.models.base import model_class
 MODELS = {
     "baseline": "breedcast.models.baseline:Baseline",
     "gblup": "breedcast.models.gblup:GBLUP",
+    "rrblup": "breedcast.models.rrblup:RRBLUP",
+    "rkhs": "breedcast.models.rkhs:RKHS",
+    "bayes": "breedcast.models.bayes:Bayes",
+    "elastic_net": "breedcast.models.elastic_net:ElasticNet",
+    "svr": "breedcast.models.svr:SVR",
+    "random_forest": "breedcast.models.random_forest:RandomForest",
+    "lightgbm": "breedcast.models.lightgbm:LightGBM",
+    "xgboost": "breedcast.models.xgboost:XGBoost",
     "dnngp": "breedcast.models.dnngp:DNNGP",
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
@@ -21,6 +29,8 @@ JSON_TYPES: dict[str, str | list[str]] = {
     "float | None": ["number", "null"],
     "bool": "boolean",
     "str": "string",
+    "tuple[str, ...]": "array",
+    "tuple[float, ...]": "array",
 }
 
 
@@ -29,9 +39,14 @@ def options_schema(name: str) -> dict[str, Any]:
     properties = {
         option.name: {
             "type": JSON_TYPES[str(option.type)],
-            "default": option.default,
+            "default": _plain(option.default),
             **option.metadata,
         }
         for option in dataclasses.fields(model_class(MODELS[name]))
     }
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _plain(default: Any) -> Any:
+    """The default as YAML has it: a list where a frozen dataclass needs a tuple."""
+    return list(default) if isinstance(default, tuple) else default

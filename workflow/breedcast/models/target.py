@@ -1,4 +1,4 @@
-"""What a network learns of a trait, and the way back to the trait's units."""
+"""What a model that knows no covariates learns of a trait, and the way back to its units."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_CLASSES = 20
 
 
 class Target(ABC):
-    """A trait as a network learns it. All arrays are (lines,)."""
+    """A trait as it is learnt. All arrays are (lines,)."""
 
     #: What a gradient by the network's value is multiplied by to be in the trait's units.
     sd: float
@@ -70,9 +70,12 @@ class StandardisedTarget(Target):
             )
         return cls(fixed, sd)
 
+    def standardise(self, lines: Lines) -> np.ndarray:
+        """(lines,) float64 trait less covariate effects, in standard deviations."""
+        return (lines.observed - self.fixed.predict(lines.covariates)) / self.sd
+
     def learnt(self, lines: Lines) -> np.ndarray:
-        residual = lines.observed - self.fixed.predict(lines.covariates)
-        return (residual / self.sd).astype(np.float32)
+        return self.standardise(lines).astype(np.float32)
 
     def judged(self, lines: Lines) -> np.ndarray:
         return self.learnt(lines)

@@ -93,6 +93,27 @@ class FixedEffects:
         return with_intercept(self.covariates.design(frame)) @ self.coefficients
 
 
+@dataclass(frozen=True)
+class FullRankDesign:
+    """Fixed effects of a mixed model: an intercept and the covariates, none collinear.
+
+    columns: positions of the columns that are kept, as the training lines decide.
+    """
+
+    covariates: Covariates
+    columns: np.ndarray
+
+    @classmethod
+    def fit(cls, frame: pd.DataFrame) -> FullRankDesign:
+        """Learn scales, levels and independent columns from the training lines' covariates."""
+        covariates = Covariates.fit(frame)
+        return cls(covariates, full_rank_columns(with_intercept(covariates.design(frame))))
+
+    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        """(lines, columns) X of these lines."""
+        return with_intercept(self.covariates.design(frame))[:, self.columns]
+
+
 def with_intercept(design: np.ndarray) -> np.ndarray:
     """The design matrix with a leading column of ones."""
     return np.hstack([np.ones((len(design), 1)), design])

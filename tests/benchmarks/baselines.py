@@ -1,0 +1,118 @@
+"""Accuracy and time of models on the folds of wheat599 (20 a trait) and soynam (5 a trait).
+
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow python tests/benchmarks/baselines.py \
+        name[:json options] ... [--data wheat599 soynam] [--traits env1 ...] [--seeds 0 ...]
+
+Folds are KFold(5, shuffle=True, random_state=seed) over the phenotyped lines in the order of the
+table, genotypes as the default filter leaves them, no covariates. Data: BREEDCAST_DATA, by
+default ../shared/data. Prints per model the mean Pearson correlation of each trait (soynam: also
+the mean of those within families, weighted by lines) and the seconds of a fit with its predictions.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold
+
+from breedcast.genotypes.filter import filter_genotypes
+from breedcast.genotypes.store import read_codes
+from breedcast.genotypes.vcf import import_vcf
+from breedcast.models.base import Lines, Model, model_class
+from breedcast.models.registry import MODELS
+
+DATA = Path(os.environ.get("BREEDCAST_DATA", "../shared/data"))
+#: Traits and seeds of the folds.
+DATASETS = {
+    "wheat599": (["env1", "env2", "env3", "env4"], range(4)),
+    "soynam": (["yield", "height"], range(1)),
+}
+
+
+def read(name: str) -> tuple[np.ndarray, pd.DataFrame]:
+    """Filtered codes (lines, markers) and the table of the same lines, with families if any."""
+    folder = DATA / name
+    with tempfile.TemporaryDirectory() as scratch:
+        import_vcf(folder / "genotypes.vcf.gz", f"{scratch}/imported.zarr")
+        filter_genotypes(
+            f"{scratch}/imported.zarr",
+            scratch,
+            min_maf=0.01,
+            max_missing_marker=0.2,
+            max_missing_line=0.5,
+        )
+        genotypes = read_codes(f"{scratch}/codes.zarr")
+    text = {"sample": str, "family": str}
+    table = pd.read_csv(folder / "phenotypes.tsv", sep="\t", dtype=text)
+    if (folder / "families.tsv").exists():
+        families = pd.read_csv(folder / "families.tsv", sep="\t", dtype=text)
+        table = table.merge(families, on="sample", how="left")
+    table = table[table["sample"].isin(genotypes.samples)].reset_index(drop=True)
+    return genotypes.of(table["sample"].tolist()), table
+
+
+def measure(model: Model, lines: Lines, seeds: Iterable[int]) -> tuple[pd.DataFrame, float]:
+    """Every test prediction (fold, line, predicted), and the median seconds of a fold."""
+    rows, seconds = [], []
+    for seed in seeds:
+        split = KFold(5, shuffle=True, random_state=seed).split(lines.codes)
+        for fold, (train, test) in enumerate(split):
+            start = time.perf_counter()
+            fitted = model.fit(lines.take(train), 100 * seed + fold, "cpu")
+            predicted = fitted.predict(lines.take(test).blind()).mean
+            seconds.append(time.perf_counter() - start)
+            fold_rows = {"fold": 5 * seed + fold, "line": test, "predicted": predicted}
+            rows.append(pd.DataFrame(fold_rows))
+    return pd.concat(rows), float(np.median(seconds))
+
+
+def correlation(rows: pd.DataFrame) -> float:
+    return float(rows["predicted"].corr(rows["value"]))
+
+
+def within_families(predictions: pd.DataFrame) -> float:
+    """Mean correlation within families of five test lines or more, weighted by their number."""
+    groups = predictions.groupby(["fold", "family"]).filter(lambda rows: len(rows) >= 5)
+    r = groups.groupby(["fold", "family"])[["predicted", "value"]].apply(correlation)
+    weight = groups.groupby(["fold", "family"]).size()
+    return float(np.average(r, weights=weight))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", nargs="+", default=list(DATASETS))
+    parser.add_argument("--traits", nargs="+")
+    parser.add_argument("--seeds", nargs="+", type=int)
+    parser.add_argument("models", nargs="+")
+    asked = parser.parse_args()
+    for data in asked.data:
+        codes, table = read(data)
+        traits, seeds = DATASETS[data]
+        print(f"{data}: {codes.shape[0]} lines, {codes.shape[1]} markers", flush=True)
+        for text in asked.models:
+            name, _, options = text.partition(":")
+            model = model_class(MODELS[name])(**json.loads(options or "{}"))
+            cells, times = [], []
+            for trait in asked.traits or traits:
+                value = table[trait].to_numpy()
+                lines = Lines(codes, 2, pd.DataFrame(index=range(len(codes))), value)
+                predictions, seconds = measure(model, lines, asked.seeds or seeds)
+                predictions["value"] = value[predictions["line"]]
+                r = predictions.groupby("fold")[["predicted", "value"]].apply(correlation).mean()
+                cell = f"{trait} {r:.4f}"
+                if "family" in table:
+                    predictions["family"] = table["family"].to_numpy()[predictions["line"]]
+                    cell += f" ({within_families(predictions):.4f})"
+                cells.append(cell)
+                times.append(seconds)
+            print(f"  {text}: {', '.join(cells)}; {np.median(times):.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

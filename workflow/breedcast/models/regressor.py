@@ -1,0 +1,69 @@
+"""What models from other libraries share: a regression of what covariates leave on dosages."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from breedcast.genotypes.encode import DosageMeans
+from breedcast.models.base import Fitted, Lines, Model, Prediction
+from breedcast.models.target import StandardisedTarget
+
+
+class Regression(ABC):
+    """A library's regression after training; markers are dosages about their training means."""
+
+    @abstractmethod
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """(lines,) standardised target of lines with markers X (lines, markers)."""
+
+    @property
+    def importance(self) -> np.ndarray | None:
+        """(markers,) how much each contributes, in units of the library's own; or None."""
+        return None
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was learnt, by name."""
+
+
+@dataclass(frozen=True)
+class RegressionModel(Model):
+    """A regression on all markers of the trait less its covariates' effects, standardised."""
+
+    @abstractmethod
+    def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
+        """Train on markers X (lines, markers), target y and weights (lines,), in one thread."""
+
+    def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
+        target = StandardisedTarget.fit(lines)
+        means = DosageMeans.fit(lines.codes, lines.ploidy)
+        X, y = means.centred(lines.codes), target.standardise(lines)
+        learnt = self.learn(X, y, lines.weights, seed)
+        return FittedRegression(target, means, learnt)
+
+
+@dataclass(frozen=True)
+class FittedRegression(Fitted):
+    target: StandardisedTarget
+    means: DosageMeans
+    learnt: Regression
+
+    @property
+    def saliency(self) -> np.ndarray | None:
+        return self.learnt.importance
+
+    def predict(self, lines: Lines) -> Prediction:
+        # libraries refuse to predict nothing, which a fit on all lines is asked for
+        value = self.learnt.predict(self.means.centred(lines.codes)) if len(lines) else np.empty(0)
+        return Prediction.point(self.target.restore(value, lines))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return {
+            **self.learnt.arrays(),
+            "mean_dosages": self.means.mean,
+            "fixed_effects": self.target.fixed.coefficients,
+            "sd": np.array(self.target.sd),
+        }
