@@ -1,5 +1,7 @@
 """Models that other libraries fit: against those libraries, called another way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,23 @@ def test_covariates_are_taken_out_and_put_back(name):
     moved = Lines(lines.codes, 2, lines.covariates, lines.observed + shift)
     before, after = (fit(name, each).predict(lines.blind()).mean for each in (lines, moved))
     np.testing.assert_allclose(after - before, shift, atol=0.05 * lines.observed.std())
+
+
+@pytest.mark.parametrize("name", ["gblup", "rkhs", "bayes", "deepgs", *NAMES])
+def test_lines_of_little_weight_teach_little(name):
+    """Half the lines are measured with large errors: knowing which they are must help."""
+    lines, new = simulate(300, seed=2), simulate(300, seed=2)
+    rng = np.random.default_rng(0)
+    noisy = np.arange(300) % 2 == 0
+    errors = np.where(noisy, rng.normal(0, 5 * lines.observed.std(), 300), 0.0)
+    spoilt = replace(lines, value=lines.observed + errors)
+    weight = np.where(noisy, 0.02, 1.0)
+    options = {"learning_rate": 0.01} if name == "deepgs" else {}
+    r = {}
+    for known, seen in (("told", replace(spoilt, weight=weight)), ("not told", spoilt)):
+        predicted = fit(name, seen.take(np.arange(200)), **options).predict(new.blind()).mean
+        r[known] = np.corrcoef(predicted[200:], new.observed[200:])[0, 1]
+    assert r["told"] > r["not told"] + 0.1
 
 
 @pytest.mark.parametrize("name", ["elastic_net", "random_forest", "lightgbm", "xgboost"])
