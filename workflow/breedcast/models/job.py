@@ -107,8 +107,9 @@ class TrainingJob:
     @property
     def strategy(self) -> str:
         """How the fits of a process follow each other."""
-        stacked = self.model.side_by_side(self.computed_on)
-        return "side by side" if stacked else "one after another"
+        if not self.model.side_by_side(self.computed_on):
+            return "one after another"
+        return "side by side" + (", if they are small" if self.computed_on == "cpu" else "")
 
     def made_with(self) -> dict[str, Any]:
         """What the results follow from, beside the data."""

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from breedcast.training.trainer import Task, Trained
 
 
+#: Weights up to which several dense networks are faster side by side on a CPU.
+SMALL = 250_000
+
+
 @dataclass(frozen=True)
 class NetworkModel(NetworkOptions):
     """A network that is trained on most of the training lines and stopped early by the rest."""
@@ -43,8 +47,8 @@ class NetworkModel(NetworkOptions):
     minimum_length: ClassVar[int] = 1
     #: Whether torch.func.vmap can compute several networks of this kind as one.
     can_be_stacked: ClassVar[bool] = True
-    #: Whether doing so is faster on a CPU core too: it is for dense layers, whose weights are
-    #: read once for all, and not for convolutions (measured in tests/benchmarks).
+    #: Whether doing so is faster on a CPU core too: it is for small dense layers, and not for
+    #: convolutions (measured in tests/benchmarks).
     is_stacked_on_cpu: ClassVar[bool] = False
 
     @abstractmethod
@@ -99,11 +103,12 @@ class NetworkModel(NetworkOptions):
             for fit in fits
             for number in range(self.networks)
         ]
+        tasks = [one.task for one in prepared]
         trained = train(
-            [one.task for one in prepared],
+            tasks,
             self.settings(),
             pick_device(device),
-            self.side_by_side(device),
+            self.side_by_side(device) and (device == "cuda" or is_small(tasks[0].build())),
             checkpoint,
             lambda at, *news: listen(at // self.networks, *news),
         )
@@ -206,6 +211,11 @@ class NetworkModel(NetworkOptions):
         if self.input == "dosage":
             return ScaledDosage.fit(lines.codes, lines.ploidy)
         return OneHot.fit(lines.codes, lines.ploidy)
+
+
+def is_small(network: nn.Module) -> bool:
+    """Whether the weights of several such networks stay in a CPU's cache."""
+    return sum(weight.numel() for weight in network.parameters()) <= SMALL
 
 
 def input_layer(encoder: Encoder) -> nn.Module:
