@@ -96,7 +96,7 @@ class NetworkModel(NetworkOptions):
         UserError where the lines or markers are too few, or where training diverges.
         """
         from breedcast.training.device import pick_device
-        from breedcast.training.trainer import train
+        from breedcast.training.trainer import new_objective, train
 
         prepared = [
             self._prepare(fit, derive_seed(fit.seed, number) if number else fit.seed)
@@ -108,7 +108,7 @@ class NetworkModel(NetworkOptions):
             tasks,
             self.settings(),
             pick_device(device),
-            self.side_by_side(device) and (device == "cuda" or is_small(tasks[0].build())),
+            self.side_by_side(device) and (device == "cuda" or is_small(new_objective(tasks[0]))),
             checkpoint,
             lambda at, *news: listen(at // self.networks, *news),
         )

@@ -167,7 +167,7 @@ class _Training:
         self.listen = listen
         self.epoch = 0
         self.active = list(range(len(tasks)))
-        self.noise = len(noise_layers(_new(tasks[0])))
+        self.noise = len(noise_layers(new_objective(tasks[0])))
         self.progress = [
             _Progress(Stopping(settings.patience, settings.min_improvement)) for _ in tasks
         ]
@@ -199,7 +199,7 @@ class _Training:
     def _fleet(self) -> Fleet:
         """The networks that are still trained, with their first weights."""
         tasks = [self.tasks[at] for at in self.active]
-        objectives = [_new(task).to(self.device) for task in tasks]
+        objectives = [new_objective(task).to(self.device) for task in tasks]
         data, stop = [task.train for task in tasks], [task.stop for task in tasks]
         how = (self.settings.optimiser, self.device)
         if len(self.tasks) == 1:
@@ -260,7 +260,7 @@ class _Training:
     def _trained(self, at: int) -> Trained:
         """The network with its best weights, built anew."""
         progress = self.progress[at]
-        network = _new(self.tasks[at]).network.to(self.device)
+        network = new_objective(self.tasks[at]).network.to(self.device)
         network.load_state_dict(progress.best)
         return Trained(network.eval(), tuple(progress.history), progress.stopping.best_epoch)
 
@@ -338,7 +338,7 @@ def batches(lines: int, size: int) -> list[slice]:
     return [slice(start, end) for start, end in zip(starts, [*starts[1:], lines], strict=True)]
 
 
-def _new(task: Task) -> Objective:
+def new_objective(task: Task) -> Objective:
     """The task's network with its first weights, drawn on the CPU whatever it is trained on."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
