@@ -13,6 +13,7 @@ MODELS = {
     "dnngp": "breedcast.models.dnngp:DNNGP",
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
+    "dnn": "breedcast.models.dnn:DNN",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
