@@ -14,6 +14,7 @@ MODELS = {
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
     "dnn": "breedcast.models.dnn:DNN",
+    "lenet": "breedcast.models.lenet:LeNet",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
