@@ -15,6 +15,7 @@ MODELS = {
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
     "dnn": "breedcast.models.dnn:DNN",
     "lenet": "breedcast.models.lenet:LeNet",
+    "inception": "breedcast.models.inception:Inception",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
