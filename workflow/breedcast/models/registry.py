@@ -16,6 +16,7 @@ MODELS = {
     "dnn": "breedcast.models.dnn:DNN",
     "lenet": "breedcast.models.lenet:LeNet",
     "inception": "breedcast.models.inception:Inception",
+    "resnet": "breedcast.models.resnet:ResNet",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
