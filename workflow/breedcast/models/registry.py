@@ -17,6 +17,8 @@ MODELS = {
     "lenet": "breedcast.models.lenet:LeNet",
     "inception": "breedcast.models.inception:Inception",
     "resnet": "breedcast.models.resnet:ResNet",
+    "lstm": "breedcast.models.recurrent:LSTM",
+    "gru": "breedcast.models.recurrent:GRU",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
