@@ -19,6 +19,7 @@ MODELS = {
     "resnet": "breedcast.models.resnet:ResNet",
     "lstm": "breedcast.models.recurrent:LSTM",
     "gru": "breedcast.models.recurrent:GRU",
+    "transformer": "breedcast.models.transformer:Transformer",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
