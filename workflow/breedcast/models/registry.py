@@ -20,6 +20,7 @@ MODELS = {
     "lstm": "breedcast.models.recurrent:LSTM",
     "gru": "breedcast.models.recurrent:GRU",
     "transformer": "breedcast.models.transformer:Transformer",
+    "local": "breedcast.models.local:Local",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {
