@@ -7,7 +7,7 @@ Genet 11:561497.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from breedcast.models.base import option
 from breedcast.models.network import NetworkModel
@@ -30,6 +30,8 @@ class Local(NetworkModel):
     - sums over more than 1,000 inputs are scaled down (see WideDense);
     - early stopping on a stop set.
     """
+
+    is_stacked_on_cpu: ClassVar[bool] = True
 
     input: str = redefault("input", "dosage")
     learning_rate: float = redefault("learning_rate", 0.0003)

@@ -6,7 +6,7 @@ Vaswani A. et al. (2017) Attention is all you need. NeurIPS, arXiv:1706.03762.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from breedcast.models.base import option
 from breedcast.models.network import NetworkModel
@@ -26,6 +26,8 @@ class Transformer(NetworkModel):
     Departures from the publication: the encoder alone, small; learnt positions (published:
     sine waves); normalised before and not behind each part; GELU; a mean over the blocks.
     """
+
+    is_stacked_on_cpu: ClassVar[bool] = True
 
     input: str = redefault("input", "dosage")
     learning_rate: float = redefault("learning_rate", 0.0003)
