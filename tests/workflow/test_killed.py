@@ -26,7 +26,7 @@ def workflow(make_workflow):
         "traits": ["yield"],
         "validation": {"folds": 2, "repeats": 1, "inner_folds": 2},
         "control": {"permutations": 0},
-        "models": {"apart": network, "stacked": {"model": "deepgs", "epochs": 60, "patience": 60}},
+        "models": {"apart": network, "stacked": {"model": "dnn", "epochs": 60, "patience": 60}},
     }
     for name in ("unbroken", "killed"):
         path = workflow.folder / f"{name}.yaml"

@@ -21,6 +21,14 @@ MODELS = {
     "dnngp": "breedcast.models.dnngp:DNNGP",
     "deepgs": "breedcast.models.deepgs:DeepGS",
     "dlgwas": "breedcast.models.dlgwas:DLGWAS",
+    "dnn": "breedcast.models.dnn:DNN",
+    "lenet": "breedcast.models.lenet:LeNet",
+    "inception": "breedcast.models.inception:Inception",
+    "resnet": "breedcast.models.resnet:ResNet",
+    "lstm": "breedcast.models.recurrent:LSTM",
+    "gru": "breedcast.models.recurrent:GRU",
+    "transformer": "breedcast.models.transformer:Transformer",
+    "local": "breedcast.models.local:Local",
 }
 
 JSON_TYPES: dict[str, str | list[str]] = {

@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from breedcast.training.dropout import Dropout
-from breedcast.training.layers import Dense, Penalty
+from breedcast.training.layers import Dense
 
 #: Inputs up to which the sum over a genome is left as it is.
 FEW = 1000
+#: What first weights that read a genome are multiplied by: with more weights than lines, much of
+#: what they start with is still there when training stops.
+FAINT = 0.1
 
 
 class WideDense(nn.Linear):
@@ -25,15 +28,13 @@ class WideDense(nn.Linear):
     inputs / FEW, and the weights start as much larger. In this step and width go together as
     in Yang et al. (2021, arXiv:2203.03466), though there it is hidden units that grow in number.
 
-    The effective weights start at a tenth of Glorot's: with more weights than lines, much of
-    what they start with is still there when training stops.
+    The effective weights start at a tenth of Glorot's.
     """
 
-    def __init__(self, inputs: int, outputs: int, penalty: Penalty = Penalty()) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs)
-        self.penalty = penalty
         self.share = min(1.0, FEW / inputs)
-        nn.init.xavier_uniform_(self.weight, gain=0.1 / self.share)
+        nn.init.xavier_uniform_(self.weight, gain=FAINT / self.share)
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,16 +45,13 @@ class LocallyConnected(nn.Module):
     """Windows side by side along the genome, each with a dense layer of its own.
 
     From (lines, channels, positions) to (lines, windows, filters). Zeros fill up the last
-    window. As in WideDense, the pace does not hang on the number of markers.
+    window. Pace and first weights are as in WideDense.
 
     weight: (windows, channels x window, filters); bias: (windows, filters), from zero.
     """
 
-    def __init__(
-        self, channels: int, length: int, window: int, filters: int, penalty: Penalty = Penalty()
-    ) -> None:
+    def __init__(self, channels: int, length: int, window: int, filters: int) -> None:
         super().__init__()
-        self.penalty = penalty
         self.window = window
         self.windows = -(-length // window)
         self.pad = self.windows * window - length
@@ -61,7 +59,7 @@ class LocallyConnected(nn.Module):
         inputs = channels * window
         self.weight = nn.Parameter(torch.empty(self.windows, inputs, filters))
         self.bias = nn.Parameter(torch.zeros(self.windows, filters))
-        nn.init.normal_(self.weight, std=inputs**-0.5 / self.share)
+        nn.init.normal_(self.weight, std=FAINT * inputs**-0.5 / self.share)
 
     def forward(self, positions: Tensor) -> Tensor:
         padded = nn.functional.pad(positions, (0, self.pad))
