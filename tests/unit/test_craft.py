@@ -210,8 +210,8 @@ def test_penalties_by_kind_of_layer() -> None:
     network = nn.Sequential(
         Conv1d(1, 2, 3, penalty=Penalty(0.1, 0.2)), Flatten(), Dense(12, 1, penalty=Penalty(0.3))
     )
-    set_penalties(network, nn.Conv1d, l1=0.5, l2=None)
-    set_penalties(network, nn.Linear, l1=None, l2=0.0)
+    set_penalties(network, (nn.Conv1d,), l1=0.5, l2=None)
+    set_penalties(network, (nn.Linear,), l1=None, l2=0.0)
     assert network[0].penalty == Penalty(0.1, 0.2, 0.5)
     assert network[2].penalty == Penalty(0.0)
 

@@ -140,3 +140,16 @@ def test_dominance_among_inbreds_is_refused():
     lines = simulate(ploidy=1)
     with pytest.raises(UserError, match="no dominance kernel"):
         RKHS(kernels=("dominance",)).fit(lines, 0, "cpu")
+
+
+def test_shares_of_many_lines_come_from_some_of_them(monkeypatch):
+    lines = simulate(300, 100)
+    whole = RKHS().fit(lines, 0, "cpu")
+    monkeypatch.setattr("breedcast.models.rkhs.SHARES_FROM", 150)
+    some, again = RKHS().fit(lines, 0, "cpu"), RKHS().fit(lines, 0, "cpu")
+    assert some.shares.sum() == pytest.approx(1)
+    np.testing.assert_array_equal(some.shares, again.shares)
+    assert not np.array_equal(some.shares, whole.shares)
+    new = simulate(300, 100, seed=1).blind()
+    predicted = [fitted.predict(new).mean for fitted in (whole, some)]
+    assert np.corrcoef(*predicted)[0, 1] > 0.9

@@ -14,7 +14,7 @@ import os, time
 from breedcast.workers import run_tasks
 
 def work(number):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())
     time.sleep(60)
 
 list(run_tasks(work, range(2), processes=2))

@@ -213,6 +213,7 @@ class NetworkOptions(Model):
         from torch import nn
 
         from breedcast.training.activations import set_activations
+        from breedcast.training.blocks import LocallyConnected
         from breedcast.training.dropout import set_dropouts
         from breedcast.training.initialisers import set_first_weights
         from breedcast.training.keras import load_keras
@@ -220,8 +221,8 @@ class NetworkOptions(Model):
 
         network = objective.network
         set_dropouts(network, self.dropout, self.dropout_after_norm)
-        set_penalties(network, nn.Conv1d, self.l1_conv, self.l2_conv)
-        set_penalties(network, nn.Linear, self.l1_dense, self.l2_dense)
+        set_penalties(network, (nn.Conv1d,), self.l1_conv, self.l2_conv)
+        set_penalties(network, (nn.Linear, LocallyConnected), self.l1_dense, self.l2_dense)
         if self.activation != OWN:
             set_activations(network, self.activation)
         if self.initialise != OWN:

@@ -34,9 +34,18 @@ from breedcast.phenotypes.covariates import FullRankDesign
 KERNELS = ("gaussian", "arc_cosine", "epistatic", "additive", "dominance")
 
 
+#: Lines from which several kernels' shares in the genetic variance are estimated, at most.
+SHARES_FROM = 1500
+
+
 @dataclass(frozen=True)
 class RKHS(Model):
-    """One variance component per kernel, by REML; covariates are fixed effects."""
+    """One variance component per kernel, by REML; covariates are fixed effects.
+
+    Of more than SHARES_FROM lines as many, drawn at random, tell the kernels' shares: a step of
+    several kernels' REML costs the cube of the lines. The genetic and the residual variance, and
+    the predictions, come from all.
+    """
 
     kernels: tuple[str, ...] = option(
         ("additive", "gaussian"),
@@ -61,7 +70,8 @@ class RKHS(Model):
         root = np.sqrt(lines.weights)
         matrices = tuple(K * np.outer(root, root) for K in matrices)
         y, X = lines.observed * root, design.matrix(lines.covariates) * root[:, None]
-        shares = kernel_shares(matrices, y, X)
+        some = _some_lines(len(lines), seed)
+        shares = kernel_shares([K[np.ix_(some, some)] for K in matrices], y[some], X[some])
         mixed = fit_reml(_combined(shares, matrices), y, X).unweighted(root)
         return FittedRKHS(
             dict(zip(self.kernels, kernels, strict=True)), shares, design, mixed, lines.codes
@@ -84,6 +94,13 @@ class RKHS(Model):
         if name == "arc_cosine":
             return ArcCosine(self.layers)
         return Epistatic() if name == "epistatic" else Linear()
+
+
+def _some_lines(lines: int, seed: int) -> np.ndarray:
+    """Positions of all lines, or of SHARES_FROM drawn at random where there are more."""
+    if lines <= SHARES_FROM:
+        return np.arange(lines)
+    return np.sort(np.random.default_rng(seed).choice(lines, SHARES_FROM, replace=False))
 
 
 def _combined(shares: np.ndarray, kernels: Sequence[np.ndarray]) -> np.ndarray:

@@ -159,11 +159,11 @@ def penalty(network: nn.Module) -> Tensor:
 
 
 def set_penalties(
-    network: nn.Module, kind: type[nn.Module], l1: float | None, l2: float | None
+    network: nn.Module, kinds: tuple[type[nn.Module], ...], l1: float | None, l2: float | None
 ) -> None:
-    """Give every layer of this kind these penalties of its weights; None keeps its own."""
+    """Give every layer of these kinds these penalties of its weights; None keeps its own."""
     for layer in network.modules():
-        if isinstance(layer, kind):
+        if isinstance(layer, kinds):
             own = getattr(layer, "penalty", Penalty())
             new = Penalty(own.l2 if l2 is None else l2, own.bias_l2, own.l1 if l1 is None else l1)
             layer.penalty = new  # type: ignore[assignment]

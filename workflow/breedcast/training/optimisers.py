@@ -74,7 +74,9 @@ class Stepper:
         self.is_stack = any(weight.dim() > own[name].dim() for name, weight in weights.items())
         self.settings = optimiser
         # weights alone are decayed and bounded: not biases, nor the scales of normalisations
-        self._matrices = [weights[name] for name in weights if own[name].dim() > 1]
+        self._matrices = [
+            weights[name] for name in weights if own[name].dim() > 1 and not name.endswith("bias")
+        ]
         self._l1 = [(weights[name], l1) for name, l1, _ in penalised(network) if l1]
         groups: dict[float, list[Tensor]] = {}
         for name, _, l2 in penalised(network):
