@@ -22,7 +22,7 @@ MOST_WINDOWS = 1000
 
 @dataclass(frozen=True)
 class Local(NetworkModel):
-    """Windows of markers with weights of their own, then two dense layers of 64 units.
+    """Windows with weights of their own, two dense layers of 64 units; five networks are averaged.
 
     Departures from the publication:
     - windows of 10 markers, as published, but longer ones where there would be over 1,000;
@@ -34,6 +34,7 @@ class Local(NetworkModel):
     is_stacked_on_cpu: ClassVar[bool] = True
 
     input: str = redefault("input", "dosage")
+    networks: int = redefault("networks", 5)
     learning_rate: float = redefault("learning_rate", 0.0003)
     window: int = option(10, "Markers per window, at least.", minimum=1)
     filters: int = option(4, "Units of each window.", minimum=1)
