@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from breedcast.errors import UserError
-from breedcast.models.base import Lines
+from breedcast.models.base import Fit, Lines
 from breedcast.models.deepgs import DeepGS
 from breedcast.models.dlgwas import DLGWAS
+from breedcast.models.dnn import DNN
 from breedcast.models.dnngp import DNNGP
 from breedcast.models.network import NetworkModel
 from breedcast.training.optimisers import Optimiser
@@ -235,6 +236,20 @@ def test_scored_traits_are_learnt_by_class(loss: str) -> None:
     assert predicted.max() <= 9.0
     with pytest.raises(UserError, match=r"different values.*set loss to mse"):
         model.fit(lines, 0, "cpu")
+
+
+def test_networks_of_other_numbers_of_classes_are_not_stacked() -> None:
+    """A class may be missing from one fold: its network has another shape."""
+    lines = simulate(120, 30)
+    scores = np.where(np.arange(120) < 60, np.arange(120) % 2, np.arange(120) % 3).astype(float)
+    scored = with_values(lines, scores)
+    model = DNN(loss="cross_entropy", epochs=2, networks=1)
+    fits = [Fit(scored.take(np.arange(start, start + 60)), 1) for start in (0, 60)]
+    together = model.fit_all(fits, "cpu")
+    blind = lines.blind()
+    for fitted, fit in zip(together, fits, strict=True):
+        alone = model.fit(fit.lines, 1, "cpu").predict(blind).mean
+        np.testing.assert_array_equal(fitted.predict(blind).mean, alone)
 
 
 def test_several_networks_are_their_mean() -> None:

@@ -76,6 +76,8 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
     for name, given in config["models"].items():
         kind, options = _kind_and_options(name, given)
         completed = _with_defaults(options, options_schema(kind))
+        if completed.get("pretrained"):
+            completed["pretrained"] = _weights_file(completed["pretrained"], name)
         models[name] = ModelConfig(kind, MODELS[kind], completed)
     return models
 
@@ -218,6 +220,15 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
         if key in completed or "default" in sub:
             completed[key] = _with_defaults(completed.get(key, sub.get("default")), sub)
     return completed
+
+
+def _weights_file(path: str, name: str) -> str:
+    """The path of a model's pretrained weights; a UserError if there is no such file."""
+    key = f"models: {name}: pretrained"
+    path = _expand(path, key)
+    if not os.path.isfile(path):
+        raise UserError(f"config, {key}: {path}: no such file; give a Keras h5 file of weights")
+    return path
 
 
 def _expand(path: str, key: str) -> str:

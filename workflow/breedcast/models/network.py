@@ -144,6 +144,7 @@ class NetworkModel(NetworkOptions):
             stop=data(stop, encoder, covariates, target.judged(stop)),
             seed=seed,
             name=fit.name,
+            outputs=1 if target.classes is None else len(target.classes),
         )
         return Prepared(task, encoder, covariates, target)
 

@@ -34,7 +34,8 @@ class Task:
 
     build: a new network with its loss; train: the lines learnt from; stop: the lines that
     decide when to stop, and nothing else. seed: decides first weights, batches and noise.
-    name: what to call it where it fails.
+    name: what to call it where it fails. outputs: of the network; together with the data's shapes
+    it says which networks can be stacked.
     """
 
     build: Callable[[], Objective]
@@ -42,6 +43,7 @@ class Task:
     stop: Data
     seed: int
     name: str = "network"
+    outputs: int = 1
 
 
 @dataclass(frozen=True)
@@ -346,8 +348,9 @@ def new_objective(task: Task) -> Objective:
 
 
 def _groups(tasks: Sequence[Task]) -> list[list[int]]:
-    """Positions of tasks whose data have the same shapes."""
+    """Positions of tasks whose networks and data have the same shapes."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for at, task in enumerate(tasks):
-        groups.setdefault(task.train.shape + task.stop.shape, []).append(at)
+        shapes = (*task.train.shape, *task.stop.shape, task.outputs)
+        groups.setdefault(shapes, []).append(at)
     return list(groups.values())
