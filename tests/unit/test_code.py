@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from breedcast import code
+from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS
 
 
@@ -40,7 +41,7 @@ def hashes():
     return trained | others
 
 
-NETWORKS = {"dnngp", "deepgs", "dlgwas"}
+NETWORKS = {name for name, location in MODELS.items() if model_class(location).is_network}
 
 
 @pytest.mark.parametrize(
