@@ -110,15 +110,19 @@ def train(
     another. The results agree up to rounding. Raises UserError where a loss is not finite.
     """
     trained: dict[int, Trained] = {}
-    for group in _groups(tasks) if side_by_side else [[at] for at in range(len(tasks))]:
-        done = _train_together(
-            [tasks[at] for at in group],
-            settings,
-            device,
-            checkpoint,
-            lambda at, *news, group=group: listen(group[at], *news),
-        )
-        trained |= dict(zip(group, done, strict=True))
+    exact = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    with exact:
+        for group in _groups(tasks) if side_by_side else [[at] for at in range(len(tasks))]:
+            done = _train_together(
+                [tasks[at] for at in group],
+                settings,
+                device,
+                checkpoint,
+                lambda at, *news, group=group: listen(group[at], *news),
+            )
+            trained |= dict(zip(group, done, strict=True))
     return [trained[at] for at in range(len(tasks))]
 
 
@@ -212,8 +216,8 @@ class _Training:
         """One pass over the lines in random order; (networks,) the mean loss along the way."""
         plans = [self._plan(at) for at in self.active]
         order, keys, keep = (
-            as_tensor(np.stack([getattr(plan, part) for plan in plans]), self.device)
-            for part in ("order", "keys", "keep")
+            as_tensor(np.stack([getattr(plan, drawn) for plan in plans]), self.device)
+            for drawn in ("order", "keys", "keep")
         )
         total = torch.zeros(len(fleet), device=self.device)
         rates = np.array([self._rate(at) for at in self.active])
