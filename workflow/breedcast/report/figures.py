@@ -305,9 +305,9 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
     return Figure(
         f"saliency-{trait.id}",
         f"Saliency of each marker for {trait.name} by model: the median over lines of the "
-        "absolute gradient of the prediction, mean over the folds, as a share of the model's "
-        "largest. It has no threshold and no scale of its own: read it beside the association "
-        f"above, whose order of contigs it shares. {part}",
+        "absolute gradient of the prediction (of trees: what the splits on it gain), mean over the "
+        "folds, as a share of the model's largest. It has no threshold and no scale of its own: "
+        f"read it beside the association above, whose order of contigs it shares. {part}",
         f"Saliency of markers along the contigs for {trait.name}, one chart per model; the "
         "marker table has the ranks.",
         _spec(dots.facet(facet=_model_facet(trait, networks), columns=1)),
