@@ -138,6 +138,25 @@ def test_the_stop_set_decides_when_to_stop_and_nothing_else() -> None:
     assert [r["train_loss"] for r in one.history] == [r["train_loss"] for r in two.history]
 
 
+@pytest.mark.parametrize("stacked", [False, True])
+def test_noise_and_batch_statistics_are_on_in_every_step_and_off_in_between(stacked: bool) -> None:
+    seen: list[bool] = []
+
+    class Spy(nn.Identity):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(self.training)
+            return x
+
+    def build() -> Objective:
+        head = nn.Sequential(Spy(), Dense(POSITIONS, 1))
+        return plain(Network(NumberInput(), nn.Flatten(), head, SquaredError()))
+
+    tasks = [make_task(lines=32, seed=seed, build=build) for seed in range(2)]
+    train(tasks, settings(epochs=3), CPU, side_by_side=stacked)
+    epoch = [True, True, False]  # two batches of 16 lines, then the stop set
+    assert seen == epoch * 3 * (1 if stacked else 2)
+
+
 def test_a_line_of_weight_zero_teaches_nothing() -> None:
     task = make_task(lines=48, build=lambda: plain(small_network(rate=0.0)))
     weight = np.where(np.arange(48) < 8, 0.0, 1.0).astype(np.float32)

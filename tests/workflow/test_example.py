@@ -9,8 +9,8 @@ import pytest
 from breedcast.files import read_parquet, read_table
 
 TRAITS = ("yield", "height", "disease")
-NETWORKS = ("dnngp", "deepgs", "dlgwas")
-MODELS = ("baseline", "gblup", *NETWORKS, "ensemble")
+NETWORKS = ("dnn", "dnngp", "deepgs", "dlgwas")
+MODELS = ("baseline", "gblup", "rkhs", "lightgbm", *NETWORKS, "ensemble")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_second_run_does_nothing(example):
 
 
 @pytest.mark.parametrize("trait", TRAITS)
-@pytest.mark.parametrize("model", [*NETWORKS, "gblup", "ensemble"])
+@pytest.mark.parametrize("model", [*NETWORKS, "gblup", "rkhs", "lightgbm", "ensemble"])
 def test_every_model_beats_its_control(results, trait, model):
     real = mean_of(results, trait, model, "pearson")
     control = mean_of(results, trait, model, "control_pearson")

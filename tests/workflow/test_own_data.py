@@ -63,7 +63,7 @@ def vcf(samples, dosage):
 def test_everything_stays_in_the_output_folder(run):
     folder, _ = run
     assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == [
-        *("benchmarks", "config.yaml", "logs", "tetraploid.vcf"),
+        *("benchmarks", "checkpoints", "config.yaml", "logs", "tetraploid.vcf"),
         *("the results", "trial.csv", "wanted.txt"),
     ]
     assert not (folder.parent / "up").exists()

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from breedcast.errors import UserError
 
 _PR_SET_PDEATHSIG = 1  # from <sys/prctl.h>
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from <malloc.h>
+_GIGABYTE = 2**30
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -62,6 +64,18 @@ def _begin(function: Callable[[Task], Result], tasks: Sequence[Task]) -> None:
 def _run(number: int) -> Any:
     function, tasks = _work
     return function(tasks[number])
+
+
+def keep_freed_memory() -> None:
+    """Ask the allocator (glibc) to keep large blocks that are freed for the next of their size.
+
+    By default it gives them back to the kernel, and the next step of a network takes them anew,
+    page by page: a tenth of a training's time (measured in tests/benchmarks).
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _GIGABYTE)
+        libc.mallopt(_M_TRIM_THRESHOLD, _GIGABYTE)
 
 
 def die_with_parent() -> None:

@@ -30,7 +30,7 @@ from breedcast.progress import Listener, Progress, unheard
 from breedcast.seeds import derive_seed
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import Unit, units
-from breedcast.workers import run_tasks
+from breedcast.workers import keep_freed_memory, run_tasks
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ class TrainingJob:
         )
         for remark in self.model.remarks():
             log.warning("%s: %s", self.name, remark)
+        if self.model.is_network:
+            keep_freed_memory()
         work = _Work(self, chunks, checkpoints)
         stream = zip(tasks, work.results(processes), strict=True)
         gathered = Gathered(self.lines)

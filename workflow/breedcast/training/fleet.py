@@ -118,7 +118,8 @@ class Single(Fleet):
         for layer, key in zip(self._noise, step.keys[0], strict=True):
             layer.key = key
         batch = [tensor[step.rows[0]] for tensor in self._lines]
-        self.objective.train()
+        if not self.network.training:
+            self.objective.train()
         loss: Tensor = self.objective(*batch, step.keep[0])
         self._stepper.step(loss, step.rates)
         return loss.detach()[None]
@@ -182,7 +183,8 @@ class Stack(Fleet):
         self._fixed |= {name: step.keys[:, at] for at, name in enumerate(self._noise)}
         which = torch.arange(len(self), device=step.rows.device)[:, None]
         batch = [tensor[which, step.rows] for tensor in self._lines]
-        self._objective.train()
+        if not self._objective.network.training:
+            self._objective.train()
         losses = _side_by_side(self._objective, self._trained | self._fixed, *batch, step.keep)
         self._stepper.step(losses, step.rates)
         return losses.detach()
