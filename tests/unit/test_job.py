@@ -224,3 +224,12 @@ def test_without_candidates_there_are_still_final_weights():
     tables = replace(job, lines=lines, codes=job.codes[:PHENOTYPED], plan=plan).run(threads=1)
     assert tables.weights
     assert not (tables.predictions["role"] == "candidate").any()
+
+
+def test_the_record_names_libraries_and_what_was_changed():
+    for name in MODELS:
+        facts = make_job(model_class(MODELS[name])()).run_facts()
+        assert facts["changed"] == {}
+        assert all(facts["versions"].values())
+    model = model_class(MODELS["rkhs"])(kernels=["additive", "gaussian"], bandwidths=[1.0])
+    assert make_job(model).run_facts()["changed"] == {"bandwidths": [1.0]}

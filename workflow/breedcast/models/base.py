@@ -157,6 +157,8 @@ class Model(ABC):
     #: line's prediction is the mean of the inner folds' networks. Other models are computed on
     #: the CPU and refit on every training line.
     is_network: ClassVar[bool] = False
+    #: Modules that the results hang on, for the record.
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy")
 
     def remarks(self) -> list[str]:
         """What a user should know of the model with these options, a sentence each."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ SMALLEST_PENALTY, TOLERANCE = 0.03, 1e-3
 @dataclass(frozen=True)
 class ElasticNet(Model):
     """Marker effects by least squares, their size and their number penalised."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "sklearn")
 
     l1_ratios: tuple[float, ...] = option(
         (0.01, 0.1),

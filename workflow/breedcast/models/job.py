@@ -13,7 +13,7 @@ import resource
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from importlib.metadata import version
+from importlib import import_module
 from itertools import groupby
 from typing import Any
 
@@ -125,22 +125,23 @@ class TrainingJob:
 
     def run_facts(self) -> dict[str, Any]:
         """What this run was made with: for the report, never for a result."""
-        libraries = ["numpy", "scipy", *(["torch"] if self.model.is_network else [])]
         return {
             **self.made_with(),
             "changed": self._changed_options(),
             "device": self.computed_on,
             "strategy": self.strategy,
             "remarks": self.model.remarks(),
-            "versions": {library: version(library) for library in libraries},
+            "versions": {name: import_module(name).__version__ for name in self.model.libraries},
         }
 
     def _changed_options(self) -> dict[str, Any]:
         """The options that differ from the model's documented ones."""
+        documented = {it.name: it.default for it in fields(self.model)}
+        # a list of the config stands for a tuple of the model
         return {
-            it.name: getattr(self.model, it.name)
-            for it in fields(self.model)
-            if getattr(self.model, it.name) != it.default
+            name: value
+            for name, value in asdict(self.model).items()
+            if (tuple(value) if isinstance(value, list) else value) != documented[name]
         }
 
     def _chunks(self) -> Iterator[Chunk]:

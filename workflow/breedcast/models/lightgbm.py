@@ -7,7 +7,7 @@ Genome Biol 22:271). The defaults were chosen on wheat599 and soynam.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class LightGBM(RegressionModel):
     """Boosted trees of a limited number of leaves."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "lightgbm")
 
     rounds: int = option(500, "Trees.", minimum=1)
     learning_rate: float = option(

@@ -43,6 +43,7 @@ class NetworkModel(NetworkOptions):
     """A network that is trained on most of the training lines and stopped early by the rest."""
 
     is_network: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "torch")
     #: Positions of input that the architecture needs at least.
     minimum_length: ClassVar[int] = 1
     #: Whether torch.func.vmap can compute several networks of this kind as one.

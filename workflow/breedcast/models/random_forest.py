@@ -6,7 +6,7 @@ Breiman L. (2001) Machine Learning 45:5-32, through scikit-learn.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class RandomForest(RegressionModel):
     """Trees of which each split chooses from a few markers."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "sklearn")
 
     trees: int = option(500, "Trees.", minimum=1)
     marker_share: float = option(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from breedcast.models.regressor import Regression, RegressionModel
 @dataclass(frozen=True)
 class SVR(RegressionModel):
     """Kernel exp(-h D / mean D); errors below epsilon cost nothing, larger ones `costs` each."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("numpy", "sklearn")
 
     bandwidths: tuple[float, ...] = option(
         (0.5, 1.0, 2.0),
