@@ -43,8 +43,7 @@ class Inception(NetworkModel):
     def features(self, channels: int, length: int) -> nn.Module:
         from torch import nn
 
-        from breedcast.training.blocks import WideDense, pooled_by
-        from breedcast.training.dropout import Dropout
+        from breedcast.training.blocks import dense_between_dropouts, pooled_by
         from breedcast.training.network import width_of
 
         blocks = nn.Sequential(
@@ -55,13 +54,7 @@ class Inception(NetworkModel):
             nn.Flatten(),
         )
         width = width_of(blocks, channels, length)
-        return nn.Sequential(
-            blocks,
-            Dropout(self.dropout_rate),
-            WideDense(width, 64),
-            nn.ReLU(),
-            Dropout(self.dropout_rate),
-        )
+        return nn.Sequential(blocks, *dense_between_dropouts(width, 64, self.dropout_rate))
 
     def head(self, width: int, outputs: int) -> nn.Module:
         from breedcast.training.layers import Dense

@@ -12,30 +12,21 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from breedcast.models.base import option
-from breedcast.models.regressor import Regression, RegressionModel
+from breedcast.models.boosted import BoostedTrees
+from breedcast.models.regressor import Regression
 
 if TYPE_CHECKING:
     import lightgbm
 
 
 @dataclass(frozen=True)
-class LightGBM(RegressionModel):
+class LightGBM(BoostedTrees):
     """Boosted trees of a limited number of leaves."""
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "lightgbm")
 
-    rounds: int = option(500, "Trees.", minimum=1)
-    learning_rate: float = option(
-        0.03, "How much of each tree counts.", exclusiveMinimum=0, maximum=1
-    )
     leaves: int = option(15, "Most leaves of a tree.", minimum=2)
     min_lines: int = option(5, "Fewest lines in a leaf.", minimum=1)
-    marker_share: float = option(
-        0.2, "Share of the markers that a tree chooses from.", exclusiveMinimum=0, maximum=1
-    )
-    line_share: float = option(
-        0.7, "Share of the lines that a tree is grown on.", exclusiveMinimum=0, maximum=1
-    )
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
         import lightgbm

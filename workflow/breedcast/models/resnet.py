@@ -41,8 +41,7 @@ class ResNet(NetworkModel):
     def features(self, channels: int, length: int) -> nn.Module:
         from torch import nn
 
-        from breedcast.training.blocks import WideDense, pooled_by
-        from breedcast.training.dropout import Dropout
+        from breedcast.training.blocks import dense_between_dropouts, pooled_by
         from breedcast.training.layers import Conv1d
         from breedcast.training.network import width_of
 
@@ -54,13 +53,7 @@ class ResNet(NetworkModel):
             nn.Flatten(),
         )
         width = width_of(convolutions, channels, length)
-        return nn.Sequential(
-            convolutions,
-            Dropout(self.dropout_rate),
-            WideDense(width, 64),
-            nn.ReLU(),
-            Dropout(self.dropout_rate),
-        )
+        return nn.Sequential(convolutions, *dense_between_dropouts(width, 64, self.dropout_rate))
 
     def head(self, width: int, outputs: int) -> nn.Module:
         from breedcast.training.layers import Dense

@@ -12,29 +12,20 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from breedcast.models.base import option
-from breedcast.models.regressor import Regression, RegressionModel
+from breedcast.models.boosted import BoostedTrees
+from breedcast.models.regressor import Regression
 
 if TYPE_CHECKING:
     import xgboost
 
 
 @dataclass(frozen=True)
-class XGBoost(RegressionModel):
+class XGBoost(BoostedTrees):
     """Boosted trees of limited depth."""
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "xgboost")
 
-    rounds: int = option(500, "Trees.", minimum=1)
-    learning_rate: float = option(
-        0.03, "How much of each tree counts.", exclusiveMinimum=0, maximum=1
-    )
     depth: int = option(4, "Most markers in a row that a tree asks about.", minimum=1)
-    marker_share: float = option(
-        0.2, "Share of the markers that a tree chooses from.", exclusiveMinimum=0, maximum=1
-    )
-    line_share: float = option(
-        0.7, "Share of the lines that a tree is grown on.", exclusiveMinimum=0, maximum=1
-    )
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
         import xgboost

@@ -132,6 +132,11 @@ class MeanOverSteps(nn.Module):
         return steps.mean(dim=1)
 
 
+def dense_between_dropouts(inputs: int, units: int, rate: float) -> list[nn.Module]:
+    """A dense layer that reads all that is left of a genome, a dropout on either side."""
+    return [Dropout(rate), WideDense(inputs, units), nn.ReLU(), Dropout(rate)]
+
+
 def pooled_by(length: int, most: int) -> int:
     """How many positions to pool into one, 2 at least, so that no more than `most` remain."""
     return max(2, -(-length // most))
