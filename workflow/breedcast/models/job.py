@@ -34,8 +34,8 @@ from breedcast.workers import keep_freed_memory, run_tasks
 
 log = logging.getLogger(__name__)
 
-#: Codes that the networks of one stack may hold, each its own lines': in bytes.
-STACKED_BYTES = 4_000_000_000
+#: Bytes of codes that the fits computed as one may hold, each its own lines'.
+STACKED_BYTES = {"cpu": 200_000_000, "cuda": 4_000_000_000}
 
 
 @dataclass(frozen=True)
@@ -145,22 +145,32 @@ class TrainingJob:
         }
 
     def _chunks(self) -> Iterator[Chunk]:
-        """The fits in the order of the plan, those together that are computed as one.
+        """The fits in the order of the plan, those together that are computed as one."""
+        number = 0
+        for tasks in self._computed_as_one():
+            yield Chunk(number, tasks)
+            number += len(tasks)
 
-        On a CPU these are a unit's, whatever `threads`: the results must not depend on it. On a
-        GPU they are as many units' as memory for their codes allows.
+    def _computed_as_one(self) -> Iterator[list[FitTask]]:
+        """On a CPU a unit's fits, whatever `threads`: the results must not depend on it. On a GPU
+        those of as many units as memory for their codes allows.
         """
+        by_unit = [
+            self._tasks(unit)
+            for unit in units(self.plan, self.lines["sample"].tolist(), self.permutations)
+        ]
         stacked = self.model.side_by_side(self.computed_on)
-        most = STACKED_BYTES // max(1, self.codes.size) if self.computed_on == "cuda" else 1
-        number, chunk = 0, list[FitTask]()
-        for unit in units(self.plan, self.lines["sample"].tolist(), self.permutations):
-            for task in self._tasks(unit):
-                full = chunk and unit is not chunk[-1].unit and len(chunk) >= most
-                if chunk and (full or not stacked):
-                    yield Chunk(number, chunk)
-                    number, chunk = number + len(chunk), []
-                chunk.append(task)
-        yield Chunk(number, chunk)
+        most = STACKED_BYTES[self.computed_on] // max(1, self.codes.size)
+        if stacked and self.computed_on == "cuda":
+            units_at_once = max(1, most // max(map(len, by_unit)))
+            for start in range(0, len(by_unit), units_at_once):
+                yield [task for tasks in by_unit[start : start + units_at_once] for task in tasks]
+            return
+        for tasks in by_unit:
+            if stacked and len(tasks) <= most:
+                yield tasks
+            else:
+                yield from ([task] for task in tasks)
 
     def _tasks(self, unit: Unit) -> list[FitTask]:
         is_network = self.model.is_network

@@ -7,7 +7,7 @@ a network is built, so that the options can be read without it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -96,36 +96,62 @@ class NetworkModel(NetworkOptions):
         scale and the encoding are learnt on the others, which the network is trained on. Raises
         UserError where the lines or markers are too few, or where training diverges.
         """
-        from breedcast.training.device import pick_device
-        from breedcast.training.trainer import new_objective, train
-
-        prepared = [
-            self._prepare(fit, derive_seed(fit.seed, number) if number else fit.seed)
+        work = [
+            (fit, derive_seed(fit.seed, number) if number else fit.seed)
             for fit in fits
             for number in range(self.networks)
         ]
-        tasks = [one.task for one in prepared]
-        trained = train(
-            tasks,
-            self.settings(),
-            pick_device(device),
-            self.side_by_side(device) and (device == "cuda" or is_small(new_objective(tasks[0]))),
-            checkpoint,
-            lambda at, *news: listen(at // self.networks, *news),
-        )
-        fitted = [
-            FittedNetwork(one, network, self.monte_carlo)
-            for one, network in zip(prepared, trained, strict=True)
-        ]
+        fitted: list[FittedNetwork] = []
+        for some in self._trained_together(work, device):
+            prepared = [self._prepare(fit, seed) for fit, seed in some]
+            first = len(fitted)
+            trained = self._train(
+                prepared,
+                device,
+                checkpoint,
+                lambda at, *news, first=first: listen((first + at) // self.networks, *news),
+            )
+            fitted += [
+                FittedNetwork(one.learnt, network, self.monte_carlo)
+                for one, network in zip(prepared, trained, strict=True)
+            ]
         return [
             FittedNetworks(fitted[start : start + self.networks])
             for start in range(0, len(fitted), self.networks)
         ]
 
+    def _trained_together(
+        self, work: list[tuple[Fit, int]], device: str
+    ) -> Iterator[list[tuple[Fit, int]]]:
+        """All of the work where networks are stacked; else one at a time, to spare memory."""
+        if self.side_by_side(device) and (device == "cuda" or self._is_small(*work[0])):
+            yield work
+        else:
+            yield from ([one] for one in work)
+
+    def _is_small(self, fit: Fit, seed: int) -> bool:
+        """Whether the weights of several such networks stay in a CPU's cache."""
+        from breedcast.training.trainer import new_objective
+
+        network = new_objective(self._prepare(fit, seed).task)
+        return sum(weight.numel() for weight in network.parameters()) <= SMALL
+
+    def _train(
+        self, prepared: list[Prepared], device: str, checkpoint: Checkpoint, listen: Listener
+    ) -> list[Trained]:
+        from breedcast.training.device import pick_device
+        from breedcast.training.trainer import train
+
+        tasks = [one.task for one in prepared]
+        return train(
+            tasks, self.settings(), pick_device(device), len(tasks) > 1, checkpoint, listen
+        )
+
     def _prepare(self, fit: Fit, seed: int) -> Prepared:
         from breedcast.training.trainer import Task
 
-        trained_on, stop = self._split(fit.lines, seed)
+        rows, stop_rows = self._split(len(fit.lines), seed)
+        trained_on, stop = fit.lines.take(rows), fit.lines.take(stop_rows)
         encoder = self._encoder(trained_on)
         target: Target
         if self.loss in SCORED:
@@ -147,7 +173,7 @@ class NetworkModel(NetworkOptions):
             name=fit.name,
             outputs=1 if target.classes is None else len(target.classes),
         )
-        return Prepared(task, encoder, covariates, target)
+        return Prepared(task, Learnt(fit.lines, rows, encoder, covariates, target, seed))
 
     def _objective(self, encoder: Encoder, target: Target, covariates: int) -> Objective:
         """A new network of this kind with its loss, its weights drawn or loaded."""
@@ -181,16 +207,16 @@ class NetworkModel(NetworkOptions):
         set_dropouts(layers, self.dropout, self.dropout_after_norm)
         return layers
 
-    def _split(self, lines: Lines, seed: int) -> tuple[Lines, Lines]:
-        """The lines that are trained on, and the stop set."""
-        count = max(1, round(self.stop_fraction * len(lines)))
-        if len(lines) - count < 2:
+    def _split(self, lines: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the lines that are trained on, and of the stop set."""
+        count = max(1, round(self.stop_fraction * lines))
+        if lines - count < 2:
             raise UserError(
-                f"{len(lines)} training lines are too few for a network with stop_fraction "
+                f"{lines} training lines are too few for a network with stop_fraction "
                 f"{self.stop_fraction:g}; give more lines, fewer folds or a smaller fraction"
             )
-        order = np.random.default_rng(seed).permutation(len(lines))
-        return lines.take(np.sort(order[count:])), lines.take(np.sort(order[:count]))
+        order = np.random.default_rng(seed).permutation(lines)
+        return np.sort(order[count:]), np.sort(order[:count])
 
     def _encoder(self, lines: Lines) -> Encoder:
         """The input's encoding, learnt from these lines."""
@@ -213,11 +239,6 @@ class NetworkModel(NetworkOptions):
         if self.input == "dosage":
             return ScaledDosage.fit(lines.codes, lines.ploidy)
         return OneHot.fit(lines.codes, lines.ploidy)
-
-
-def is_small(network: nn.Module) -> bool:
-    """Whether the weights of several such networks stay in a CPU's cache."""
-    return sum(weight.numel() for weight in network.parameters()) <= SMALL
 
 
 def input_layer(encoder: Encoder) -> nn.Module:
@@ -245,27 +266,38 @@ def data(lines: Lines, encoder: Encoder, covariates: Covariates, target: np.ndar
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What one network is to learn, and what was learnt for it."""
+class Learnt:
+    """What was learnt beside the weights, and from which lines.
 
-    task: Task
+    rows: positions of those of the lines that the network is trained on.
+    """
+
+    lines: Lines
+    rows: np.ndarray
     encoder: Encoder
     covariates: Covariates
     target: Target
+    seed: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What one network is trained on, and what was learnt before."""
+
+    task: Task
+    learnt: Learnt
 
 
 class FittedNetwork(Fitted):
     """A trained network with what it takes to predict lines by it."""
 
-    def __init__(self, prepared: Prepared, trained: Trained, monte_carlo: int = 0) -> None:
+    def __init__(self, learnt: Learnt, trained: Trained, monte_carlo: int = 0) -> None:
         """monte_carlo: predictions with dropout on, or 0 for one without."""
         self.trained = trained
-        self.encoder = prepared.encoder
-        self.covariates = prepared.covariates
-        self.target = prepared.target
-        self.seed = prepared.task.seed
+        self.learnt = learnt
+        self.encoder = learnt.encoder
+        self.target = learnt.target
         self.monte_carlo = monte_carlo
-        self._trained_on = prepared.task.train
 
     @property
     def device(self) -> torch.device:
@@ -282,11 +314,13 @@ class FittedNetwork(Fitted):
         from breedcast.training.sampling import sample_predictions
 
         inputs = as_tensor(self.encoder.encode(lines.codes), self.device)
-        covariates = as_tensor(self.covariates.design(lines.covariates), self.device)
+        covariates = as_tensor(self.learnt.covariates.design(lines.covariates), self.device)
         if not self.monte_carlo:
             values = predict(self.network, inputs, covariates)
             return Prediction.point(self.target.restore(values, lines))
-        samples = sample_predictions(self.network, inputs, covariates, self.monte_carlo, self.seed)
+        samples = sample_predictions(
+            self.network, inputs, covariates, self.monte_carlo, self.learnt.seed
+        )
         restored = np.stack([self.target.restore(values, lines) for values in samples])
         sd = restored.std(axis=0, ddof=1) if len(restored) > 1 else np.full(len(lines), np.nan)
         return Prediction(restored.mean(axis=0), sd, np.full(len(lines), np.nan))
@@ -308,8 +342,10 @@ class FittedNetwork(Fitted):
         """
         from breedcast.training.gradients import input_gradients
 
-        lines = self._trained_on
-        gradients = input_gradients(self.network, lines.inputs, lines.covariates, self.device)
+        lines = self.learnt.lines.take(self.learnt.rows)
+        covariates = self.learnt.covariates.design(lines.covariates)
+        inputs = self.encoder.encode(lines.codes)
+        gradients = input_gradients(self.network, inputs, covariates, self.device)
         per_marker = self.encoder.per_marker(gradients)
         return np.median(per_marker, axis=0).astype(np.float64) * self.target.sd
 
