@@ -18,7 +18,6 @@ from breedcast.training.trainer import Settings, Task, Trained, train
 
 CPU = torch.device("cpu")
 POSITIONS = 6
-NO_COVARIATES = torch.empty(0, 0)
 
 
 def plain(network: Network, **options: object) -> Objective:
