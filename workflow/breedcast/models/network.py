@@ -102,8 +102,7 @@ class NetworkModel(NetworkOptions):
             for number in range(self.networks)
         ]
         fitted: list[FittedNetwork] = []
-        for some in self._trained_together(work, device):
-            prepared = [self._prepare(fit, seed) for fit, seed in some]
+        for prepared in self._trained_together(work, device):
             first = len(fitted)
             trained = self._train(
                 prepared,
@@ -122,18 +121,21 @@ class NetworkModel(NetworkOptions):
 
     def _trained_together(
         self, work: list[tuple[Fit, int]], device: str
-    ) -> Iterator[list[tuple[Fit, int]]]:
+    ) -> Iterator[list[Prepared]]:
         """All of the work where networks are stacked; else one at a time, to spare memory."""
-        if self.side_by_side(device) and (device == "cuda" or self._is_small(*work[0])):
-            yield work
-        else:
-            yield from ([one] for one in work)
+        first = self._prepare(*work[0])
+        others = (self._prepare(*one) for one in work[1:])
+        if self.side_by_side(device) and (device == "cuda" or self._is_small(first)):
+            yield [first, *others]
+            return
+        yield [first]
+        yield from ([one] for one in others)
 
-    def _is_small(self, fit: Fit, seed: int) -> bool:
+    def _is_small(self, prepared: Prepared) -> bool:
         """Whether the weights of several such networks stay in a CPU's cache."""
         from breedcast.training.trainer import new_objective
 
-        network = new_objective(self._prepare(fit, seed).task)
+        network = new_objective(prepared.task)
         return sum(weight.numel() for weight in network.parameters()) <= SMALL
 
     def _train(

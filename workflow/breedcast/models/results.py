@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from breedcast.checkpoint import Checkpoint
+from breedcast.checkpoint import Checkpoint, part
 from breedcast.models.base import Prediction
 from breedcast.validation.plan import Unit
 
@@ -80,7 +80,7 @@ def load_results(checkpoint: Checkpoint) -> list[Result] | None:
     if saved is None:
         return None
     arrays, notes = saved
-    return [_result(_part(arrays, f"{number}."), note) for number, note in enumerate(notes)]
+    return [_result(part(arrays, f"{number}."), note) for number, note in enumerate(notes)]
 
 
 _FIELDS = ("mean", "sd", "reliability")
@@ -93,14 +93,6 @@ def _result(arrays: dict[str, np.ndarray], note: dict[str, Any]) -> Result:
         saliency=arrays.get("saliency"),
         history=note["history"],
         facts=note["facts"],
-        weights=_part(arrays, "weights."),
+        weights=part(arrays, "weights."),
         constant=note["constant"],
     )
-
-
-def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }

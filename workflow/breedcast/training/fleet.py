@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from breedcast.checkpoint import part
 from breedcast.training.network import Network
 from breedcast.training.noise import noise_layers
 from breedcast.training.objective import Objective
@@ -64,7 +65,9 @@ class Step:
 
 
 class Fleet(ABC):
-    """Networks that are trained together."""
+    """Networks that are trained together. noise: layers of each that draw random numbers."""
+
+    noise: int
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -109,6 +112,7 @@ class Single(Fleet):
         self.network = objective.network
         self._lines, self._stop = tensors(data, device), tensors(stop, device)[:2]
         self._noise = [layer for _, layer in noise_layers(objective)]
+        self.noise = len(self._noise)
         self._stepper = optimiser.over(dict(self.network.named_parameters()), self.network)
 
     def __len__(self) -> int:
@@ -159,6 +163,7 @@ class Stack(Fleet):
         self._optimiser = optimiser
         self._objective = objectives[0]
         self._noise = [f"{name}.key" for name, _ in noise_layers(self._objective)]
+        self.noise = len(self._noise)
         self._persistent = [
             name
             for name, _ in self._objective.named_buffers()
@@ -245,15 +250,6 @@ def predict(network: Network, inputs: Tensor, covariates: Tensor) -> np.ndarray:
             )
         ]
     return torch.cat(values).numpy()
-
-
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin so, without the beginning."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def tensors(data: Data, device: torch.device) -> list[Tensor]:

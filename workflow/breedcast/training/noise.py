@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -74,6 +75,14 @@ def _counter(count: int, device: torch.device) -> Tensor:
 @lru_cache(maxsize=32)
 def _counted(size: int, device: torch.device) -> Tensor:
     return torch.arange(size, dtype=torch.int32, device=device)
+
+
+def draw_keys(generator: np.random.Generator, times: int, layers: int) -> np.ndarray:
+    """(times, layers, 2) int32 keys."""
+    limits = np.iinfo(np.int32)
+    return generator.integers(
+        limits.min, limits.max, (times, layers, 2), dtype=np.int32, endpoint=True
+    )
 
 
 def noise_layers(module: nn.Module) -> list[tuple[str, Noise]]:

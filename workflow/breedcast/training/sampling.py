@@ -9,6 +9,7 @@ from torch import Tensor
 from breedcast.training.dropout import dropouts
 from breedcast.training.fleet import predict
 from breedcast.training.network import Network
+from breedcast.training.noise import draw_keys
 
 
 def sample_predictions(
@@ -20,10 +21,7 @@ def sample_predictions(
     place among the lines that are predicted with it.
     """
     layers = dropouts(network)
-    limits = np.iinfo(np.int32)
-    keys = np.random.default_rng(seed).integers(
-        limits.min, limits.max, (samples, len(layers), 2), dtype=np.int32, endpoint=True
-    )
+    keys = draw_keys(np.random.default_rng(seed), samples, len(layers))
     for layer in layers:
         layer.sampling = True
     try:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from breedcast.checkpoint import NOWHERE, Checkpoint
+from breedcast.checkpoint import NOWHERE, Checkpoint, part
 from breedcast.errors import UserError
 from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
-from breedcast.training.fleet import Data, Fleet, Single, Stack, Step, as_tensor, part
+from breedcast.training.fleet import Data, Fleet, Single, Stack, Step, as_tensor
 from breedcast.training.network import Network
-from breedcast.training.noise import noise_layers
+from breedcast.training.noise import draw_keys
 from breedcast.training.objective import Objective
 from breedcast.training.optimisers import Optimiser
 from breedcast.training.schedules import Schedule
@@ -173,7 +173,6 @@ class _Training:
         self.listen = listen
         self.epoch = 0
         self.active = list(range(len(tasks)))
-        self.noise = len(noise_layers(new_objective(tasks[0])))
         self.progress = [
             _Progress(Stopping(settings.patience, settings.min_improvement)) for _ in tasks
         ]
@@ -214,7 +213,7 @@ class _Training:
 
     def _pass(self, fleet: Fleet) -> np.ndarray:
         """One pass over the lines in random order; (networks,) the mean loss along the way."""
-        plans = [self._plan(at) for at in self.active]
+        plans = [self._plan(at, fleet.noise) for at in self.active]
         order, keys, keep = (
             as_tensor(np.stack([getattr(plan, drawn) for plan in plans]), self.device)
             for drawn in ("order", "keys", "keep")
@@ -226,9 +225,9 @@ class _Training:
             total += losses * (columns.stop - columns.start)
         return total.double().cpu().numpy() / order.shape[1]
 
-    def _plan(self, at: int) -> EpochPlan:
+    def _plan(self, at: int, noise: int) -> EpochPlan:
         task = self.tasks[at]
-        return EpochPlan.draw(task.seed, self.epoch, len(task.train), self.noise, self.settings)
+        return EpochPlan.draw(task.seed, self.epoch, len(task.train), noise, self.settings)
 
     def _rate(self, at: int) -> float:
         """The learning rate of this epoch."""
@@ -323,10 +322,7 @@ class EpochPlan:
         generator = np.random.default_rng((seed, epoch))
         order = generator.permutation(lines)
         steps = len(batches(lines, settings.batch_size))
-        limits = np.iinfo(np.int32)
-        keys = generator.integers(
-            limits.min, limits.max, (steps, noise, 2), dtype=np.int32, endpoint=True
-        )
+        keys = draw_keys(generator, steps, noise)
         alpha = settings.mixup
         keep = generator.beta(alpha, alpha, steps) if alpha else np.ones(steps)
         return cls(order, keys, keep)
