@@ -1,0 +1,175 @@
+"""What every reader of genotypes is given and gives: a file, opened, becomes blocks of markers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from breedcast.errors import UserError
+
+MAX_PLOIDY = 8
+MISSING_DOSAGE = -1
+#: The columns that describe a marker.
+MARKERS = pa.schema(
+    {
+        "contig": pa.string(),
+        "position": pa.int64(),
+        "id": pa.string(),
+        "ref": pa.string(),
+        "alt": pa.string(),
+    }
+)
+
+#: What readers count, with what it means; the report shows those that are not 0.
+COUNTS = {
+    "missing_calls": ("Missing calls", "of the lines and markers that were read"),
+    "half_calls": ("Half calls", "some allele known (./1), counted as missing"),
+    "multi_allelic": ("Markers with several alternate alleles", "as `multi_allelic` says"),
+    "indels": ("Insertions and deletions", "an alternate allele as long as no other"),
+    "symbolic": ("Symbolic alleles", "alternate alleles such as <DEL>, * or breakends"),
+    "no_alternate": ("Markers without an alternate allele", "every call is the reference"),
+    "without_id": ("Markers without an id", "named contig_position"),
+    "duplicated_ids": ("Ids that an earlier marker has", "kept: a marker is known by its place"),
+    "rounded_dosages": ("Dosages rounded by more than 0.1", "to the nearest whole dosage"),
+    "haploid_heterozygous": ("Heterozygous calls on haploid contigs", "counted as missing"),
+    "other_contigs": ("Markers on contigs or outside regions left out", "as the config says"),
+    "other_variants": ("Markers of a kind that is left out", "as `leave_out` says"),
+    "multi_allelic_dropped": ("Markers of several alternate alleles, left out", "`drop`"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How genotypes are read: the config's section `genotypes`, without the paths.
+
+    ploidy: None takes it from the data. field: GT, or DS for the dosages of imputed VCFs.
+    multi_allelic: `collapse` counts all alternate alleles of a marker together, `split` makes
+        one marker of each, `drop` leaves such markers out.
+    leave_out: kinds of markers to leave out, `indel` and `symbolic`.
+    contigs: `exclude`, `haploid` (a call is one allele, or homozygous) or `mixed` (calls of one
+        allele among others) by contig; a call of one allele counts as homozygous.
+    regions: contigs, or contig:first-last (from 1, both included), that are read; empty for all.
+    lines_in: of a delimited matrix, `rows` or `columns`; None where the file alone tells.
+    """
+
+    ploidy: int | None = None
+    field: str = "GT"
+    multi_allelic: str = "collapse"
+    leave_out: Sequence[str] = ()
+    contigs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    regions: Sequence[str] = ()
+    lines_in: str | None = None
+
+    def wanted(self, markers: pa.Table) -> np.ndarray:
+        """(markers,) whether each is on a contig, and in a region, that is read."""
+        excluded = [name for name, role in self.contigs.items() if role == "exclude"]
+        contig, position = markers["contig"], markers["position"]
+        keep = pc.invert(pc.is_in(contig, pa.array(excluded, pa.string())))
+        inside = None
+        for name, first, last in map(parse_region, self.regions):
+            here = pc.and_(
+                pc.equal(contig, name),
+                pc.and_(pc.greater_equal(position, first), pc.less_equal(position, last)),
+            )
+            inside = here if inside is None else pc.or_(inside, here)
+        return np.asarray(keep if inside is None else pc.and_(keep, inside))
+
+
+def parse_region(text: str) -> tuple[str, int, int]:
+    """Contig, first and last position of `contig`, `contig:first-last` or `contig:first-`."""
+    match = re.fullmatch(r"(.+?):(\d+)-(\d*)", text)
+    if match is None:
+        return text, 0, np.iinfo(np.int64).max
+    contig, first, last = match.groups()
+    return contig, int(first), int(last) if last else np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some successive markers.
+
+    dosage: (markers, lines) int8 number of alternate alleles, -1 = missing.
+    markers: a table of the columns MARKERS.
+    """
+
+    dosage: np.ndarray
+    markers: pa.Table
+
+    def where(self, keep: np.ndarray) -> Block:
+        """Those markers (boolean mask)."""
+        return self if keep.all() else Block(self.dosage[keep], self.markers.filter(pa.array(keep)))
+
+
+class Source(ABC):
+    """A file of genotypes.
+
+    samples: names of its lines; known at once.
+    ploidy: of its calls; None until a call or the config has told.
+    counts: how often each of COUNTS was met; complete when `blocks` has ended.
+    """
+
+    #: What the format is called in the report.
+    format: ClassVar[str]
+
+    def __init__(self, path: str | Path, reading: Reading) -> None:
+        self.path = Path(path)
+        self.reading = reading
+        self.ploidy = reading.ploidy
+        self.counts: Counter[str] = Counter()
+        self.samples = self._open()
+
+    @abstractmethod
+    def _open(self) -> list[str]:
+        """Look at the head of the file: the names of its lines. Raises UserError."""
+
+    @abstractmethod
+    def blocks(self) -> Iterator[Block]:
+        """All markers that are read, some megabytes at a time. Raises UserError."""
+
+    @abstractmethod
+    def checksums(self) -> dict[str, str]:
+        """The sha256 of the file, and of those that belong to it, once `blocks` has ended."""
+
+    def place(self, row: int) -> str:
+        """Where the marker at a row (from 0) of the file is to be found, for messages."""
+        return f"{self.path}, marker {row + 1}"
+
+
+def marker_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """The table of a block; a marker whose id is empty or `.` is named contig_position."""
+    table = pa.table({name: columns[name] for name in MARKERS.names}, schema=MARKERS)
+    return with_ids(table)
+
+
+def with_ids(markers: pa.Table) -> pa.Table:
+    """The table with a name, contig_position, for markers whose id is empty or `.`."""
+    unnamed = without_id(markers)
+    if not pc.any(unnamed).as_py():
+        return markers
+    place = pc.binary_join_element_wise(
+        markers["contig"], pc.cast(markers["position"], pa.string()), "_"
+    )
+    names = pc.if_else(unnamed, place, markers["id"])
+    return markers.set_column(markers.schema.get_field_index("id"), "id", names)
+
+
+def without_id(markers: pa.Table) -> pa.ChunkedArray:
+    """(markers,) which ids are empty or `.`."""
+    return pc.is_in(markers["id"], pa.array(["", "."]))
+
+
+def ploidy_of(largest: int, place: str) -> int:
+    """A ploidy that was found in the data. Raises UserError above MAX_PLOIDY."""
+    if not 1 <= largest <= MAX_PLOIDY:
+        raise UserError(f"{place}: ploidy {largest}: Breedcast reads 1 to {MAX_PLOIDY}")
+    return largest
