@@ -95,7 +95,7 @@ def test_all_mistakes_are_told_together():
 def test_variables_in_paths_are_expanded(monkeypatch):
     monkeypatch.setenv("BREEDCAST_TEST_FOLDER", "/data")
     checked = check_config(config(genotypes={"path": "${BREEDCAST_TEST_FOLDER}/g.vcf"}))
-    assert checked["genotypes"]["path"] == "/data/g.vcf"
+    assert checked["genotypes"]["path"] == ["/data/g.vcf"]
 
 
 def test_numbers_of_the_command_line_are_numbers():

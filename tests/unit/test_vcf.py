@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 from breedcast.errors import UserError
 from breedcast.genotypes import store
+from breedcast.genotypes.formats import open_source, read_samples
+from breedcast.genotypes.importing import import_genotypes
+from breedcast.genotypes.source import Reading
 from breedcast.genotypes.store import Imported
-from breedcast.genotypes.survey import read_samples, survey
-from breedcast.genotypes.vcf import Reader, import_vcf
 from tests.unit.broken_vcfs import BROKEN
 from tests.unit.vcf_files import bgzip, gzipped, parse, record, vcf, vcf_of_dosages, write_bcf
 
@@ -29,10 +31,14 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def imported(content: bytes, folder: Path) -> Imported:
-    (folder / "input").write_bytes(content)
-    import_vcf(folder / "input", folder / "imported.zarr")
+def import_file(path: Path, folder: Path, **reading: Any) -> Imported:
+    import_genotypes([path], folder / "imported.zarr", Reading(**reading))
     return Imported(folder / "imported.zarr")
+
+
+def imported(content: bytes, folder: Path, **reading: Any) -> Imported:
+    (folder / "input").write_bytes(content)
+    return import_file(folder / "input", folder, **reading)
 
 
 def dosages(source: Imported) -> np.ndarray:
@@ -84,15 +90,14 @@ def test_every_call_is_what_the_text_says(
         samples, expected = parse(text)
         assert source.samples == samples == read_samples(folder / "input")
         assert dosages(source).tolist() == expected.tolist()
-        assert source.summary.missing_calls == (expected == -1).sum()
+        assert source.summary.counts.get("missing_calls", 0) == (expected == -1).sum()
 
 
 def test_bcf_equals_the_vcf(tmp_path: Path) -> None:
     calls = [["0/0/0/1", ".", "1/1/1/1"], ["./././.", "0/1/2/2", "0|0|1|1"]]
     text = vcf(["é", "b c", "<i>"], [record(row, alt="T,G", position=9) for row in calls])
     write_bcf(text, tmp_path / "input.bcf")
-    import_vcf(tmp_path / "input.bcf", tmp_path / "imported.zarr")
-    source = Imported(tmp_path / "imported.zarr")
+    source = import_file(tmp_path / "input.bcf", tmp_path)
     assert source.samples == read_samples(tmp_path / "input.bcf") == ["é", "b c", "<i>"]
     assert dosages(source).tolist() == parse(text)[1].tolist() == [[1, -1, 4], [-1, 3, 2]]
     assert source.summary.ploidy == 4
@@ -102,20 +107,27 @@ def test_policies_are_counted_and_markers_described(tmp_path: Path) -> None:
     records = [
         record(["./1", "1/.", ".", "0/2"], position=7, alt="T,<DEL>"),
         record(["0/1", "0/0", "./.", "1/1"], position=9, name="m"),
-        record(["0/1", "0/0", "0/0", "1/1"], position=9, name="m", contig="2"),
         record(["0/0", "0/0", "0/0", "0/0"], position=12, alt="."),
+        record(["0/1", "0/0", "0/0", "1/1"], position=9, name="m", contig="2"),
     ]
     source = imported(vcf(list("ABCD"), records).encode(), tmp_path)
     summary = source.summary
     assert (summary.lines, summary.markers, summary.ploidy) == (4, 4, 2)
-    assert (summary.missing_calls, summary.half_calls) == (4, 2)
-    assert (summary.multi_allelic, summary.without_id, summary.duplicated_ids) == (1, 2, 1)
+    assert summary.counts == {
+        "missing_calls": 4,
+        "half_calls": 2,
+        "multi_allelic": 1,
+        "symbolic": 1,
+        "no_alternate": 1,
+        "without_id": 2,
+        "duplicated_ids": 1,
+    }
     assert source.markers.to_dict("list") == {
-        "contig": ["chr1", "chr1", "2", "chr1"],
-        "position": [7, 9, 9, 12],
-        "id": ["chr1_7", "m", "m", "chr1_12"],
+        "contig": ["chr1", "chr1", "chr1", "2"],
+        "position": [7, 9, 12, 9],
+        "id": ["chr1_7", "m", "chr1_12", "m"],
         "ref": ["A"] * 4,
-        "alt": ["T,<DEL>", "T", "T", "."],
+        "alt": ["T,<DEL>", "T", ".", "T"],
     }
 
 
@@ -126,7 +138,7 @@ def test_broken_input_is_one_readable_line(
     broken, path = BROKEN[name], tmp_path / "broken.vcf.gz"
     path.write_bytes(broken.content)
     with pytest.raises(UserError) as error:
-        import_vcf(path, tmp_path / "imported.zarr")
+        import_file(path, tmp_path)
     _check_message(str(error.value), path, broken.words)
     assert list(tmp_path.iterdir()) == [path], "a failed import left something behind"
     assert capfd.readouterr().err == "", "htslib's own complaint belongs into the message"
@@ -143,7 +155,7 @@ def _check_message(message: str, path: Path, words: tuple[str, ...]) -> None:
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
-    for read in (survey, read_samples):
+    for read in (lambda path: open_source(path, Reading()), read_samples):
         with pytest.raises(UserError, match=r"absent\.vcf: no such file"):
             read(tmp_path / "absent.vcf")
         with pytest.raises(UserError, match="is not a file"):
@@ -157,33 +169,29 @@ def test_bcf_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for size in range(4, len(content)):
         cut.write_bytes(content[:size])
         with contextlib.suppress(UserError):
-            records.append(survey(cut).records)
+            records.append(import_file(cut, tmp_path).summary.markers)
     assert records == [1, 2], "only a cut between records passes for a shorter file"
     cut.write_bytes(bgzip(content, end=False))
     with pytest.raises(UserError, match="end marker"):
-        import_vcf(cut, tmp_path / "imported.zarr")
+        import_file(cut, tmp_path)
 
 
-def test_a_file_that_changes_after_it_was_counted_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "input.vcf"
     path.write_text(vcf_of_dosages([[0, 1, 2]] * 3))
-    source = survey(path)
-    source.check_unchanged()
-    path.write_text(vcf_of_dosages([[0, 1, 2]] * 2))
-    with pytest.raises(UserError, match=r"line 8: the records end early"):
-        list(Reader(source).blocks())
-    path.write_text(vcf_of_dosages([[0, 1]] * 3))
-    with pytest.raises(UserError, match="other sample names"):
-        list(Reader(source).blocks())
+    source = open_source(path, Reading())
+    list(source.blocks())
+    source.checksums()
+    path.write_text(vcf_of_dosages([[0, 1, 2]] * 4))
     with pytest.raises(UserError, match="changed while it was read"):
-        source.check_unchanged()
+        source.checksums()
 
 
 def test_sample_names_need_no_heavy_import(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "input.vcf").write_text(vcf_of_dosages([[0, 1]]))
     script = (
-        "import sys; from breedcast.genotypes.survey import read_samples; "
-        "print(read_samples('input.vcf'), {'numpy', 'cyvcf2', 'zarr'} & set(sys.modules))"
+        "import sys; from breedcast.genotypes.formats import read_samples; "
+        "print(read_samples('input.vcf'), {'numpy', 'cyvcf2', 'pyarrow'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -214,15 +222,17 @@ def test_real_files_have_the_published_shape(
     shared_data: Path,
     tmp_path: Path,
 ) -> None:
-    summary = import_vcf(shared_data / f"{name}.vcf.gz", tmp_path / "imported.zarr")
+    summary = import_file(shared_data / f"{name}.vcf.gz", tmp_path).summary
     assert (summary.markers, summary.lines) == shape
     assert summary.ploidy == ploidy
-    assert round(100 * summary.missing_calls / (shape[0] * shape[1]), 2) == missing_percent
+    assert (
+        round(100 * summary.counts.get("missing_calls", 0) / (shape[0] * shape[1]), 2)
+        == missing_percent
+    )
 
 
 def real_dosages(path: Path, folder: Path) -> tuple[Imported, np.ndarray]:
-    import_vcf(path, folder / "imported.zarr")
-    source = Imported(folder / "imported.zarr")
+    source = import_file(path, folder)
     return source, dosages(source)
 
 
@@ -255,4 +265,4 @@ def test_two_assays_of_the_same_potatoes_agree(shared_data: Path, tmp_path: Path
 
 def test_sites_only_potatoes_are_refused(shared_data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"potato_V4array\.vcf\.gz has sites only"):
-        import_vcf(shared_data / "potato4x" / "potato_V4array.vcf.gz", tmp_path / "imported.zarr")
+        import_file(shared_data / "potato4x" / "potato_V4array.vcf.gz", tmp_path)

@@ -63,8 +63,10 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise UserError("\n".join(problems))
     config: dict[str, Any] = _with_defaults(raw, schema)
-    for section, key in (("genotypes", "path"), ("phenotypes", "path")):
-        config[section][key] = _expand(config[section][key], f"{section}: {key}")
+    genotypes, phenotypes = config["genotypes"], config["phenotypes"]
+    paths = [genotypes["path"]] if isinstance(genotypes["path"], str) else genotypes["path"]
+    genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
+    phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
     return config
@@ -146,6 +148,8 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
         yield f"{place}: {error.message.replace(' is a required property', ' is missing')}"
     elif error.validator == "oneOf" and "traits" in place:
         yield f"{place}: {error.instance!r} is neither `all` nor a list of column names"
+    elif error.validator == "oneOf" and isinstance(error.schema, dict):
+        yield f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
     elif error.validator == "pattern":
         yield (
             f"{place}: {error.instance!r} cannot name a model; use small letters, digits and _, "

@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Columns of names, in which NA is a name too.
 NAMES = ("sample", "id", "contig")
@@ -49,6 +51,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     Names stay names, whatever they look like (a line called 007, or NA).
     """
+    import pandas as pd  # which jobs that import genotypes can do without
+
     with open(path, encoding="utf-8") as lines:
         header = lines.readline().rstrip("\n").split("\t")
     return pd.read_csv(
@@ -68,6 +72,8 @@ def write_parquet(frame: pd.DataFrame, path: str | Path) -> None:
 
 def read_parquet(path: str | Path) -> pd.DataFrame:
     """Read a parquet table."""
+    import pandas as pd
+
     return pd.read_parquet(path)
 
 

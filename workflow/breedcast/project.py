@@ -14,7 +14,7 @@ from typing import Any
 
 from breedcast.config import ENSEMBLE, ModelConfig, check_config, model_configs, trait_ids
 from breedcast.errors import UserError
-from breedcast.genotypes.survey import read_samples
+from breedcast.genotypes.formats import files_of, read_samples
 from breedcast.phenotypes.table import read_phenotypes
 
 MEGABYTE = 1_000_000
@@ -41,11 +41,12 @@ class Project:
         config = check_config(raw)
         models = model_configs(config)
         table = read_phenotypes(config["phenotypes"]["path"])
-        genotyped = read_samples(config["genotypes"]["path"])
+        paths = config["genotypes"]["path"]
+        genotyped = [sample for path in paths for sample in read_samples(path)]
         if not set(genotyped) & set(table.samples):
             raise UserError(
                 f"{config['phenotypes']['path']}: none of its {len(table.samples)} lines is in "
-                f"{config['genotypes']['path']} (table: {table.samples[0]!r}, genotypes: "
+                f"{', '.join(paths)} (table: {table.samples[0]!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
         return cls(config, trait_ids(config, table), models)
@@ -66,6 +67,17 @@ class Project:
         validation, control = self.config["validation"], self.config["control"]
         units = validation["folds"] * (validation["repeats"] + control["permutations"]) + 1
         return units * (validation["inner_folds"] + 1)
+
+    @property
+    def genotype_files(self) -> list[str]:
+        """The files of genotypes, and those that belong to them."""
+        return [file for path in self.config["genotypes"]["path"] for file in files_of(path)]
+
+    def import_settings(self) -> str:
+        """The settings of the import."""
+        given = dict(self.config["genotypes"])
+        ploidy = None if given["ploidy"] == "auto" else given["ploidy"]
+        return settings(paths=given.pop("path"), **{**given, "ploidy": ploidy})
 
     def direction(self, trait: str) -> str:
         """Whether a trait (by its id) is better when `high` or `low`."""

@@ -1,6 +1,6 @@
 rule import_genotypes:
     input:
-        genotypes=project.config["genotypes"]["path"],
+        genotypes=project.genotype_files,
     output:
         store=temp(directory("<results>/genotypes/imported.zarr")),
     log:
@@ -13,7 +13,7 @@ rule import_genotypes:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=lambda wildcards: settings(),
+        settings=lambda wildcards: project.import_settings(),
         code=code_hash("import_genotypes"),
     message:
         "Read {input.genotypes}"

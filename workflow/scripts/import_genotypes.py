@@ -1,6 +1,8 @@
 from breedcast.script import job
 
-with job(snakemake):
-    from breedcast.genotypes.vcf import import_vcf
+with job(snakemake) as settings:
+    from breedcast.genotypes.importing import import_genotypes
+    from breedcast.genotypes.source import Reading
 
-    import_vcf(snakemake.input.genotypes, snakemake.output.store)
+    paths = settings.pop("paths")
+    import_genotypes(paths, snakemake.output.store, Reading(**settings))

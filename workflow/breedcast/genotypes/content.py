@@ -13,10 +13,11 @@ import os
 import sys
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from breedcast.errors import UserError
 
@@ -26,6 +27,7 @@ BUFFER_BYTES = 1 << 20
 #: Text that is held at a time, and the longest line that is no mistake.
 TEXT_BYTES = 1 << 24
 LONGEST_LINE = 1 << 29
+T = TypeVar("T")
 COPY_AGAIN = "copy or download it again"
 NUL_BYTES = f"NUL bytes: the file is damaged; {COPY_AGAIN}"
 
@@ -72,11 +74,10 @@ class Content:
         self._stamp = _stamp(self.path)
         self._raw = open(self.path, "rb", buffering=0)  # noqa: SIM115  (closed by __exit__)
         self._digest = hashlib.sha256()
-        buffered = io.BufferedReader(_Hashed(self._raw, self._digest), BUFFER_BYTES)
+        buffered: Any = io.BufferedReader(_Hashed(self._raw, self._digest), BUFFER_BYTES)
         if buffered.peek(2)[:2] == b"\x1f\x8b":
             check_bgzf_end(self.path)
-            inflated = igzip.IGzipFile(fileobj=buffered, mode="rb")
-            self._content = io.BufferedReader(cast(io.RawIOBase, inflated), BUFFER_BYTES)
+            self._content = igzip.IGzipFile(fileobj=buffered, mode="rb")
         else:
             self._content = buffered
 
@@ -170,6 +171,15 @@ def check_bgzf_end(path: Path) -> None:
                 f"{path} is truncated (a bgzip file without its end marker): {COPY_AGAIN}; "
                 "if it is known to be whole, pack it anew: gunzip -c FILE | bgzip > NEW"
             )
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, the next of which is made in another thread while one is worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def _stamp(path: Path) -> tuple[int, int]:

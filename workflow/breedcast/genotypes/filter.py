@@ -20,9 +20,9 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.files import whole, write_table
+from breedcast.genotypes.source import MISSING_DOSAGE
 from breedcast.genotypes.store import (
     MARKER_COLUMNS,
-    MISSING_DOSAGE,
     Checksum,
     CodesSummary,
     Imported,
@@ -137,7 +137,7 @@ def _left(reasons: np.ndarray, what: str, key: str, best: float, source: Importe
     if not len(left):
         counts = ", ".join(f"{number} {reason}" for reason, number in _count(reasons).items())
         raise UserError(
-            f"{source.summary.input}: the filters leave no {what} of {len(reasons)} ({counts}; "
+            f"{source.summary.name}: the filters leave no {what} of {len(reasons)} ({counts}; "
             f"the best {what} has {best:.3g}): change filter.{key} in the config"
         )
     return left

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -70,21 +71,29 @@ class Reading:
     regions: Sequence[str] = ()
     lines_in: str | None = None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether some markers may not be read for where they lie."""
+        return bool(self.regions) or "exclude" in self.contigs.values()
+
+    def reads(self, contig: str, position: int) -> bool:
+        """Whether a marker there is read."""
+        if self.contigs.get(contig) == "exclude":
+            return False
+        return not self.regions or any(
+            contig == name and first <= position <= last
+            for name, first, last in map(parse_region, self.regions)
+        )
+
     def wanted(self, markers: pa.Table) -> np.ndarray:
         """(markers,) whether each is on a contig, and in a region, that is read."""
-        excluded = [name for name, role in self.contigs.items() if role == "exclude"]
-        contig, position = markers["contig"], markers["position"]
-        keep = pc.invert(pc.is_in(contig, pa.array(excluded, pa.string())))
-        inside = None
-        for name, first, last in map(parse_region, self.regions):
-            here = pc.and_(
-                pc.equal(contig, name),
-                pc.and_(pc.greater_equal(position, first), pc.less_equal(position, last)),
-            )
-            inside = here if inside is None else pc.or_(inside, here)
-        return np.asarray(keep if inside is None else pc.and_(keep, inside))
+        if not self.is_partial:
+            return np.ones(len(markers), bool)
+        places = zip(markers["contig"].to_pylist(), markers["position"].to_pylist(), strict=True)
+        return np.array([self.reads(*place) for place in places], bool)
 
 
+@cache
 def parse_region(text: str) -> tuple[str, int, int]:
     """Contig, first and last position of `contig`, `contig:first-last` or `contig:first-`."""
     match = re.fullmatch(r"(.+?):(\d+)-(\d*)", text)
@@ -100,14 +109,33 @@ class Block:
 
     dosage: (markers, lines) int8 number of alternate alleles, -1 = missing.
     markers: a table of the columns MARKERS.
+    rows: (markers,) where in the file each is to be found, as `Source.place` counts.
     """
 
     dosage: np.ndarray
     markers: pa.Table
+    rows: np.ndarray
 
     def where(self, keep: np.ndarray) -> Block:
         """Those markers (boolean mask)."""
-        return self if keep.all() else Block(self.dosage[keep], self.markers.filter(pa.array(keep)))
+        if keep.all():
+            return self
+        return Block(self.dosage[keep], self.markers.filter(pa.array(keep)), self.rows[keep])
+
+    def of_lines(self, columns: np.ndarray) -> Block:
+        """The same of some lines."""
+        return Block(self.dosage[:, columns], self.markers, self.rows)
+
+
+def joined(blocks: Sequence[Block]) -> Block:
+    """All markers of the blocks, in the order of the rows."""
+    if len(blocks) == 1:
+        return blocks[0]
+    rows = np.concatenate([block.rows for block in blocks])
+    order = np.argsort(rows, kind="stable")
+    dosage = np.concatenate([block.dosage for block in blocks])[order]
+    markers = pa.concat_tables([block.markers for block in blocks]).take(pa.array(order))
+    return Block(dosage, markers, rows[order])
 
 
 class Source(ABC):
@@ -116,6 +144,7 @@ class Source(ABC):
     samples: names of its lines; known at once.
     ploidy: of its calls; None until a call or the config has told.
     counts: how often each of COUNTS was met; complete when `blocks` has ended.
+    unread: the contigs of markers that were not read, as the config says.
     """
 
     #: What the format is called in the report.
@@ -126,6 +155,7 @@ class Source(ABC):
         self.reading = reading
         self.ploidy = reading.ploidy
         self.counts: Counter[str] = Counter()
+        self.unread: set[str] = set()
         self.samples = self._open()
 
     @abstractmethod

@@ -2,9 +2,11 @@
 
 Both are zarr version 3 groups of named dimensions, so that xarray opens them too:
 
-    imported.zarr   dosage (marker, sample) int8: alternate alleles, -1 = missing
-    codes.zarr      codes (sample, marker) uint8: 0..ploidy alternate alleles, ploidy + 1 = missing
-    both            sample; contig, position, id, ref, alt of the markers; codes.zarr: frequency
+    imported.zarr   dosage (marker, sample) int8: alternate alleles, -1 = missing; sample;
+                    markers.arrow: contig, position, id, ref, alt of the markers (Arrow IPC,
+                    which is written as fast as markers are read)
+    codes.zarr      codes (sample, marker) uint8: 0..ploidy alternate alleles, ploidy + 1 = missing;
+                    sample; contig, position, id, ref, alt and frequency of the markers
 """
 
 from __future__ import annotations
@@ -12,47 +14,66 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import zarr
+from zarr.codecs import BloscCodec
 
 from breedcast.errors import UserError
 from breedcast.files import write_json
+from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Bytes of genotypes held in memory at a time; also about the size of a chunk before compression.
 BLOCK_BYTES = 1 << 24
 STRINGS_PER_CHUNK = 1 << 16
 
 MARKER_COLUMNS = {"contig": "str", "position": "int64", "id": "str", "ref": "str", "alt": "str"}
-MISSING_DOSAGE = -1
+MARKERS_FILE = "markers.arrow"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that genotypes were read from."""
+
+    name: str
+    format: str
+    sha256: str
 
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What was read from a file of genotypes, and how often each policy of the import applied.
+    """What was read, and how often each policy of the import applied.
 
-    input, sha256: name and checksum of the file.
-    lines, markers, ploidy: the shape.
-    missing_calls, half_calls: calls stored as missing, and those of them with some allele known.
-    multi_allelic: markers with more than one alternate allele (counted together in the dosage).
-    without_id: markers named contig_position for want of an id.
-    duplicated_ids: markers whose id another marker had before (ids are kept as they are).
+    inputs: the files. lines, markers, ploidy: the shape.
+    counts: how often each of `source.COUNTS` was met, those that never were left out.
     """
 
-    input: str
-    sha256: str
+    inputs: Sequence[InputFile]
     lines: int
     markers: int
     ploidy: int
-    missing_calls: int
-    half_calls: int
-    multi_allelic: int
-    without_id: int
-    duplicated_ids: int
+    counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> ImportSummary:
+        """From what `asdict` made of one."""
+        inputs = [InputFile(**file) for file in facts["inputs"]]
+        return cls(**{**facts, "inputs": inputs})
+
+    @property
+    def name(self) -> str:
+        """The files' names, for messages."""
+        return ", ".join(file.name for file in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -110,16 +131,95 @@ class Imported:
 
     def __init__(self, path: str | Path) -> None:
         group: Any = zarr.open_group(Path(path), mode="r")
-        self.summary = ImportSummary(**group.attrs["summary"])
+        self.summary = ImportSummary.of(group.attrs["summary"])
         self.samples: list[str] = group["sample"][:].tolist()
-        self.markers = read_markers(group)
+        self.table = _arrow(Path(path))
         self._dosage = group["dosage"]
+
+    @cached_property
+    def markers(self) -> pd.DataFrame:
+        """contig, position, id, ref and alt of the markers."""
+        return self.table.to_pandas()
 
     def blocks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """The dosages (markers, samples) of these markers, some megabytes at a time."""
         rows = np.arange(self.summary.markers) if rows is None else rows
         for block in marker_blocks(len(rows), len(self.samples)):
             yield self._dosage.oindex[rows[block], :]
+
+
+def _arrow(path: Path) -> pa.Table:
+    """The markers of imported.zarr, as a table that stays on the disk."""
+    with pa.memory_map(str(path / MARKERS_FILE)) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+class ImportWriter:
+    """imported.zarr, written marker by marker; the dosages in another thread, as they come.
+
+    ready: how many markers were written.
+    """
+
+    def __init__(self, path: Path, samples: Sequence[str]) -> None:
+        self._path = path
+        self._group: Any = create_group(path, samples, 0, {})
+        self._chunk = np.empty((max(1, BLOCK_BYTES // len(samples)), len(samples)), np.int8)
+        self._dosage = self._group.create_array(
+            "dosage",
+            shape=(0, len(samples)),
+            chunks=self._chunk.shape,
+            dtype="int8",
+            fill_value=MISSING_DOSAGE,
+            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
+            dimension_names=("marker", "sample"),
+        )
+        self._markers = pa.ipc.new_file(path / MARKERS_FILE, MARKERS)
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+        self._held = 0
+        self.ready = 0
+
+    def append(self, block: Block) -> None:
+        """Add markers."""
+        self._markers.write_table(block.markers)
+        at = 0
+        while at < len(block.dosage):
+            some = block.dosage[at : at + len(self._chunk) - self._held]
+            self._chunk[self._held : self._held + len(some)] = some
+            self._held += len(some)
+            at += len(some)
+            if self._held == len(self._chunk):
+                self._flush()
+
+    def finish(self) -> None:
+        """Write what is left of the markers."""
+        self._flush()
+        self._wait()
+        self._thread.shutdown()
+        self._markers.close()
+
+    def duplicated_ids(self) -> int:
+        """How many markers have the id of an earlier one; after `finish`."""
+        ids = _arrow(self._path)["id"]
+        return len(ids) - int(pc.count_distinct(ids).as_py())
+
+    def summarise(self, summary: ImportSummary) -> None:
+        """Write the summary."""
+        self._group.attrs["summary"] = asdict(summary)
+
+    def _flush(self) -> None:
+        self._wait()
+        self._writing = self._thread.submit(self._write, self._chunk[: self._held], self.ready)
+        self.ready += self._held
+        self._chunk, self._held = np.empty_like(self._chunk), 0
+
+    def _write(self, dosage: np.ndarray, at: int) -> None:
+        self._dosage.resize((at + len(dosage), dosage.shape[1]))
+        self._dosage[at : at + len(dosage)] = dosage
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
 
 
 def marker_blocks(markers: int, lines: int) -> Iterator[slice]:
@@ -164,6 +264,8 @@ def read_markers(group: Any) -> pd.DataFrame:
     """The marker columns of a group, one row per marker."""
     columns = [column for column in (*MARKER_COLUMNS, "frequency") if column in group]
     text = [column for column in columns if MARKER_COLUMNS.get(column) == "str"]
+    import pandas as pd  # which imports read, and need not
+
     frame = {column: group[column][:] for column in columns}
     return pd.DataFrame(
         frame | {column: pd.Series(frame[column].tolist(), dtype="str") for column in text}
@@ -195,7 +297,7 @@ def read_summary(path: str | Path) -> CodesSummary:
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
         facts["thresholds"] = Thresholds(**facts["thresholds"])
-        facts["imported"] = ImportSummary(**facts["imported"])
+        facts["imported"] = ImportSummary.of(facts["imported"])
         return CodesSummary(**facts)
     except (OSError, ValueError, TypeError, KeyError) as damage:
         raise UserError(f"{path} cannot be read ({damage}): {_REMAKE}") from damage

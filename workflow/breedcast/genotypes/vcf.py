@@ -1,271 +1,246 @@
-"""Import of VCF and BCF: alternate-allele dosages, block by block, parsed by htslib (cyvcf2).
+"""VCF: plain records by array operations, all others by htslib; and BCF, by htslib alone.
 
-Policies, each counted in the summary:
-
-- Several alternate alleles: they are counted together; 0/2 has dosage 1, 1/2 dosage 2.
-- A call with any allele missing (./1) is missing, whatever number of alleles is written (`.`).
-- A marker without an id is named contig_position. Ids that occur twice are kept as they are:
-  a marker is known by its index, its id is only its name.
-- The ploidy is that of the calls, 1 to 8, and must be the same in all of them.
+What htslib only warns of or crashes on is refused here: a record with too few or too many
+columns, an empty line, a header among the records, NUL bytes, alleles that are no bases.
 """
 
 from __future__ import annotations
 
-import logging
-import os
+import re
+import struct
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from cyvcf2 import VCF
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from breedcast.errors import UserError
-from breedcast.files import whole
-from breedcast.genotypes.store import (
-    MARKER_COLUMNS,
-    MISSING_DOSAGE,
-    ImportSummary,
-    create_group,
-    marker_blocks,
-    markers_per_block,
-    strings,
+from breedcast.genotypes.careful import Records
+from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, Content, ahead
+from breedcast.genotypes.header import BCF_MAGIC, FIXED_COLUMNS, bcf_header, vcf_header
+from breedcast.genotypes.plain import Plain, fixed, line_ends, tabbed
+from breedcast.genotypes.source import (
+    MAX_PLOIDY,
+    Block,
+    Source,
+    joined,
+    with_ids,
+    without_id,
 )
-from breedcast.genotypes.survey import Survey, survey
 
-MAX_PLOIDY = 8
-# How cyvcf2 writes a missing allele, and an allele that a call shorter than the others lacks.
-MISSING_ALLELE, NO_ALLELE = -1, -2
-
-logger = logging.getLogger(__name__)
-
-
-def import_vcf(path: str | Path, store_path: str | Path) -> ImportSummary:
-    """Read a VCF or BCF (plain, gzip or bgzip) into imported.zarr; memory is one block's.
-
-    The policies are those of this module's docstring.
-
-    Raises UserError for all that `survey` refuses and for: no GT, an allele that ALT does not
-    have, calls of different ploidy or of more than 8 alleles, no call at all, anything that
-    htslib cannot parse.
-    """
-    source = survey(path)
-    lines, markers = len(source.samples), source.records
-    reader = Reader(source)
-    ids: list[str] = []
-    with whole(store_path) as unfinished:
-        group = create_group(unfinished, source.samples, markers, MARKER_COLUMNS)
-        dosage = group.create_array(
-            "dosage",
-            shape=(markers, lines),
-            chunks=(markers_per_block(markers, lines), lines),
-            dtype="int8",
-            fill_value=MISSING_DOSAGE,
-            dimension_names=("marker", "sample"),
-        )
-        for rows, block, columns in reader.blocks():
-            dosage[rows, :] = block
-            for column, values in columns.items():
-                text = MARKER_COLUMNS[column] == "str"
-                group[column][rows] = strings(values) if text else np.array(values)
-            ids += columns["id"]
-            logger.info("imported %d of %d markers", rows.stop, markers)
-        source.check_unchanged()
-        summary = reader.summary(duplicated_ids=len(ids) - len(set(ids)))
-        group.attrs["summary"] = asdict(summary)
-    return summary
+#: Records of a BCF that are parsed at a time.
+BCF_RECORDS = 4096
+BASES = "[A-Za-z]+|[-.*]|<[^<>,]+>"
+BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
+#: What may stand in a column, as regular expressions.
+SPELLING = {
+    "contig": r"^[^\s]+$",
+    "ref": f"^({BASES})$",
+    "alt": f"^({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*$",
+}
+#: The first call of a record in which all alleles are known.
+CALL = re.compile(rb"\tGT(?::[^\t]*)?(?:\t[^\t]*)*?\t(\d+(?:[/|]\d+)*)[:\t\n]")
 
 
-class Reader:
-    """Reads every record that the survey counted, and keeps count of what it met."""
+class VcfSource(Source):
+    """A VCF; plain, gzip or bgzip."""
 
-    def __init__(self, source: Survey) -> None:
-        self.source = source
-        self.ploidy: int | None = None
-        self.missing_calls = 0
-        self.half_calls = 0
-        self.multi_allelic = 0
-        self.without_id = 0
+    format = "VCF"
 
-    def summary(self, duplicated_ids: int) -> ImportSummary:
-        """What was read. Raises UserError if no call told the ploidy."""
-        source = self.source
+    def _open(self) -> list[str]:
+        self._content = Content(self.path)
+        self._header = vcf_header(self.path, iter(self._content.line, b""))
+        self._records = Records(str(self.path), self._header.samples, self.reading, self.counts)
+        return self._header.samples
+
+    def blocks(self) -> Iterator[Block]:
+        first = self._header.lines + 1
+        with self._content:
+            for text in ahead(self._content.lines()):
+                lines = _Lines(text, np.arange(first, first + text.count(b"\n")))
+                first += len(lines.numbers)
+                if self.reading.is_partial:
+                    lines = lines.where(self._wanted(lines))
+                yield self._block(lines)
+        self._records.warn()
+
+    def checksums(self) -> dict[str, str]:
+        return {self.path.name: self._content.sha256}
+
+    def place(self, row: int) -> str:
+        return f"{self.path}, line {row}"
+
+    def _wanted(self, lines: _Lines) -> np.ndarray:
+        """(lines,) whether each is on a contig, and in a region, that is read."""
+        wanted = np.ones(len(lines.numbers), bool)
+        for at, line in enumerate(lines.split()):
+            head, _, rest = line.partition(b"\t")
+            contig, position = head.decode("utf-8", "replace"), rest[:20].partition(b"\t")[0]
+            # what is no position is for the parser to refuse
+            if position.isdigit() and not self.reading.reads(contig, int(position)):
+                wanted[at] = False
+                self.counts["other_contigs"] += 1
+                self.unread.add(contig)
+        return wanted
+
+    def _block(self, lines: _Lines) -> Block:
+        """The markers of some lines."""
+        parts = []
+        if self.reading.field == "GT" and (ploidy := self._expected_ploidy(lines)):
+            for read in (fixed, tabbed):
+                plain = read(lines.text, len(self.samples), ploidy)
+                good = self._accepted(plain, ploidy)
+                if good.any():
+                    self._records.ploidy = self.ploidy = ploidy
+                    parts.append(self._plain_block(plain, good, lines.numbers))
+                    others = np.ones(len(lines.numbers), bool)
+                    others[plain.rows[good]] = False
+                    lines = lines.where(others)
+        if len(lines.numbers):
+            parts.append(self._careful_block(lines))
+        block = joined(parts)
+        self._check_spelling(block)
+        return block
+
+    def _expected_ploidy(self, lines: _Lines) -> int | None:
+        """The ploidy so far, else that of the first call; None where that cannot be told."""
+        if self.ploidy is not None or not lines.text:
+            return self.ploidy
+        first = lines.text[: lines.text.index(b"\n") + 1]
+        call = CALL.search(first)
+        if (
+            call is None
+            or first.partition(b"\t")[0].decode("utf-8", "replace") in self.reading.contigs
+        ):
+            return None
+        ploidy = len(re.split(rb"[/|]", call.group(1)))
+        return ploidy if ploidy <= MAX_PLOIDY else None
+
+    def _accepted(self, plain: Plain, ploidy: int) -> np.ndarray:
+        """(records,) whether what array operations cannot decide does not occur."""
+        alt, contig = plain.markers["alt"], plain.markers["contig"]
+        haploid = [name for name, role in self.reading.contigs.items() if role == "haploid"]
+        good = ~np.asarray(pc.is_in(contig, pa.array(haploid, pa.string())))
+        no_alternate = np.asarray(pc.equal(alt, "."))
+        good &= ~(no_alternate & (plain.dosage > 0).any(axis=1))
+        if self.reading.multi_allelic != "collapse":
+            good &= ~np.asarray(pc.match_substring(alt, ","))
         if self.ploidy is None:
-            raise UserError(f"{source.path}: every call is missing: give a file with genotypes")
-        return ImportSummary(
-            input=source.path.name,
-            sha256=source.sha256,
-            lines=len(source.samples),
-            markers=source.records,
-            ploidy=self.ploidy,
-            missing_calls=self.missing_calls,
-            half_calls=self.half_calls,
-            multi_allelic=self.multi_allelic,
-            without_id=self.without_id,
-            duplicated_ids=duplicated_ids,
-        )
+            good &= (plain.dosage >= 0).any()
+        return good
 
-    def blocks(self) -> Iterator[tuple[slice, np.ndarray, dict[str, list[Any]]]]:
-        """The markers block by block: which they are, dosages (markers, samples) int8, columns."""
-        source, complaints = self.source, _Complaints()
-        with complaints.captured(), _readable(str(source.path), complaints):
-            records = VCF(str(source.path), lazy=True)
-            names = records.samples
-        if names != source.samples:
-            raise UserError(f"{source.path}: htslib reads other sample names: check #CHROM line")
-        complaints.new_errors()  # on odd header lines, which do no harm
-        for rows in marker_blocks(source.records, len(source.samples)):
-            dosage = np.empty((rows.stop - rows.start, len(source.samples)), np.int8)
-            columns: dict[str, list[Any]] = {column: [] for column in MARKER_COLUMNS}
-            with complaints.captured():
-                for row in range(rows.start, rows.stop):
-                    place = source.place(row)
-                    with _readable(place, complaints):
-                        record = _next(records, complaints)
-                        description = self._describe(record)
-                        alleles = _alleles(record, place)
-                    for column, value in description.items():
-                        columns[column].append(value)
-                    dosage[row - rows.start] = self._dosage(alleles, len(record.ALT), place)
-            yield rows, dosage, columns
-        if complaints.warning:
-            logger.warning("%s: htslib warns, first: %s", source.path, complaints.warning)
+    def _plain_block(self, plain: Plain, good: np.ndarray, numbers: np.ndarray) -> Block:
+        markers = plain.markers if good.all() else plain.markers.filter(pa.array(good))
+        self.counts["half_calls"] += int(plain.half_calls[good].sum())
+        self.counts["without_id"] += pc.sum(without_id(markers)).as_py() or 0
+        dosage = plain.dosage if good.all() else plain.dosage[good]
+        return Block(dosage, with_ids(markers), numbers[plain.rows[good]])
 
-    def _describe(self, record: Any) -> dict[str, Any]:
-        """The marker columns of a record."""
-        alternate = record.ALT
-        self.multi_allelic += len(alternate) > 1
-        self.without_id += record.ID is None
-        return {
-            "contig": record.CHROM,
-            "position": record.POS,
-            "id": record.ID or f"{record.CHROM}_{record.POS}",
-            "ref": record.REF,
-            "alt": ",".join(alternate) or ".",
-        }
+    def _careful_block(self, lines: _Lines) -> Block:
+        """The markers of lines that are not plain, parsed by htslib."""
+        for number, line in zip(lines.numbers, lines.split(), strict=True):
+            self._check_shape(line, self.place(number))
+        with tempfile.NamedTemporaryFile(suffix=".vcf") as file:
+            file.write(self._header.text + lines.text)
+            file.flush()
+            self._records.ploidy = self.ploidy
+            with self._records.opened(file.name) as records:
+                block = self._records.read(records, lines.numbers, self.place)
+            self.ploidy = self._records.ploidy
+        return block
 
-    def _dosage(self, alleles: np.ndarray, alternates: int, place: str) -> np.ndarray:
-        """The number of alternate alleles of every sample, -1 = missing, (samples,) int8."""
-        missing = (alleles == MISSING_ALLELE).any(axis=0)
-        self._check_alleles(alleles, alternates, place)
-        self._check_ploidy(alleles, missing, place)
-        dosage = (alleles > 0).sum(axis=0, dtype=np.int8)
-        if missing.any():
-            self.missing_calls += int(missing.sum())
-            self.half_calls += int((missing & (alleles >= 0).any(axis=0)).sum())
-            dosage[missing] = MISSING_DOSAGE
-        return dosage
-
-    def _check_alleles(self, alleles: np.ndarray, alternates: int, place: str) -> None:
-        if alleles.max() <= alternates:
-            return
-        sample = int((alleles > alternates).any(axis=0).argmax())
-        raise UserError(
-            f"{place}: sample {self.source.samples[sample]!r} has allele "
-            f"{alleles[:, sample].max()}, but ALT names {alternates}: correct ALT or the call"
-        )
-
-    def _check_ploidy(self, alleles: np.ndarray, missing: np.ndarray, place: str) -> None:
-        """Take the ploidy of the first call; refuse one of another ploidy, or of too many."""
-        if len(alleles) == self.ploidy and alleles.min() > NO_ALLELE:
-            return
-        called = np.flatnonzero(~missing)
-        if not len(called):
-            return
-        lengths = (alleles[:, called] != NO_ALLELE).sum(axis=0)
-        if self.ploidy is None:
-            self.ploidy = int(lengths[0])
-        other = np.flatnonzero(lengths != self.ploidy)
-        if len(other):
+    def _check_shape(self, line: bytes, place: str) -> None:
+        """Raise UserError for a line that is no record with a column per sample."""
+        columns, found = len(FIXED_COLUMNS) + len(self.samples), line.count(b"\t") + 1
+        if not line.strip():
+            raise UserError(f"{place}: an empty line: remove it")
+        if line.startswith(b"#"):
             raise UserError(
-                f"{place}: sample {self.source.samples[called[other[0]]]!r} has a call of "
-                f"{_counted(lengths[other[0]])}, calls before it have {self.ploidy}: leave out "
-                "such markers (bcftools view -t ^CONTIG) or write all calls with one ploidy "
-                "(bcftools +fixploidy)"
+                f"{place}: a header line among the records: join VCFs with bcftools concat, "
+                "not with cat"
             )
-        if self.ploidy > MAX_PLOIDY:
+        if b"\0" in line:
+            raise UserError(f"{place}: {NUL_BYTES}")
+        if found != columns:
             raise UserError(
-                f"{place}: calls of {self.ploidy} alleles: Breedcast reads ploidy 1 to "
-                f"{MAX_PLOIDY}; correct GT, or leave the marker out"
+                f"{place}: {found} columns where the header has {columns}: "
+                f"the line is damaged; {COPY_AGAIN}"
             )
 
-
-def _alleles(record: Any, place: str) -> np.ndarray:
-    """Allele indices (alleles, samples), so that reductions over a call run along whole rows."""
-    try:
-        genotype = record.genotype
-    except Exception:
-        raise UserError(
-            f"{place}: no GT in FORMAT: Breedcast reads called genotypes; call them, "
-            "or leave the marker out"
-        ) from None
-    return np.ascontiguousarray(genotype.array()[:, :-1].T)
-
-
-class _Complaints:
-    """What htslib prints to standard error, the one place where it says what is wrong."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  (it lives as long as this object)
-        self._seen = 0
-        self.warning = ""
-
-    @contextmanager
-    def captured(self) -> Iterator[None]:
-        """Standard error, also that of C code, goes here meanwhile."""
-        before = os.dup(2)
-        os.dup2(self._file.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-
-    def new_errors(self) -> list[str]:
-        """The errors printed since the last call, without their label; notes the first warning."""
-        descriptor = self._file.fileno()
-        size = os.fstat(descriptor).st_size
-        if size == self._seen:
-            return []
-        lines = os.pread(descriptor, size - self._seen, self._seen).decode("utf-8", "replace")
-        self._seen = size
-        warnings = [_words(line) for line in lines.splitlines() if line.startswith("[W::")]
-        self.warning = self.warning or next(iter(warnings), "")
-        return [_words(line) for line in lines.splitlines() if line.startswith("[E::")]
+    def _check_spelling(self, block: Block) -> None:
+        """Raise UserError for a contig or allele that cannot be one."""
+        for column, spelling in SPELLING.items():
+            right = np.asarray(pc.match_substring_regex(block.markers[column], spelling))
+            if not right.all():
+                row = int(right.argmin())
+                place, value = self.place(int(block.rows[row])), block.markers[column][row]
+                raise UserError(
+                    f"{place}: {value.as_py()!r} is no {column.upper()}: correct it, or leave the "
+                    "marker out"
+                )
 
 
-def _words(line: str) -> str:
-    """`[E::function] words` without its label."""
-    return line.partition("] ")[2].strip()
+class _Lines:
+    """Some whole lines of text, each with its number in the file."""
+
+    def __init__(self, text: bytes, numbers: np.ndarray) -> None:
+        self.text = text
+        self.numbers = numbers
+
+    def split(self) -> list[bytes]:
+        """The lines without their ends."""
+        return self.text.split(b"\n")[:-1]
+
+    def where(self, keep: np.ndarray) -> _Lines:
+        """Those lines (boolean mask)."""
+        ends = line_ends(self.text)
+        starts = np.concatenate([[0], ends[:-1]])
+        places = zip(starts[keep].tolist(), ends[keep].tolist(), strict=True)
+        return _Lines(b"".join([self.text[at:end] for at, end in places]), self.numbers[keep])
 
 
-def _next(records: Any, complaints: _Complaints) -> Any:
-    """The next record, if htslib found no fault with it.
+class BcfSource(Source):
+    """A BCF, which is parsed by htslib."""
 
-    cyvcf2 hands out a record on a contig that the header lacks even where htslib gave it up half
-    parsed. To touch that record crashes, and so would reading it other than lazily.
-    """
-    record = next(records)
-    errors = complaints.new_errors()
-    if errors:
-        raise ValueError(errors[-1])
-    return record
+    format = "BCF"
 
+    def _open(self) -> list[str]:
+        with Content(self.path) as content:
+            content.read(len(BCF_MAGIC))
+            return bcf_header(self.path, content.read).samples
 
-@contextmanager
-def _readable(place: str, complaints: _Complaints) -> Iterator[None]:
-    """Where cyvcf2 is called: its failures become a UserError, in htslib's words if it has some."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as failure:  # cyvcf2 raises plain Exception, OSError, StopIteration ...
-        words = next(iter(complaints.new_errors()), str(failure)) or "the records end early"
-        raise UserError(f"{place}: {words}: correct the file, or copy it again") from failure
+    def blocks(self) -> Iterator[Block]:
+        number = self._survey()
+        records = Records(str(self.path), self.samples, self.reading, self.counts)
+        with records.opened(str(self.path)) as parsed:
+            for first in range(0, number, BCF_RECORDS):
+                rows = np.arange(first, min(first + BCF_RECORDS, number))
+                block = records.read(parsed, rows, self.place)
+                self.ploidy = records.ploidy
+                yield block
+        self.counts["other_contigs"] += records.unread.total()
+        self.unread.update(records.unread)
+        records.warn()
 
+    def checksums(self) -> dict[str, str]:
+        return {self.path.name: self._content.sha256}
 
-def _counted(alleles: int) -> str:
-    return "1 allele" if alleles == 1 else f"{alleles} alleles"
+    def place(self, row: int) -> str:
+        return f"{self.path}, record {row + 1}"
+
+    def _survey(self) -> int:
+        """The number of records, each of which says how long it is. Raises UserError if cut."""
+        self._content = Content(self.path)
+        with self._content as content:
+            content.read(len(BCF_MAGIC))
+            bcf_header(self.path, content.read)
+            records = 0
+            while lengths := content.read(8):
+                expected = sum(struct.unpack("<II", lengths)) if len(lengths) == 8 else 1
+                if len(lengths) < 8 or len(content.read(expected)) < expected:
+                    raise UserError(
+                        f"{self.path} is truncated in record {records + 1}: {COPY_AGAIN}"
+                    )
+                records += 1
+        return records

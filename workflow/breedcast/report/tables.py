@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from breedcast.genotypes.source import COUNTS
 from breedcast.report.collect import ModelResult, Report, TraitResult
 
 #: Rows of the candidates' table: of the best model, and of each other one.
@@ -297,30 +298,21 @@ def kept_table(report: Report) -> Table:
 
 
 def import_table(report: Report) -> Table:
-    """What the import met in the genotype file."""
+    """What the import met in the genotype files."""
     read = report.genotypes["imported"]
     calls = read["lines"] * read["markers"]
-    missing_share = 100 * read["missing_calls"] / calls if calls else 0
+    counts: Mapping[str, int] = read["counts"]
+    shares = {"missing_calls": f"{100 * counts.get('missing_calls', 0) / calls:.2g} %"}
     return table(
-        "What the genotype file held besides plain calls.",
+        "What the genotype files held besides plain calls.",
         ["", "Number", "What was done"],
         [
-            [
-                "Missing calls",
-                Cell(whole(read["missing_calls"]), f"{missing_share:.2g} %"),
-                "kept as missing; each model says how it fills them",
-            ],
-            ["Half calls", whole(read["half_calls"]), "some allele known, counted as missing"],
-            [
-                "Markers of several alternate alleles",
-                whole(read["multi_allelic"]),
-                "alternate alleles counted together",
-            ],
-            ["Markers without a name", whole(read["without_id"]), "named contig_position"],
-            ["Names that stand twice", whole(read["duplicated_ids"]), "kept as they are"],
+            [label, Cell(whole(counts[name]), shares.get(name, "")), done]
+            for name, (label, done) in COUNTS.items()
+            if name in counts
         ],
         text=(0, 2),
-    )  # fmt: skip
+    )
 
 
 def dropped_table(report: Report) -> Table:
@@ -485,7 +477,7 @@ def inputs_table(report: Report) -> Table:
     """Checksums of the input files."""
     read = report.genotypes["imported"]
     rows = [
-        ["Genotypes", read["input"], read["sha256"]],
+        *(["Genotypes", file["name"], file["sha256"]] for file in read["inputs"]),
         ["Traits", report.phenotype_table["input"], report.phenotype_table["sha256"]],
         ["Codes used by all models", "genotypes/codes.zarr", report.genotypes["checksum"]],
     ]

@@ -1,0 +1,187 @@
+"""From files of genotypes, of any format, to imported.zarr."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from breedcast.errors import UserError
+from breedcast.files import whole
+from breedcast.genotypes.formats import open_source
+from breedcast.genotypes.source import COUNTS, MISSING_DOSAGE, Block, Reading, Source, parse_region
+from breedcast.genotypes.store import ImportSummary, ImportWriter, InputFile
+
+#: Symbolic alleles: <DEL>, *, breakends.
+SYMBOLIC = r"[<*\[\]]|[A-Za-z]\.|\.[A-Za-z]"
+
+logger = logging.getLogger(__name__)
+
+
+def import_genotypes(
+    paths: Sequence[str | Path], store_path: str | Path, reading: Reading
+) -> ImportSummary:
+    """Read files of the same lines, one after another, into imported.zarr.
+
+    Raises UserError for what a reader refuses, markers out of order, files of other lines,
+    no marker at all, and no call at all.
+    """
+    sources = [open_source(path, reading) for path in paths]
+    importing = _Importing(sources, reading)
+    with whole(store_path) as unfinished:
+        writer = ImportWriter(unfinished, sources[0].samples)
+        for block in importing.blocks():
+            writer.append(block)
+            logger.info("read %d markers", importing.markers)
+        writer.finish()
+        importing.counts["duplicated_ids"] = writer.duplicated_ids()
+        summary = importing.summary()
+        writer.summarise(summary)
+    return summary
+
+
+class _Importing:
+    """The markers of some files of the same lines, checked and counted."""
+
+    def __init__(self, sources: Sequence[Source], reading: Reading) -> None:
+        self.sources = sources
+        self.reading = reading
+        self.counts: Counter[str] = Counter()
+        self.markers = 0
+        self._order = _Order()
+
+    def blocks(self) -> Iterator[Block]:
+        """The markers that are kept, file after file. Raises UserError."""
+        for source in self.sources:
+            columns = self._columns(source)
+            for block in source.blocks():
+                block = self._kept(block, source)
+                self.markers += len(block.markers)
+                self.counts["missing_calls"] += int(
+                    np.count_nonzero(block.dosage == MISSING_DOSAGE)
+                )
+                yield block if columns is None else block.of_lines(columns)
+            self.counts += source.counts
+
+    def summary(self) -> ImportSummary:
+        """What was read. Raises UserError for a config or files that left nothing to read."""
+        lines, names = len(self.sources[0].samples), ", ".join(str(it.path) for it in self.sources)
+        self._check_contigs(names)
+        if self.markers == 0:
+            raise UserError(f"{names}: a header and no records: give a file with genotypes")
+        ploidies = {it.ploidy for it in self.sources}
+        if self.counts["missing_calls"] == lines * self.markers or None in ploidies:
+            raise UserError(f"{names}: every call is missing: give a file with genotypes")
+        if len(ploidies) > 1:
+            found = ", ".join(f"{it.path}: {it.ploidy}" for it in self.sources)
+            raise UserError(f"the files are of different ploidy ({found}): leave some out")
+        inputs = [
+            InputFile(name, source.format, sha256)
+            for source in self.sources
+            for name, sha256 in source.checksums().items()
+        ]
+        counts = {name: self.counts[name] for name in COUNTS if self.counts[name]}
+        return ImportSummary(inputs, lines, self.markers, ploidies.pop() or 0, counts)
+
+    def _columns(self, source: Source) -> np.ndarray | None:
+        """Where the first file's lines are in this one; None if in the same order."""
+        first = self.sources[0]
+        if source.samples == first.samples:
+            return None
+        column = {sample: at for at, sample in enumerate(source.samples)}
+        return np.array([column[sample] for sample in first.samples])
+
+    def _kept(self, block: Block, source: Source) -> Block:
+        """The markers that the config does not leave out."""
+        wanted = self.reading.wanted(block.markers)
+        self.counts["other_contigs"] += int((~wanted).sum())
+        source.unread.update(block.markers["contig"].filter(pa.array(~wanted)).unique().to_pylist())
+        block = block.where(wanted)
+        kinds = _kinds(block.markers)
+        out = np.zeros(len(block.markers), bool)
+        for kind in self.reading.leave_out:
+            out |= kinds[kind]
+        self.counts["other_variants"] += int(out.sum())
+        for name, key in (
+            ("indel", "indels"),
+            ("symbolic", "symbolic"),
+            ("multi_allelic", "multi_allelic"),
+            ("no_alternate", "no_alternate"),
+        ):
+            self.counts[key] += int((kinds[name] & ~out).sum())
+        block = block.where(~out)
+        self._order.check(block, source)
+        return block
+
+    def _check_contigs(self, names: str) -> None:
+        """Raise UserError for a contig of the config that no marker is on."""
+        met = {contig for source in self.sources for contig in source.unread} | self._order.contigs
+        asked = {
+            *self.reading.contigs,
+            *(parse_region(region)[0] for region in self.reading.regions),
+        }
+        for contig in sorted(asked - met):
+            some = ", ".join(sorted(met)[:10])
+            raise UserError(
+                f"{names}: no marker is on contig {contig!r}, which genotypes: contigs or regions "
+                f"in the config names; its contigs are {some}{', ...' if len(met) > 10 else ''}"
+            )
+
+
+class _Order:
+    """Positions go up within contigs, each of which is one run: models know neighbours by it."""
+
+    def __init__(self) -> None:
+        self.contigs: set[str] = set()
+        self._contig, self._position = "", 0
+
+    def check(self, block: Block, source: Source) -> None:
+        """Look at the next markers. Raises UserError."""
+        if not len(block.rows):
+            return
+        contig = block.markers["contig"].combine_chunks()
+        position = np.asarray(block.markers["position"])
+        begins = np.flatnonzero(np.diff(np.asarray(contig.dictionary_encode().indices), prepend=-1))
+        for at in begins.tolist():
+            name = contig[at].as_py()
+            if name == self._contig:
+                begins = begins[1:]
+            elif name in self.contigs:
+                self._refuse(source, block, at, f"contig {name!r} again, after others")
+            self.contigs.add(name)
+        backward = np.diff(position, prepend=self._position) < 0
+        backward[begins] = False
+        if backward.any():
+            at = int(backward.argmax())
+            self._refuse(source, block, at, f"position {position[at]} after a larger one")
+        self._contig, self._position = contig[-1].as_py(), int(position[-1])
+
+    def _refuse(self, source: Source, block: Block, at: int, what: str) -> None:
+        raise UserError(
+            f"{source.place(int(block.rows[at]))}: {what}: sort the markers by contig and position "
+            "(bcftools sort, plink2 --sort-vars, TASSEL's sort plugin)"
+        )
+
+
+def _kinds(markers: pa.Table) -> dict[str, np.ndarray]:
+    """(markers,) which markers are of each kind that `leave_out` or COUNTS name."""
+    ref, alt = markers["ref"], markers["alt"]
+    symbolic = np.asarray(pc.match_substring_regex(alt, SYMBOLIC))
+    long = np.asarray(
+        pc.or_(pc.greater(pc.utf8_length(ref), 1), pc.greater(pc.utf8_length(alt), 1))
+    )
+    indel = np.zeros(len(markers), bool)
+    for row in np.flatnonzero(long & ~symbolic):
+        length = len(ref[row].as_py())
+        indel[row] = any(len(allele) != length for allele in alt[row].as_py().split(","))
+    return {
+        "indel": indel,
+        "symbolic": symbolic,
+        "multi_allelic": np.asarray(pc.match_substring(alt, ",")),
+        "no_alternate": np.asarray(pc.equal(alt, ".")),
+    }
