@@ -161,16 +161,14 @@ class Records:
 
     def _rounded(self, record: Any, place: str) -> list[np.ndarray]:
         """The DS values of the samples, as whole dosages."""
-        with _readable(place, self._complaints):
-            values = record.format("DS")
-        if values is None:
+        if "DS" not in record.FORMAT:
             raise UserError(
                 f"{place}: no DS in FORMAT: set genotypes: field: GT in the config, "
                 "or leave the marker out"
             )
         if self.ploidy is None:
             self.ploidy = _ploidy_beside(record)
-        values = np.asarray(values, np.float64).T[: max(len(record.ALT), 1)]
+        values = np.asarray(record.format("DS"), np.float64).T[: max(len(record.ALT), 1)]
         if self.reading.multi_allelic == "collapse":
             values = values.sum(axis=0, keepdims=True)
         missing = ~np.isfinite(values)

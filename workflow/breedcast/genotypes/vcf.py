@@ -64,7 +64,8 @@ class VcfSource(Source):
             for done in in_turn(self._read_plain, ahead(self._lines()), self.reading.threads):
                 # what was read before the ploidy was known may have been read with another
                 right = self.ploidy in (None, done.ploidy)
-                yield self._block(done if right else self._read_plain(done.lines))
+                if len(done.lines):
+                    yield self._block(done if right else self._read_plain(done.lines))
         self._records.warn()
 
     def checksums(self) -> dict[str, str]:
