@@ -7,6 +7,7 @@ training lines (`DosageMeans`), and so it is wherever nothing is known here.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,16 +92,21 @@ class Nearest(Imputer):
 
     def fill(self, rows: np.ndarray, training: np.ndarray) -> np.ndarray:
         filled = self.codes[rows]
-        nearest, weights = self._neighbours(rows, training)
-        for codes, neighbours, weight in zip(filled, nearest, weights, strict=True):
-            missing = np.flatnonzero(codes > self.ploidy)
-            calls = self.codes[np.ix_(neighbours, missing)]
-            counts = weight[:, None] * (calls <= self.ploidy)
-            total = counts.sum(axis=0)
-            known = total > 0
-            mean = (counts * calls).sum(axis=0)[known] / total[known]
-            codes[missing[known]] = np.rint(mean).astype(np.uint8)
+        for codes, (markers, mean) in zip(filled, self.means(rows, training), strict=True):
+            codes[markers] = np.rint(mean)
         return filled
+
+    def means(
+        self, rows: np.ndarray, training: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each line the markers that can be filled, and the mean dosages before rounding."""
+        for row, neighbours, weight in zip(rows, *self._neighbours(rows, training), strict=True):
+            markers = np.flatnonzero(self.codes[row] > self.ploidy)
+            calls = self.codes[np.ix_(neighbours, markers)]
+            weights = weight[:, None] * (calls <= self.ploidy)
+            total = weights.sum(axis=0)
+            known = total > 0
+            yield markers[known], (weights * calls).sum(axis=0)[known] / total[known]
 
     def _neighbours(self, rows: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions (rows, neighbours) of the nearest training lines, and their weights."""
