@@ -13,10 +13,11 @@ from sklearn.impute import KNNImputer, SimpleImputer
 from breedcast.genotypes import impute
 from breedcast.genotypes.encode import DosageMeans
 from breedcast.genotypes.impute import IMPUTERS, NEIGHBOURS, Mode, Nearest
-from breedcast.models.base import Fitted, Model, Prediction, model_class
+from breedcast.models.base import Fitted, Model, Prediction
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme, units
+from tests.unit.quick import quick
 
 
 def related_codes(lines, markers, ploidy, missing, seed=0):
@@ -167,41 +168,26 @@ def make_job(model, imputation):
     return TrainingJob(model, "model", "yield", lines, codes, 2, plan, 0, 0, "cpu", imputation)
 
 
-#: Each way in which models are given markers: dosages, kernels, components, one-hot.
-GIVEN = {
-    "gblup": {},
-    "rkhs": {},
-    "svr": {},
-    "dnngp": {"epochs": 2},
-    "deepgs": {"epochs": 2},
-    "dnn": {"epochs": 2, "input": "one_hot"},
-    "baseline": {},
-}
-
-
-@pytest.mark.parametrize("imputation", ["mean", *IMPUTERS])
-@pytest.mark.parametrize("name", GIVEN)
-def test_test_lines_move_nothing_that_is_fitted(name, imputation):
-    job = make_job(model_class(MODELS[name])(**GIVEN[name]), imputation)
+@pytest.mark.parametrize("imputation", IMPUTERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_test_lines_and_candidates_move_nothing_that_is_fitted(name, imputation):
+    job = make_job(quick(name), imputation)
     plan = job.plan[job.plan["fold"] == 0].reset_index(drop=True)
-    rows = job.lines.index[job.lines["sample"].isin(plan.loc[plan["role"] == "test", "sample"])]
-    candidates = np.arange(60, 66)
+    tested = plan.loc[plan["role"] == "test", "sample"]
+    others = ~job.lines["sample"].isin(plan["sample"])
+    rows = job.lines.index[job.lines["sample"].isin(tested) | others]
     codes = job.codes.copy()
-    for changed in (rows, candidates):
-        codes[changed] = np.random.default_rng(5).integers(0, 4, (len(changed), 90))
-    before = replace(job, plan=plan).run(threads=1)
-    after = replace(job, plan=plan, codes=codes).run(threads=1)
-    inner = [table.predictions.query("role == 'inner'") for table in (before, after)]
+    codes[rows] = np.random.default_rng(5).integers(0, 4, (len(rows), 90))
+    tables = [replace(job, plan=plan, codes=it).run(threads=1) for it in (job.codes, codes)]
+    inner = [it.predictions.query("role == 'inner'") for it in tables]
     pd.testing.assert_frame_equal(*inner, check_exact=True)
     for table in ("saliency", "facts", "history"):
-        pd.testing.assert_frame_equal(
-            getattr(before, table), getattr(after, table), check_exact=True
-        )
+        pd.testing.assert_frame_equal(*(getattr(it, table) for it in tables), check_exact=True)
 
 
 @pytest.mark.parametrize("imputation", IMPUTERS)
 def test_test_lines_do_not_fill_each_other(imputation):
-    job = make_job(model_class(MODELS["gblup"])(), imputation)
+    job = make_job(quick("gblup"), imputation)
     plan = job.plan[job.plan["fold"] == 0].reset_index(drop=True)
     tested = plan.loc[plan["role"] == "test", "sample"]
     rows = job.lines.index[job.lines["sample"].isin(tested)]
@@ -217,17 +203,28 @@ def test_test_lines_do_not_fill_each_other(imputation):
     assert (first != second).sum() == len(rows) - 1
 
 
-@pytest.mark.parametrize("name", GIVEN)
-def test_only_models_that_need_every_call_hang_on_how_they_are_filled(name):
-    model = model_class(MODELS[name])(**GIVEN[name])
+#: Each way in which models are given markers, and whether it needs every call.
+GIVEN = {
+    "gblup": (quick("gblup"), True),
+    "rkhs": (quick("rkhs"), True),
+    "svr": (quick("svr"), True),
+    "components": (quick("dnn", input="pca"), True),
+    "dosages": (quick("dnn", input="dosage"), True),
+    "one-hot": (quick("dnn", input="one_hot"), False),
+    "nothing": (quick("baseline"), False),
+}
+
+
+@pytest.mark.parametrize(("model", "needs"), GIVEN.values(), ids=GIVEN)
+def test_only_models_that_need_every_call_hang_on_how_they_are_filled(model, needs):
     job = make_job(model, "mean")
     job = replace(job, plan=job.plan[job.plan["fold"] == 0].reset_index(drop=True))
     mean, nearest = (
         replace(job, imputation=it).run(threads=1).predictions["predicted"]
         for it in ("mean", "nearest")
     )
-    assert model.needs_all_calls == (name not in ("dnn", "baseline"))
-    assert (mean != nearest).any() == model.needs_all_calls
+    assert model.needs_all_calls == needs
+    assert (mean != nearest).any() == needs
 
 
 @dataclass(frozen=True)
@@ -270,13 +267,13 @@ def test_each_fit_is_given_calls_filled_from_its_own_training_lines(imputation):
 
 
 def test_the_number_of_processes_changes_no_bit():
-    job = make_job(model_class(MODELS["gblup"])(), "nearest")
+    job = make_job(quick("gblup"), "nearest")
     one, two = job.run(threads=1), job.run(threads=2)
     pd.testing.assert_frame_equal(one.predictions, two.predictions, check_exact=True)
 
 
 def test_the_filling_dosages_are_among_the_weights():
-    job = make_job(model_class(MODELS["gblup"])(), "mode")
+    job = make_job(quick("gblup"), "mode")
     tables = job.run(threads=1)
     training = np.arange(60)
     expected = Mode.of(job.codes, 2).arrays(training)["mode"]

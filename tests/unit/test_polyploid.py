@@ -1,6 +1,6 @@
 """Every model on tetraploids and beyond, and relationships of any ploidy as they are published."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import comb
 
 import cyvcf2
@@ -9,25 +9,17 @@ import pandas as pd
 import pytest
 
 from breedcast.genotypes.relationship import DominanceRelationship, Relationship
-from breedcast.models.base import Lines, model_class
+from breedcast.models.base import Lines
 from breedcast.models.gblup import GBLUP
 from breedcast.models.registry import MODELS
 from breedcast.models.reml import fit_reml
 from breedcast.models.rkhs import KERNELS, RKHS
+from tests.unit.quick import quick
 
-#: Makes a model's training short, where it has such an option.
-SHORT = {"epochs": 3, "rounds": 60, "trees": 60}
 PLOIDIES = (4, 6, 8)
 
 
-def quick(name):
-    model = model_class(MODELS[name])
-    return model(
-        **{field.name: SHORT[field.name] for field in fields(model) if field.name in SHORT}
-    )
-
-
-def simulate(ploidy, lines=160, markers=90, seed=0):
+def simulate(ploidy, lines=320, markers=90, seed=0):
     """Lines of 12 half-sib families; ten markers act additively; 3 % of the calls are missing."""
     rng = np.random.default_rng(seed)
     frequency = rng.uniform(0.2, 0.8, markers)
