@@ -308,7 +308,7 @@ def import_table(report: Report) -> Table:
             [
                 "Missing calls",
                 Cell(whole(read["missing_calls"]), f"{missing_share:.2g} %"),
-                "kept as missing; filled within each training fold (see imputation)",
+                "kept as missing; each model says how it fills them",
             ],
             ["Half calls", whole(read["half_calls"]), "some allele known, counted as missing"],
             [
