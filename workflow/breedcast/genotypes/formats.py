@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The modules of a format: the light one that reads its head, and that with its `Source`.
 FORMATS = {
     "vcf": ("header", "vcf:VcfSource"),
-    "bcf": ("header", "vcf:BcfSource"),
+    "bcf": ("header", "bcf:BcfSource"),
 }
 ENOUGH = 1 << 16
 

@@ -1,4 +1,4 @@
-"""VCF: plain records by array operations, all others by htslib; and BCF, by htslib alone.
+"""VCF: plain records by array operations, all others by htslib.
 
 What htslib only warns of or crashes on is refused here: a record with too few or too many
 columns, an empty line, a header among the records, NUL bytes, alleles that are no bases.
@@ -7,8 +7,6 @@ columns, an empty line, a header among the records, NUL bytes, alleles that are 
 from __future__ import annotations
 
 import re
-import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from breedcast.errors import UserError
-from breedcast.genotypes.careful import Records
 from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, Content, ahead, in_turn
-from breedcast.genotypes.header import BCF_MAGIC, FIXED_COLUMNS, bcf_header, vcf_header
+from breedcast.genotypes.header import FIXED_COLUMNS, vcf_header
+from breedcast.genotypes.htslib import Parser
 from breedcast.genotypes.plain import Lines, Plain, fixed, tabbed
+from breedcast.genotypes.records import Calls
 from breedcast.genotypes.source import (
     MAX_PLOIDY,
     Block,
@@ -28,8 +27,6 @@ from breedcast.genotypes.source import (
     joined,
 )
 
-#: Records of a BCF that are parsed at a time.
-BCF_RECORDS = 4096
 BASES = r"[A-Za-z0-9.*+-]+|<[^<>,]+>"
 BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
 #: What may stand in a column.
@@ -57,7 +54,8 @@ class VcfSource(Source):
     def _open(self) -> list[str]:
         self._content = Content(self.path)
         self._header = vcf_header(self.path, iter(self._content.line, b""))
-        self._records = Records(str(self.path), self._header.samples, self.reading, self.counts)
+        self._parser = Parser(str(self.path), self._header.samples)
+        self._calls = Calls(self._header.samples, self.reading, self.counts)
         return self._header.samples
 
     def blocks(self) -> Iterator[Block]:
@@ -67,7 +65,7 @@ class VcfSource(Source):
                 right = self.ploidy in (None, done.ploidy)
                 if len(done.lines):
                     yield self._block(done if right else self._read_plain(done.lines))
-        self._records.warn()
+        self._parser.warn()
 
     def checksums(self) -> dict[str, str]:
         return {self.path.name: self._content.sha256}
@@ -161,13 +159,11 @@ class VcfSource(Source):
         """The markers of lines that are not plain, parsed by htslib."""
         for number, line in zip(lines.numbers.tolist(), lines.split(), strict=True):
             self._check_shape(line, self.place(number))
-        with tempfile.NamedTemporaryFile(suffix=".vcf") as file:
-            file.write(self._header.text + lines.text)
-            file.flush()
-            self._records.ploidy = self.ploidy
-            with self._records.opened(file.name) as records:
-                block = self._records.read(records, lines.numbers, self.place)
-            self.ploidy = self._records.ploidy
+        rows: list[int] = lines.numbers.tolist()
+        self._calls.ploidy = self.ploidy
+        text = self._header.text + lines.text
+        block = self._calls.block(self._parser.records(text, rows, self.place), self.place)
+        self.ploidy = self._calls.ploidy
         return block
 
     def _check_shape(self, line: bytes, place: str) -> None:
@@ -211,49 +207,3 @@ class _Done:
     ploidy: int | None
     parts: list[tuple[Block, np.ndarray]]
     left: Lines
-
-
-class BcfSource(Source):
-    """A BCF, which is parsed by htslib."""
-
-    format = "BCF"
-
-    def _open(self) -> list[str]:
-        with Content(self.path) as content:
-            content.read(len(BCF_MAGIC))
-            return bcf_header(self.path, content.read).samples
-
-    def blocks(self) -> Iterator[Block]:
-        number = self._survey()
-        records = Records(str(self.path), self.samples, self.reading, self.counts)
-        with records.opened(str(self.path)) as parsed:
-            for first in range(0, number, BCF_RECORDS):
-                rows = np.arange(first, min(first + BCF_RECORDS, number))
-                block = records.read(parsed, rows, self.place)
-                self.ploidy = records.ploidy
-                yield block
-        self.counts["other_contigs"] += records.unread.total()
-        self.unread.update(records.unread)
-        records.warn()
-
-    def checksums(self) -> dict[str, str]:
-        return {self.path.name: self._content.sha256}
-
-    def place(self, row: int) -> str:
-        return f"{self.path}, record {row + 1}"
-
-    def _survey(self) -> int:
-        """The number of records, each of which says how long it is. Raises UserError if cut."""
-        self._content = Content(self.path)
-        with self._content as content:
-            content.read(len(BCF_MAGIC))
-            bcf_header(self.path, content.read)
-            records = 0
-            while lengths := content.read(8):
-                expected = sum(struct.unpack("<II", lengths)) if len(lengths) == 8 else 1
-                if len(lengths) < 8 or len(content.read(expected)) < expected:
-                    raise UserError(
-                        f"{self.path} is truncated in record {records + 1}: {COPY_AGAIN}"
-                    )
-                records += 1
-        return records
