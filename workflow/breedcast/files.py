@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 #: Columns of names, in which NA is a name too.
-NAMES = ("sample", "id", "contig")
+NAMES = ("sample", "id", "contig", "line_1", "line_2", "partner")
 
 
 @contextmanager
