@@ -135,7 +135,7 @@ def count(
 def of_lines(blocks: Iterator[np.ndarray], lines: np.ndarray) -> Iterator[np.ndarray]:
     """The blocks (markers, samples) with the columns of these lines (ascending)."""
     for block in blocks:
-        yield block if len(lines) == block.shape[1] else block[:, lines]
+        yield block if len(lines) == block.shape[1] else block.take(lines, axis=1)
 
 
 def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
