@@ -13,7 +13,7 @@ from breedcast.genotypes.store import MISSING_DOSAGE, Imported
 #: Contigs whose calls are counted for themselves: so many markers at least, so many contigs.
 CONTIG_MARKERS, MOST_CONTIGS = 30, 200
 #: The sample holds half as many markers to as many, and no more than this many calls.
-SAMPLE_MARKERS, SAMPLE_CALLS = 2048, 1 << 26
+SAMPLE_MARKERS, SAMPLE_CALLS = 1024, 1 << 26
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def of_lines(blocks: Iterator[np.ndarray], lines: np.ndarray) -> Iterator[np.nda
 
 def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, and 0 where the whole is 0."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
 
 
 class _Sample:

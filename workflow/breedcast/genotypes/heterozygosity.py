@@ -4,7 +4,8 @@ Lines of the sex with one copy of X (or Z) have next to no heterozygous calls th
 other sex has as many there as elsewhere. What else makes a line homozygous is told apart:
 
 - An inbred line is so everywhere. Only lines are judged of which EXPECTED heterozygous calls are
-  due on the contig, by their heterozygosity elsewhere.
+  due on the contig, by their heterozygosity elsewhere; and only contigs, on which these are half as
+  many as on any other.
 - In F2s, backcrosses and selfed progeny a whole chromosome is homozygous by chance, some lines on
   one and some on another: another contig has a like share of such lines (OTHERS).
 - A short chromosome that hardly recombines in an F2 is homozygous in half of the lines, but then
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from breedcast.genotypes.counts import Contigs, Counts
+from breedcast.genotypes.counts import Contigs, Counts, share
 
 #: Heterozygous calls that must be due on a contig for a line to be judged there.
 EXPECTED = 10
@@ -60,18 +61,21 @@ def split_contigs(counts: Counts, contigs: Contigs) -> list[Split]:
 
     counts: of markers that all passed.
     """
-    ratio, due = _observed_to_due(counts, contigs)
+    observed = counts.line_heterozygous[: len(contigs.names)]
+    due = _due(counts, contigs)
     judged = due >= EXPECTED
-    few = judged & (ratio < FEW)
+    few = judged & (observed < FEW * due)
     usual = judged & ~few
-    smaller = np.minimum(few.sum(axis=1), usual.sum(axis=1))
     lines = judged.sum(axis=1)
-    part = few.sum(axis=1) / np.maximum(lines, 1)
+    smaller = np.minimum(few.sum(axis=1), usual.sum(axis=1))
+    part = share(few.sum(axis=1), lines)
+    found = share(observed.sum(axis=1), due.sum(axis=1))
     return [
         _split(counts, contigs, contig, few[contig], usual[contig])
         for contig in range(len(contigs.names))
-        if smaller[contig] >= max(SMALLEST, SMALLEST_SHARE * lines[contig])
-        and ratio[contig, judged[contig]].mean() < 1 - part[contig] / 2
+        if lines[contig] >= lines.max() / 2
+        and smaller[contig] >= max(SMALLEST, SMALLEST_SHARE * lines[contig])
+        and found[contig] < 1 - part[contig] / 2
         and _only_here(contig, few, judged, part)
     ]
 
@@ -84,28 +88,20 @@ def _only_here(contig: int, few: np.ndarray, judged: np.ndarray, part: np.ndarra
     return bool(others.any() and part[others].max() <= part[contig] / OTHERS)
 
 
-def _observed_to_due(counts: Counts, contigs: Contigs) -> tuple[np.ndarray, np.ndarray]:
-    """Per contig and line, heterozygous calls over those due, and those due.
+def _due(counts: Counts, contigs: Contigs) -> np.ndarray:
+    """(contigs, lines) heterozygous calls due: as many as the line has elsewhere.
 
-    A line's calls are due in proportion to the contig's expected heterozygosity (Hardy-Weinberg),
-    at the rate at which the line has those due on all other contigs.
+    In proportion, that is, to the contigs' expected heterozygosity (Hardy-Weinberg).
     """
     frequency = counts.frequency
     expected = 1 - frequency**counts.ploidy - (1 - frequency) ** counts.ploidy
     of = contigs.of_marker[counts.rows]
     groups = len(contigs.names) + 1
-    markers = np.bincount(of, minlength=groups)
-    mean = np.bincount(of, expected, groups) / np.maximum(markers, 1)
-    due = counts.line_called * mean[:, np.newaxis]
-    observed = counts.line_heterozygous
-    due_elsewhere = due.sum(axis=0) - due
-    found_elsewhere = observed.sum(axis=0) - observed
-    rate = np.divide(
-        found_elsewhere, due_elsewhere, out=np.zeros(due.shape), where=due_elsewhere > 0
-    )
-    due = (due * rate)[: len(contigs.names)]
-    observed = observed[: len(contigs.names)]
-    return np.divide(observed, due, out=np.zeros(due.shape), where=due > 0), due
+    mean = share(np.bincount(of, expected, groups), np.bincount(of, minlength=groups))
+    usual = counts.line_called * mean[:, np.newaxis]
+    usual_elsewhere = usual.sum(axis=0) - usual
+    found_elsewhere = counts.line_heterozygous.sum(axis=0) - counts.line_heterozygous
+    return (usual * share(found_elsewhere, usual_elsewhere))[:-1]
 
 
 def _split(
@@ -118,7 +114,6 @@ def _split(
         markers=int((contigs.of_marker[counts.rows] == contig).sum()),
         few=few,
         usual=usual,
-        here=heterozygous[contig] / np.maximum(called[contig], 1),
-        elsewhere=heterozygous[elsewhere].sum(axis=0)
-        / np.maximum(called[elsewhere].sum(axis=0), 1),
+        here=share(heterozygous[contig], called[contig]),
+        elsewhere=share(heterozygous[elsewhere].sum(axis=0), called[elsewhere].sum(axis=0)),
     )
