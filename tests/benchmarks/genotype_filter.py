@@ -19,10 +19,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import breedcast.script  # noqa: F401  (one compute thread, before numpy is imported)
 import numpy as np
 import yaml
 
+import breedcast.script  # noqa: F401  (one compute thread, before numpy is imported)
 from breedcast.genotypes.filter import filter_genotypes
 from breedcast.genotypes.store import (
     MARKER_COLUMNS,

@@ -215,7 +215,7 @@ def a_config(data: st.DataObject, lines: int, markers: int) -> dict[str, Any]:
     return config
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), ploidy=st.sampled_from([1, 2, 4]))
 def test_filters_equal_a_plain_reading(
     data: st.DataObject, ploidy: int, tmp_path_factory: pytest.TempPathFactory
@@ -227,9 +227,8 @@ def test_filters_equal_a_plain_reading(
     distinct = data.draw(st.lists(row, min_size=1, max_size=markers).filter(np.ptp))
     picks = st.lists(st.sampled_from(distinct), min_size=markers, max_size=markers)
     rows = data.draw(picks.filter(lambda chosen: np.max(chosen) >= 0))
-    contig = [
-        "chr1" if it < data.draw(st.integers(0, markers)) else "chr2" for it in range(markers)
-    ]
+    on_first = data.draw(st.integers(0, markers))
+    contig = ["chr1"] * on_first + ["chr2"] * (markers - on_first)
     config = a_config(data, lines, markers)
     reference = Reference(rows, contig, ploidy, config)
     try:
@@ -259,7 +258,7 @@ def agree(reference: Reference, folder: Path) -> None:
     """What was written is what the reference says."""
     codes = read_codes(folder / "codes.zarr")
     expected = np.array(reference.rows)[np.ix_(reference.markers, reference.lines)].T
-    assert (codes.codes == np.where(expected < 0, reference.ploidy + 1, expected)).all()
+    assert codes.codes.tolist() == np.where(expected < 0, reference.ploidy + 1, expected).tolist()
     assert codes.samples == [f"line{line}" for line in reference.lines]
     assert codes.markers["id"].tolist() == [f"m{marker}" for marker in reference.markers]
     table = read_table(folder / "dropped_markers.tsv")

@@ -14,6 +14,8 @@ from breedcast.genotypes.store import MISSING_DOSAGE, Imported
 CONTIG_MARKERS, MOST_CONTIGS = 30, 200
 #: The sample holds half as many markers to as many, and no more than this many calls.
 SAMPLE_MARKERS, SAMPLE_CALLS = 1024, 1 << 26
+#: Calls that are counted at a time.
+PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,14 @@ def count(
 
 
 def of_lines(blocks: Iterator[np.ndarray], lines: np.ndarray) -> Iterator[np.ndarray]:
-    """The blocks (markers, samples) with the columns of these lines (ascending)."""
+    """The blocks (markers, samples) with the columns of these lines (ascending), in small pieces.
+
+    What is computed on a piece stays in the processor's cache.
+    """
     for block in blocks:
-        yield block if len(lines) == block.shape[1] else block.take(lines, axis=1)
+        pieces = max(1, block.size // PIECE_BYTES)
+        for piece in np.array_split(block, min(pieces, len(block))):
+            yield piece if len(lines) == block.shape[1] else piece.take(lines, axis=1)
 
 
 def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

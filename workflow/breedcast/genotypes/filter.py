@@ -328,12 +328,11 @@ def _write_codes(source: Imported, choice: Choice, path: Path) -> tuple[str, flo
     missing_code = np.uint8(source.summary.ploidy + 1)
     missing = 0
     places = marker_blocks(markers, source.summary.lines)
-    blocks = of_lines(source.blocks(choice.markers), choice.lines)
-    for columns, dosage in zip(places, blocks, strict=True):
+    for columns, dosage in zip(places, source.blocks(choice.markers), strict=True):
         # a missing dosage, -1, is the largest byte
-        block = np.minimum(dosage.view(np.uint8), missing_code)
-        missing += int((block == missing_code).sum())
-        codes[:, columns] = np.ascontiguousarray(block.T)
+        block = np.minimum(dosage.T[choice.lines].view(np.uint8), missing_code)
+        missing += np.count_nonzero(block == missing_code)
+        codes[:, columns] = block
     return _checksum(codes, samples), missing / (lines * markers)
 
 
