@@ -329,9 +329,14 @@ def _write_codes(source: Imported, choice: Choice, path: Path) -> tuple[str, flo
     missing = 0
     places = marker_blocks(markers, source.summary.lines)
     for columns, dosage in zip(places, source.blocks(choice.markers), strict=True):
-        # a missing dosage, -1, is the largest byte
-        block = np.minimum(dosage.T[choice.lines].view(np.uint8), missing_code)
-        missing += np.count_nonzero(block == missing_code)
+        block = np.empty((lines, len(dosage)), np.uint8)
+        start = 0
+        for piece in of_lines(iter([dosage]), choice.lines):
+            # a missing dosage, -1, is the largest byte
+            code = np.minimum(piece.view(np.uint8), missing_code)
+            missing += int(np.count_nonzero(code == missing_code))
+            block[:, start : start + len(code)] = code.T
+            start += len(code)
         codes[:, columns] = block
     return _checksum(codes, samples), missing / (lines * markers)
 

@@ -30,6 +30,9 @@ STRINGS_PER_CHUNK = 1 << 16
 MARKER_COLUMNS = {"contig": "str", "position": "int64", "id": "str", "ref": "str", "alt": "str"}
 MISSING_DOSAGE = -1
 
+# One compute thread per process, as everywhere: zarr's would each keep a block's memory.
+zarr.config.set({"threading.max_workers": 1})
+
 
 @dataclass(frozen=True)
 class ImportSummary:
