@@ -70,10 +70,10 @@ def make_import(path: Path, lines: int, markers: int) -> None:
 
 
 def peak(answers: Any, task: Any, *arguments: Any) -> None:
-    """Run a task, tell its seconds, the process's largest memory (MB) and what it returned."""
-    start = time.perf_counter()
+    """Run a task; tell its CPU seconds, the process's largest memory (MB) and what it returned."""
+    start = time.process_time()
     result = task(*arguments)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     answers.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, result))
 
 
@@ -108,7 +108,7 @@ def main() -> None:
         _, bare, _ = in_a_process(nothing)
         seconds, memory, left = in_a_process(run, Path(folder), limits)
     print(
-        f"{lines} x {markers} {given or ''}: {seconds:.1f} s, {memory - bare:.0f} MB above "
+        f"{lines} x {markers} {given or ''}: {seconds:.1f} CPU s, {memory - bare:.0f} MB above "
         f"{bare:.0f} MB; left {left[0]} x {left[1]}, {left[2]} pairs"
     )
 

@@ -75,16 +75,15 @@ def _alike(sample: np.ndarray, ploidy: int, identity: float, slack: float, fewes
             # integers below 2^24: exact in float32
             equal = sum(a @ b for a, b in zip(ours, theirs, strict=True))
             shared = sum(ours) @ sum(theirs)
-            enough = shared >= max(fewest, 1)
+            # what rounding may decide is left to the caller
+            least = identity * shared - 0.01
+            least -= slack * np.sqrt(identity * (1 - identity) * shared)
+            near = (shared >= max(fewest, 1)) & (equal >= least)
             if right == left:
-                enough &= np.triu(np.ones_like(enough), 1)
-            first, second = np.nonzero(enough)
-            equal, shared = equal[enough].astype(np.int64), shared[enough].astype(np.int64)
-            error = np.sqrt(identity * (1 - identity) / shared)
-            near = equal / shared >= identity - slack * error
-            found.append(
-                tuple(it[near] for it in (first + left.start, second + right.start, equal, shared))
-            )
+                near = np.triu(near, 1)
+            first, second = np.nonzero(near)
+            pairs = first + left.start, second + right.start
+            found.append((*pairs, *(it[near].astype(np.int64) for it in (equal, shared))))
     first, second, equal, shared = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((second, first))
     return Pairs(first, second, equal, shared).where(order)
