@@ -1,17 +1,14 @@
-"""The filters on cases that can be counted by hand, and against a plain count in fractions."""
+"""The filters on cases that can be counted by hand (test_filter_reference.py: at random)."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from breedcast.errors import UserError
 from breedcast.files import read_table
-from breedcast.genotypes import store
 from breedcast.genotypes.filter import filter_genotypes
 from breedcast.genotypes.store import Codes, CodesSummary, read_codes
 from tests.unit.vcf_files import import_vcf, vcf_of_dosages
@@ -20,12 +17,20 @@ OPEN = {"min_maf": 0.0, "max_missing_marker": 1.0, "max_missing_line": 1.0}
 
 
 def filtered(
-    dosages: Sequence[Sequence[int]], folder: Path, ploidy: int = 2, **limits: float
+    dosages: Sequence[Sequence[int]],
+    folder: Path,
+    ploidy: int = 2,
+    lists: dict[str, list[str]] | None = None,
+    **limits: Any,
 ) -> tuple[CodesSummary, Codes]:
     """Codes left of these dosages (markers x lines, -1 = missing)."""
+    paths = {}
+    for key, names in (lists or {}).items():
+        paths[key] = folder / f"{key}.txt"
+        paths[key].write_text("\n".join(names))
     (folder / "input.vcf").write_text(vcf_of_dosages(dosages, ploidy))
     import_vcf(folder / "input.vcf", folder / "imported.zarr")
-    summary = filter_genotypes(folder / "imported.zarr", folder, **(OPEN | limits))
+    summary = filter_genotypes(folder / "imported.zarr", folder, lists=paths, **(OPEN | limits))
     return summary, read_codes(folder / "codes.zarr")
 
 
@@ -96,79 +101,94 @@ def test_all_heterozygous_is_polymorphic(tmp_path: Path) -> None:
     assert codes.markers["frequency"].tolist() == [0.5]
 
 
+def test_heterozygous_calls_lie_strictly_between_0_and_the_ploidy(tmp_path: Path) -> None:
+    """Of the calls at m1 half, at m2 two thirds; line 3 is heterozygous at 2 of 3."""
+    rows = [[0, 4, 1, 3], [0, 3, -1, 2], [0, 4, 0, 0]]
+    _, codes = filtered(rows, tmp_path, ploidy=4, max_heterozygosity_marker=0.5)
+    assert dropped(tmp_path, "markers") == [("m2", "heterozygous")]
+    assert read_table(tmp_path / "dropped_markers.tsv")["value"].tolist() == [2 / 3]
+    _, codes = filtered(rows, tmp_path, ploidy=4, max_heterozygosity_line=0.5)
+    assert dropped(tmp_path, "samples") == [("line3", "heterozygous")]
+    assert codes.samples == ["line0", "line1", "line2"]
+
+
+def test_dropped_repeats_name_the_first(tmp_path: Path) -> None:
+    """Line 2 repeats line 0; m3 is m1 mirrored once line 3 is left out."""
+    rows = [[0, 1, 0, 2], [1, 0, 1, 1], [2, 1, 2, 2], [0, 2, 0, 1]]
+    every = {"duplicated_lines": "drop", "duplicated_markers": "drop"}
+    summary, codes = filtered(rows, tmp_path, lists={"exclude_lines": ["line3"]}, **every)
+    assert codes.samples == ["line0", "line1"]
+    samples = read_table(tmp_path / "dropped_samples.tsv")
+    assert samples.to_dict("list") == {
+        "sample": ["line2", "line3"],
+        "reason": ["duplicated", "excluded by name"],
+        "value": [1.0, pytest.approx(np.nan, nan_ok=True)],
+        "partner": ["line0", ""],
+    }
+    assert dropped(tmp_path, "markers") == [("m3", "duplicated")]
+    assert read_table(tmp_path / "dropped_markers.tsv")["partner"].tolist() == ["m1"]
+    pairs = read_table(tmp_path / "duplicated_lines.tsv")
+    assert pairs.to_numpy().tolist() == [["line0", "line2", 1.0, 4]]
+    assert summary.duplicated_pairs == 1
+    assert summary.dropped_lines == {"excluded by name": 1, "duplicated": 1}
+
+
+def test_pairs_are_told_where_they_are_kept(tmp_path: Path) -> None:
+    summary, codes = filtered([[0, 1, 0], [1, 0, 1]], tmp_path)
+    assert (summary.duplicated_pairs, len(codes.samples)) == (1, 3)
+    assert len(read_table(tmp_path / "duplicated_lines.tsv")) == 1
+
+
+def test_lists_come_first_and_their_unknown_names_are_counted(tmp_path: Path) -> None:
+    """Without line 0, m1 does not vary; m3 is left out although its calls would do."""
+    rows = [[2, 0, 0, 0], [0, 1, 2, 0], [0, 1, 2, 1], [0, 1, 0, 2]]
+    lists = {
+        "lines": ["line1", "line2", "line3", "other"],
+        "exclude_lines": ["line3", "line0"],
+        "markers": ["m1", "m2", "m3"],
+        "exclude_markers": ["m3"],
+    }
+    summary, codes = filtered(rows, tmp_path, lists=lists)
+    assert codes.samples == ["line1", "line2"]
+    assert codes.markers["id"].tolist() == ["m2"]
+    assert dropped(tmp_path, "samples") == [
+        ("line0", "excluded by name"),
+        ("line3", "excluded by name"),
+    ]
+    assert dropped(tmp_path, "markers") == [
+        ("m1", "monomorphic"),
+        ("m3", "excluded by name"),
+        ("m4", "not listed"),
+    ]
+    assert summary.absent_names == {"lines": 1}
+
+
+def test_linked_markers_name_what_stays(tmp_path: Path) -> None:
+    rows = [[0, 0, 1, 0, 2], [0, 0, 1, 1, 2], [2, 0, 1, 2, 0]]
+    filtered(rows, tmp_path, ld_prune={"r2": 0.5, "window": 3, "step": 1})
+    assert dropped(tmp_path, "markers") == [("m1", "linked")]
+    row = read_table(tmp_path / "dropped_markers.tsv").iloc[0]
+    assert row["partner"] == "m2"
+    assert row["value"] == pytest.approx(np.corrcoef(rows[0], rows[1])[0, 1] ** 2)
+
+
 @pytest.mark.parametrize(
     ("rows", "limits", "words"),
     [
         ([[-1, 1], [-1, 0]], {"max_missing_marker": 0.1}, "no marker of 2.*max_missing_marker"),
         ([[-1, 1], [1, -1]], {"max_missing_line": 0.1}, "no line of 2.*max_missing_line"),
         ([[0, 1, 0], [0, 0, 0]], {"min_maf": 0.4}, "1 monomorphic, 1 rare allele.*min_maf"),
+        ([[1, 1]], {"max_heterozygosity_line": 0.9}, "no line of 2.*max_heterozygosity_line"),
+        ([[1, 1, 0]], {"max_heterozygosity_marker": 0.5}, "1 hetero.*max_heterozygosity_marker"),
+        ([[0, 1]], {"lists": {"exclude_lines": ["line0", "line1"]}}, "filter: exclude_lines"),
     ],
 )
 def test_nothing_left_is_an_error_that_names_the_key(
-    rows: list[list[int]], limits: dict[str, float], words: str, tmp_path: Path
+    rows: list[list[int]], limits: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=words):
         filtered(rows, tmp_path, **limits)
     assert not (tmp_path / "codes.zarr").exists()
-
-
-@settings(max_examples=40, deadline=None)
-@given(data=st.data(), ploidy=st.sampled_from([1, 2, 4]))
-def test_filters_equal_a_plain_count(
-    data: st.DataObject, ploidy: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """The same decisions from lists and fractions, however the file is cut into blocks."""
-    lines, markers = data.draw(st.integers(1, 8)), data.draw(st.integers(1, 8))
-    row = st.lists(st.integers(-1, ploidy), min_size=lines, max_size=lines)
-    rows = data.draw(st.lists(row, min_size=markers, max_size=markers).filter(np.ptp))
-    limits = {
-        key: data.draw(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]), label=key)
-        for key in ("max_missing_marker", "max_missing_line")
-    }
-    limits["min_maf"] = data.draw(st.sampled_from([0.0, 0.05, 0.25, 0.5]), label="min_maf")
-    kept_markers, kept_lines = count_by_hand(rows, ploidy, limits)
-    folder = tmp_path_factory.mktemp("filter")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "BLOCK_BYTES", data.draw(st.sampled_from([1, 20, 1 << 24])))
-        if not kept_markers or not kept_lines:
-            with pytest.raises(UserError, match="the filters leave no"):
-                filtered(rows, folder, ploidy, **limits)
-            return
-        summary, codes = filtered(rows, folder, ploidy, **limits)
-    expected = np.array(rows)[np.ix_(kept_markers, kept_lines)].T
-    assert (codes.codes == np.where(expected < 0, ploidy + 1, expected)).all()
-    assert codes.samples == [f"line{line}" for line in kept_lines]
-    assert codes.markers["id"].tolist() == [f"m{marker + 1}" for marker in kept_markers]
-    assert sum(summary.dropped_markers.values()) == markers - len(kept_markers)
-    assert sum(summary.dropped_lines.values()) == lines - len(kept_lines)
-    assert len(dropped(folder, "markers")) == markers - len(kept_markers)
-
-
-def count_by_hand(
-    rows: list[list[int]], ploidy: int, limits: dict[str, float]
-) -> tuple[list[int], list[int]]:
-    """Positions of the markers and lines that the documented steps keep."""
-    limit = {key: Fraction(str(value)) for key, value in limits.items()}
-    lines = range(len(rows[0]))
-    passed = [
-        marker
-        for marker, row in enumerate(rows)
-        if Fraction(row.count(-1), len(row)) <= limit["max_missing_marker"]
-    ]
-    kept_lines = [
-        line
-        for line in lines
-        if passed
-        and Fraction(sum(rows[marker][line] == -1 for marker in passed), len(passed))
-        <= limit["max_missing_line"]
-    ]
-    kept = []
-    for marker in passed:
-        called = [rows[marker][line] for line in kept_lines if rows[marker][line] >= 0]
-        minor = min(sum(called), ploidy * len(called) - sum(called))
-        if minor and Fraction(minor, ploidy * len(called)) >= limit["min_maf"]:
-            kept.append(marker)
-    return kept, kept_lines
 
 
 def test_monomorphic_markers_as_the_readmes_count_them(shared_data: Path, tmp_path: Path) -> None:

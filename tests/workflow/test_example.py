@@ -32,7 +32,11 @@ def test_every_file_of_the_contract_is_there(results):
     expected = {"report.html", "summary.json"}
     expected |= {
         f"genotypes/{name}"
-        for name in ("codes.zarr", "codes.json", "dropped_markers.tsv", "dropped_samples.tsv")
+        for name in (
+            *("codes.zarr", "codes.json", "dropped_markers.tsv", "dropped_samples.tsv"),
+            *("duplicated_lines.tsv", "split_heterozygosity.tsv"),
+            "split_heterozygosity_lines.tsv",
+        )
     }
     for trait in TRAITS:
         expected |= {

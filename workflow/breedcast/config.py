@@ -22,6 +22,8 @@ from breedcast.phenotypes.table import PhenotypeTable
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
 ENSEMBLE = "ensemble"
+#: Keys of the filter that name files, with one line or marker a row.
+FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
 #: Names that stand beside the traits' folders in the output.
 RESERVED_TRAITS = {"genotypes", "report.html", "summary.json", "manifest.json"}
 PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -69,6 +71,9 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
+    for key in FILTER_LISTS:
+        if config["filter"][key] is not None:
+            config["filter"][key] = _name_list(config["filter"][key], f"filter: {key}")
     return config
 
 
@@ -232,6 +237,14 @@ def _weights_file(path: str, name: str) -> str:
     path = _expand(path, key)
     if not os.path.isfile(path):
         raise UserError(f"config, {key}: {path}: no such file; give a Keras h5 file of weights")
+    return path
+
+
+def _name_list(path: str, key: str) -> str:
+    """The path of a list of names; a UserError if there is no such file."""
+    path = _expand(path, key)
+    if not os.path.isfile(path):
+        raise UserError(f"config, {key}: {path}: no such file; give a file with one name a row")
     return path
 
 

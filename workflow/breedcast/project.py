@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from breedcast.config import ENSEMBLE, ModelConfig, check_config, model_configs, trait_ids
+from breedcast.config import (
+    ENSEMBLE,
+    FILTER_LISTS,
+    ModelConfig,
+    check_config,
+    model_configs,
+    trait_ids,
+)
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, read_samples
 from breedcast.phenotypes.table import read_phenotypes
@@ -107,6 +114,16 @@ class Project:
         """The rule input that names the candidates, where the config gives one."""
         given = self.config["candidates"]
         return {} if given == UNPHENOTYPED else {"candidates": given}
+
+    def filter_lists(self) -> dict[str, str]:
+        """The rule inputs that name lines and markers to keep or to leave out."""
+        chosen = self.config["filter"]
+        return {key: chosen[key] for key in FILTER_LISTS if chosen[key] is not None}
+
+    def filter_settings(self) -> str:
+        """The limits of the filter: its config without the lists, which are inputs."""
+        limits = {key: it for key, it in self.config["filter"].items() if key not in FILTER_LISTS}
+        return settings(**limits)
 
     def training_settings(self, trait: str, model: str) -> str:
         """The settings of a training job."""

@@ -23,12 +23,16 @@ rule import_genotypes:
 
 rule filter_genotypes:
     input:
+        **project.filter_lists(),
         store="<results>/genotypes/imported.zarr",
     output:
         codes=directory("<results>/genotypes/codes.zarr"),
         summary="<results>/genotypes/codes.json",
         dropped_markers="<results>/genotypes/dropped_markers.tsv",
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
+        duplicated_lines="<results>/genotypes/duplicated_lines.tsv",
+        split="<results>/genotypes/split_heterozygosity.tsv",
+        split_lines="<results>/genotypes/split_heterozygosity_lines.tsv",
     log:
         "<logs>/genotypes/filter.log",
     benchmark:
@@ -39,7 +43,7 @@ rule filter_genotypes:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=lambda wildcards: settings(**project.config["filter"]),
+        settings=lambda wildcards: project.filter_settings(),
         code=code_hash("filter_genotypes"),
     message:
         "Filter the genotypes"

@@ -5,4 +5,6 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.genotypes.filter import filter_genotypes
 
-    filter_genotypes(snakemake.input.store, Path(snakemake.output.codes).parent, **settings)
+    lists = dict(snakemake.input.items())
+    store = lists.pop("store")
+    filter_genotypes(store, Path(snakemake.output.codes).parent, lists=lists, **settings)

@@ -15,7 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,10 @@ class InputFile:
     sha256: str
 
 
+# One compute thread per process, as everywhere: zarr's would each keep a block's memory.
+zarr.config.set({"threading.max_workers": 1})
+
+
 @dataclass(frozen=True)
 class ImportSummary:
     """What was read, and how often each policy of the import applied.
@@ -78,11 +82,21 @@ class ImportSummary:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The limits of the filter: shares between 0 and 1."""
+    """The limits of the filter, as in the config: shares between 0 and 1.
+
+    duplicated_lines, duplicated_markers: `keep` or `drop`. identity: share of equal calls from
+    which two lines are a pair. ld_prune: r2, window and step (both in markers), or None.
+    """
 
     min_maf: float
     max_missing_marker: float
     max_missing_line: float
+    max_heterozygosity_marker: float = 1.0
+    max_heterozygosity_line: float = 1.0
+    duplicated_lines: str = "keep"
+    identity: float = 0.99
+    duplicated_markers: str = "keep"
+    ld_prune: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,9 @@ class CodesSummary:
     checksum: sha256 of the code matrix (row by row) and of the sample names.
     missing_share: share of missing calls among the kept lines and markers.
     dropped_lines, dropped_markers: reason -> number.
+    absent_names: list of the config -> number of its names that are not in the genotypes.
+    duplicated_pairs: pairs of lines with the same genotypes, as in duplicated_lines.tsv.
+    split_heterozygosity: the rows of split_heterozygosity.tsv.
     """
 
     lines: int
@@ -103,6 +120,9 @@ class CodesSummary:
     dropped_markers: Mapping[str, int]
     thresholds: Thresholds
     imported: ImportSummary
+    absent_names: Mapping[str, int] = field(default_factory=dict)
+    duplicated_pairs: int = 0
+    split_heterozygosity: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -142,10 +162,28 @@ class Imported:
         return self.table.to_pandas()
 
     def blocks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """The dosages (markers, samples) of these markers, some megabytes at a time."""
-        rows = np.arange(self.summary.markers) if rows is None else rows
-        for block in marker_blocks(len(rows), len(self.samples)):
-            yield self._dosage.oindex[rows[block], :]
+        """The dosages (markers, samples) of these markers (ascending), some megabytes at a time.
+
+        Every block but the last has `markers_per_block` markers. A chunk is read once, whatever
+        was left out, and not at all where none of its markers is wanted.
+        """
+        markers, lines = self.summary.markers, len(self.samples)
+        rows = np.arange(markers) if rows is None else rows
+        step = markers_per_block(len(rows), lines)
+        waiting = np.empty((0, lines), np.int8)
+        for chunk in marker_blocks(markers, lines):
+            wanted = rows[slice(*np.searchsorted(rows, [chunk.start, chunk.stop]))]
+            if not len(wanted):
+                continue
+            found = self._dosage[chunk, :]
+            if len(wanted) < len(found):
+                found = found[wanted - chunk.start]
+            waiting = np.concatenate([waiting, found]) if len(waiting) else found
+            while len(waiting) >= step:
+                yield waiting[:step]
+                waiting = waiting[step:]
+        if len(waiting):
+            yield waiting
 
 
 def _arrow(path: Path) -> pa.Table:

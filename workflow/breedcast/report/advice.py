@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
@@ -53,6 +56,39 @@ def doubts(trait: TraitResult) -> list[str]:
         *_slopes(trait),
         *_networks(trait),
     ]
+
+
+def genotype_notes(genotypes: Mapping[str, Any]) -> list[str]:
+    """What the filters noticed that a breeder should know. genotypes: codes.json."""
+    said = [
+        f"{whole(number)} of the names in filter: {key} are not in the genotypes."
+        for key, number in genotypes["absent_names"].items()
+    ]
+    pairs, limits = genotypes["duplicated_pairs"], genotypes["thresholds"]
+    if pairs:
+        kept = limits["duplicated_lines"] == "keep"
+        said.append(
+            f"{whole(pairs)} {'pair' if pairs == 1 else 'pairs'} of lines share "
+            f"{100 * limits['identity']:g} % of their calls or more "
+            "(genotypes/duplicated_lines.tsv): "
+            + (
+                "look for samples that were mixed up or named twice. A line whose twin trains is "
+                "predicted too well; filter: duplicated_lines: drop keeps the first of each."
+                if kept
+                else "the first of each was kept."
+            )
+        )
+    for split in genotypes["split_heterozygosity"]:
+        few, usual = split["lines_few"], split["lines_usual"]
+        said.append(
+            f"Contig {split['contig']} looks like a sex chromosome: {whole(few)} lines have next "
+            f"to no heterozygous calls there ({100 * split['here_few']:.2g} %, and "
+            f"{100 * split['elsewhere_few']:.2g} % elsewhere), {whole(usual)} lines have "
+            f"{100 * split['here_usual']:.2g} % (genotypes/split_heterozygosity_lines.tsv names "
+            "them). Its single copies were read as two; to leave it out, set genotypes: contigs: "
+            f"{{{split['contig']}: exclude}}."
+        )
+    return said
 
 
 def _control_told(model: ModelResult) -> str:

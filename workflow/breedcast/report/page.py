@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from breedcast.code import PACKAGE
 from breedcast.report import tables
-from breedcast.report.advice import doubts, findings
+from breedcast.report.advice import doubts, findings, genotype_notes
 from breedcast.report.collect import Report, TraitResult
 from breedcast.report.figures import (
     Figure,
@@ -56,6 +56,7 @@ def render(report: Report) -> str:
             tables.import_table(report),
             tables.dropped_table(report),
         ],
+        genotype_notes=genotype_notes(report.genotypes),
         metrics=tables.METRICS.values(),
         made_tables=[
             tables.inputs_table(report),

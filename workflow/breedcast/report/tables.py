@@ -275,7 +275,22 @@ def kept_table(report: Report) -> Table:
         ),
         "rare allele": f"minor allele frequency below {limits['min_maf']:g}",
         "monomorphic": "the marker does not vary",
+        "heterozygous": (
+            f"more than {100 * limits['max_heterozygosity_marker']:g} % of a marker's calls "
+            f"heterozygous, or {100 * limits['max_heterozygosity_line']:g} % of a line's"
+        ),
+        "duplicated": (
+            "the same calls as an earlier marker, or as an earlier line at "
+            f"{100 * limits['identity']:g} % of the calls"
+        ),
+        "not listed": "not named in the list of those to use",
+        "excluded by name": "named in the list of those to leave out",
     }
+    if limits["ld_prune"] is not None:
+        told["linked"] = (
+            "squared correlation above {r2:g} with a marker of higher minor allele frequency, "
+            "within {window} markers".format(**limits["ld_prune"])
+        )
     dropped_markers, dropped_lines = genotypes["dropped_markers"], genotypes["dropped_lines"]
     reasons = list(dict.fromkeys([*dropped_markers, *dropped_lines]))
     return table(

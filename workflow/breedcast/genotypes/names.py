@@ -1,0 +1,53 @@
+"""Lists of names that choose lines and markers: files with one name a row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from breedcast.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+def read_names(path: str | Path) -> list[str]:
+    """The names in a file, each once, without blanks about them; empty rows are none.
+
+    Raises UserError for a file that is not UTF-8 or holds no name.
+    """
+    try:
+        rows = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{path}: names are not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+        ) from None
+    names = list(dict.fromkeys(filter(None, map(str.strip, rows))))
+    if not names:
+        raise UserError(f"{path} holds no name: write one a row, or take the key out of the config")
+    return names
+
+
+def named(path: str | Path, known: Sequence[str], what: str, key: str) -> tuple[np.ndarray, int]:
+    """Which of the known names stand in the file, (known,) bool, and how many there are unknown.
+
+    Lists are often made for more material than one file holds, so names that are not in the
+    genotypes are told as a warning; UserError is raised where none is.
+    """
+    names = read_names(path)
+    there = set(known)
+    absent = [name for name in names if name not in there]
+    if len(absent) == len(names):
+        raise UserError(
+            f"{path} (filter: {key}): none of its {len(names)} names is a {what} of the genotypes "
+            f"(list: {names[0]!r}, genotypes: {known[0]!r}, ...); use the same names in both files"
+        )
+    if absent:
+        logger.warning(
+            "%s (filter: %s): %d of its %d names are not in the genotypes, the first being %r",
+            *(path, key, len(absent), len(names), absent[0]),
+        )
+    wanted = set(names)
+    return np.array([name in wanted for name in known]), len(absent)
