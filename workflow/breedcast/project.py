@@ -71,7 +71,9 @@ class Project:
     @property
     def genotype_files(self) -> list[str]:
         """The files of genotypes, and those that belong to them."""
-        return [file for path in self.config["genotypes"]["path"] for file in files_of(path)]
+        given = self.config["genotypes"]
+        files = [file for path in given["path"] for file in files_of(path)]
+        return [*files, given["map"]] if given["map"] else files
 
     def import_settings(self) -> str:
         """The settings of the import."""

@@ -96,9 +96,10 @@ def files_of(path: str | Path) -> list[str]:
 def open_source(path: str | Path, reading: Reading) -> Source:
     """The file, opened by the reader of its format. Raises UserError."""
     kind = recognise(path)
-    if kind != "matrix" and (reading.map or reading.lines_in):
+    if kind != "matrix" and reading.map:
         raise UserError(
-            f"{path}: genotypes: map and lines_in are for a table of dosages alone: leave them out"
+            f"{path}: genotypes: map is for tables of dosages, other files tell where their "
+            "markers are: leave it out of the config"
         )
     module, _, name = FORMATS[kind][1].partition(":")
     return cast(

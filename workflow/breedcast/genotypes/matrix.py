@@ -57,13 +57,6 @@ class MatrixSource(Source):
     def _open(self) -> list[str]:
         self._lines_in = self.reading.lines_in or orientation(self.path, ())
         self._header = read_header(self.path)
-        if self._lines_in != orientation(self.path, ()) and (
-            self._header.describes_markers or self._header.names
-        ):
-            raise UserError(
-                f"{self.path}, line 1: columns such as {self._header.columns[1]!r} tell that its "
-                f"lines are not in {self._lines_in}: leave genotypes: lines_in out of the config"
-            )
         return read_samples(self.path, self._lines_in)
 
     def blocks(self) -> Iterator[Block]:

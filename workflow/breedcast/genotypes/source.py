@@ -63,7 +63,7 @@ class Reading:
         allele among others) by contig; a call of one allele counts as homozygous.
     regions: contigs, or contig:first-last (from 1, both included), that are read; empty for all.
     lines_in: of a delimited matrix, `rows` or `columns`; None where the file alone tells.
-    map: of a delimited matrix, a table of its markers: marker, contig, position.
+    map: of a delimited matrix, a table of its markers (marker, contig, position); or empty.
     """
 
     ploidy: int | None = None
@@ -73,7 +73,7 @@ class Reading:
     contigs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     regions: Sequence[str] = ()
     lines_in: str | None = None
-    map: str | None = None
+    map: str = ""
 
     @property
     def is_partial(self) -> bool:

@@ -164,7 +164,7 @@ def orientation(path: Path, known_lines: Collection[str]) -> str:
         return "columns"
     known = set(known_lines)
     in_header = len(known & set(header.columns[header.calls :]))
-    if not in_header:
+    if header.names or not in_header:
         return "rows"
     return "columns" if in_header > len(known & set(_row_names(path, header))) else "rows"
 
