@@ -97,15 +97,10 @@ class Records:
                     self.counts["multi_allelic_dropped"] += 1
                     continue
                 found = self._dosages(record, alternates, place)
-            name = record.ID or f"{contig}_{record.POS}"
-            self.counts["without_id"] += record.ID is None
-            self.counts["multi_allelic"] += len(found) > 1
-            names = [f"{name}:{alt}" for alt in alternates] if len(found) > 1 else [name]
-            alts = alternates if len(found) > 1 else [",".join(alternates) or "."]
-            for dosage, id_, alt in zip(found, names, alts, strict=True):
+            for dosage, name, alt in zip(found, *self._named(record, len(found)), strict=True):
                 dosages.append(dosage)
                 of_row.append(row)
-                values = (contig, record.POS, id_, record.REF, alt)
+                values = (contig, record.POS, name, record.REF, alt)
                 for column, value in zip(MARKERS.names, values, strict=True):
                     columns[column].append(value)
         shape = (len(dosages), len(self.samples))
@@ -114,6 +109,15 @@ class Records:
             marker_table(columns),
             np.array(of_row, np.int64),
         )
+
+    def _named(self, record: Any, markers: int) -> tuple[list[str], list[str]]:
+        """ID and ALT of the markers that a record becomes."""
+        if markers == 1:
+            return [record.ID or "."], [",".join(record.ALT) or "."]
+        self.counts["multi_allelic"] += 1
+        self.counts["without_id"] += record.ID is None
+        name = record.ID or f"{record.CHROM}_{record.POS}"
+        return [f"{name}:{alt}" for alt in record.ALT], list(record.ALT)
 
     def _dosages(self, record: Any, alternates: list[str], place: str) -> list[np.ndarray]:
         """(samples,) int8 dosages of each marker that the record becomes."""

@@ -12,8 +12,9 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +26,9 @@ from breedcast.errors import UserError
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 BUFFER_BYTES = 1 << 20
 #: Text that is held at a time, and the longest line that is no mistake.
-TEXT_BYTES = 1 << 24
+TEXT_BYTES = 1 << 23
 LONGEST_LINE = 1 << 29
+S = TypeVar("S")
 T = TypeVar("T")
 COPY_AGAIN = "copy or download it again"
 NUL_BYTES = f"NUL bytes: the file is damaged; {COPY_AGAIN}"
@@ -171,6 +173,18 @@ def check_bgzf_end(path: Path) -> None:
                 f"{path} is truncated (a bgzip file without its end marker): {COPY_AGAIN}; "
                 "if it is known to be whole, pack it anew: gunzip -c FILE | bgzip > NEW"
             )
+
+
+def in_turn(work: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:
+    """The results of the work on each item, in their order, of which threads do several."""
+    with ThreadPoolExecutor(threads) as pool:
+        under_way: deque[Future[T]] = deque()
+        for item in items:
+            under_way.append(pool.submit(work, item))
+            if len(under_way) > threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from breedcast.genotypes.source import MISSING_DOSAGE, Block, Source, with_ids, without_id
+from breedcast.genotypes.source import MISSING_DOSAGE, Block, Source, named
 
 #: A dosage as far as this from a whole number is told.
 FAR_FROM_WHOLE = 0.1
@@ -27,7 +27,6 @@ def read_contigs(source: Source, block: Block, ploidy: int) -> Block:
     source.counts["other_contigs"] += int((~wanted).sum())
     source.unread.update(block.markers["contig"].filter(pa.array(~wanted)).unique().to_pylist())
     block = block.where(wanted)
-    source.counts["without_id"] += pc.sum(without_id(block.markers)).as_py() or 0
     haploid = [name for name, role in source.reading.contigs.items() if role == "haploid"]
     on_haploid = np.asarray(pc.is_in(block.markers["contig"], pa.array(haploid, pa.string())))
     dosage = block.dosage
@@ -35,4 +34,4 @@ def read_contigs(source: Source, block: Block, ploidy: int) -> Block:
         heterozygous = (dosage > 0) & (dosage < ploidy) & on_haploid[:, None]
         source.counts["haploid_heterozygous"] += int(heterozygous.sum())
         dosage = np.where(heterozygous, np.int8(MISSING_DOSAGE), dosage)
-    return Block(dosage, with_ids(block.markers), block.rows)
+    return Block(dosage, named(block.markers, source.counts), block.rows)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,19 @@ import pyarrow.compute as pc
 from breedcast.errors import UserError
 from breedcast.files import whole
 from breedcast.genotypes.formats import open_source
-from breedcast.genotypes.source import COUNTS, MISSING_DOSAGE, Block, Reading, Source, parse_region
+from breedcast.genotypes.source import (
+    COUNTS,
+    MISSING_DOSAGE,
+    Block,
+    Reading,
+    Source,
+    named,
+    parse_region,
+)
 from breedcast.genotypes.store import ImportSummary, ImportWriter, InputFile
 
 #: Symbolic alleles: <DEL>, *, breakends.
-SYMBOLIC = r"[<*\[\]]|[A-Za-z]\.|\.[A-Za-z]"
+SYMBOLIC = re.compile(r"[<*\[\]]|[A-Za-z]\.|\.[A-Za-z]")
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +124,7 @@ class _Importing:
         ):
             self.counts[key] += int((kinds[name] & ~out).sum())
         block = block.where(~out)
+        block = Block(block.dosage, named(block.markers, self.counts), block.rows)
         self._order.check(block, source)
         return block
 
@@ -170,18 +180,28 @@ class _Order:
 
 def _kinds(markers: pa.Table) -> dict[str, np.ndarray]:
     """(markers,) which markers are of each kind that `leave_out` or COUNTS name."""
-    ref, alt = markers["ref"], markers["alt"]
-    symbolic = np.asarray(pc.match_substring_regex(alt, SYMBOLIC))
-    long = np.asarray(
-        pc.or_(pc.greater(pc.utf8_length(ref), 1), pc.greater(pc.utf8_length(alt), 1))
-    )
-    indel = np.zeros(len(markers), bool)
-    for row in np.flatnonzero(long & ~symbolic):
-        length = len(ref[row].as_py())
-        indel[row] = any(len(allele) != length for allele in alt[row].as_py().split(","))
     return {
-        "indel": indel,
-        "symbolic": symbolic,
-        "multi_allelic": np.asarray(pc.match_substring(alt, ",")),
-        "no_alternate": np.asarray(pc.equal(alt, ".")),
+        "indel": _indels(markers),
+        "symbolic": _with_alternate(markers, lambda alt: bool(SYMBOLIC.search(alt))),
+        "multi_allelic": _with_alternate(markers, lambda alt: "," in alt),
+        "no_alternate": _with_alternate(markers, lambda alt: alt == "."),
     }
+
+
+def _with_alternate(markers: pa.Table, holds: Callable[[str], bool]) -> np.ndarray:
+    """(markers,) whether it holds for ALT, of which there are few different ones."""
+    some = [alt for alt in markers["alt"].unique().to_pylist() if holds(alt)]
+    if not some:
+        return np.zeros(len(markers), bool)
+    return np.asarray(pc.is_in(markers["alt"], pa.array(some)))
+
+
+def _indels(markers: pa.Table) -> np.ndarray:
+    """(markers,) where some alternate allele is longer or shorter than the reference."""
+    ref, alt = markers["ref"], markers["alt"]
+    long = pc.or_(pc.greater(pc.utf8_length(ref), 1), pc.greater(pc.utf8_length(alt), 1))
+    indel = np.zeros(len(markers), bool)
+    for row in np.flatnonzero(long).tolist():
+        length, alleles = len(ref[row].as_py()), alt[row].as_py().split(",")
+        indel[row] = any(len(it) != length for it in alleles if not SYMBOLIC.search(it))
+    return indel

@@ -12,6 +12,7 @@ Both only accept what they have verified byte by byte; what is not plain is left
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ import pyarrow.csv as csv
 from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE
 
 #: Text that is worked on at a time: it should stay in a core's own cache.
-CACHED_BYTES = 1 << 17
+CACHED_BYTES = 1 << 18
 COLUMNS_BEFORE_CALLS = 9
 ONLY_GT = np.frombuffer(b"\tGT\t", np.uint32)[0]
 FIRST_GT = np.frombuffer(b"\tGT:", np.uint32)[0]
@@ -30,8 +31,10 @@ ENDS = np.frombuffer(b"\t\n:", np.uint8)
 SLASH, BAR, TAB, ZERO = b"/|\t0"
 #: What "." becomes where "0" is 0 and "1" is 1.
 DOT = ord(".") ^ ZERO
-#: Of a position; htslib refuses those above 2^31.
-DIGITS = 9
+#: That htslib takes.
+LARGEST_POSITION = 2**31 - 2
+#: Arrow takes 0x1F for a number.
+HEXADECIMAL = re.compile(rb"\t0[xX]")
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,46 @@ class Plain:
     half_calls: np.ndarray
     markers: pa.Table
 
+    def where(self, keep: np.ndarray) -> Plain:
+        """Those records (boolean mask)."""
+        if keep.all():
+            return self
+        markers = self.markers.filter(pa.array(keep))
+        return Plain(self.rows[keep], self.dosage[keep], self.half_calls[keep], markers)
 
-def line_ends(text: bytes) -> np.ndarray:
-    """Where each line ends: the position behind its newline."""
-    find, ends, at = text.find, [], 0
-    while at := find(b"\n", at) + 1:
-        ends.append(at)
-    return np.array(ends, dtype=np.int64)
+
+class Lines:
+    """Some whole lines of a text.
+
+    numbers: (lines,) what each is called in messages. starts, ends: (lines,) where each is in
+    the text, its newline included.
+    """
+
+    def __init__(self, text: bytes, first: int) -> None:
+        self.text = text
+        self.ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+        self.starts = np.concatenate([[0], self.ends[:-1]])[: len(self.ends)]
+        self.numbers = np.arange(first, first + len(self.ends))
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def split(self) -> list[bytes]:
+        """The lines without their ends."""
+        return self.text.split(b"\n")[:-1]
+
+    def where(self, keep: np.ndarray) -> Lines:
+        """Those lines (boolean mask)."""
+        places = zip(self.starts[keep].tolist(), self.ends[keep].tolist(), strict=True)
+        some = Lines(b"".join([self.text[at:end] for at, end in places]), 0)
+        some.numbers = self.numbers[keep]
+        return some
 
 
-def fixed(text: bytes, samples: int, ploidy: int) -> Plain:
-    """The plain records of a text of whole lines whose FORMAT is GT alone."""
-    ends, width = line_ends(text), 2 * ploidy * samples
-    starts = np.concatenate([[0], ends[:-1]])
+def fixed(lines: Lines, samples: int, ploidy: int) -> Plain:
+    """The plain records whose FORMAT is GT alone."""
+    text, starts, ends = lines.text, lines.starts, lines.ends
+    width = 2 * ploidy * samples
     heads = ends - width - 4
     rows = np.flatnonzero(heads > starts)
     rows = rows[_words(text, np.uint32)[heads[rows]] == ONLY_GT]
@@ -74,10 +104,9 @@ def fixed(text: bytes, samples: int, ploidy: int) -> Plain:
     return calls.plain(text, rows, starts[rows], heads[rows])
 
 
-def tabbed(text: bytes, samples: int, ploidy: int) -> Plain:
-    """The plain records of a text of whole lines, wherever the calls begin."""
-    ends = line_ends(text)
-    starts = np.concatenate([[0], ends[:-1]])
+def tabbed(lines: Lines, samples: int, ploidy: int) -> Plain:
+    """The plain records, wherever the calls begin."""
+    text, starts, ends = lines.text, lines.starts, lines.ends
     columns = COLUMNS_BEFORE_CALLS + samples - 1
     tabs: np.ndarray = np.flatnonzero(np.frombuffer(text, np.uint8) == TAB)
     count = np.diff(np.searchsorted(tabs, ends), prepend=0)
@@ -112,7 +141,13 @@ class _Calls:
         self.dosage = np.empty((records, samples), np.int8)
         self.half_calls = np.zeros(records, np.int64)
         self.good = np.empty(records, bool)
-        self.expected = np.array([ZERO | SLASH << 8] * (ploidy - 1) + [ZERO | TAB << 8], np.uint16)
+        self.reference = {
+            separator: np.tile(
+                np.array([ZERO | separator << 8] * (ploidy - 1) + [ZERO | TAB << 8], np.uint16),
+                samples,
+            )
+            for separator in (SLASH, BAR)
+        }
 
     def steps(self, width: int) -> list[slice]:
         """Slices of the records, as many as stay in the cache where each has `width` bytes."""
@@ -121,44 +156,53 @@ class _Calls:
 
     def read(self, some: slice, pairs: np.ndarray) -> None:
         """pairs: (records, samples x ploidy) uint16 allele | separator << 8; overwritten."""
-        expected = self.expected.copy()
-        if pairs[0, 0] >> 8 == BAR:
-            expected[:-1] = ZERO | BAR << 8
-        pairs ^= np.tile(expected, pairs.shape[1] // self.ploidy)
-        self.good[some] = self._verify(pairs)
-        alleles = pairs.reshape(len(pairs), -1, self.ploidy)
-        dosage = self.dosage[some]
-        np.bitwise_and(alleles[:, :, 0], 1, out=dosage, casting="unsafe")
-        for allele in range(1, self.ploidy):
-            dosage += (alleles[:, :, allele] & 1).astype(np.int8)
-        unknown = pairs == DOT
+        pairs ^= self.reference[BAR if pairs[0, 0] >> 8 == BAR else SLASH]
+        self.good[some] = True
+        other = pairs > 1
+        if other.any():
+            self._read_others(some, pairs, other)
+        self.dosage[some] = _sums(pairs & 1, self.ploidy)
+        unknown = pairs == DOT if other.any() else other
         if unknown.any():
-            unknown = unknown.reshape(alleles.shape)
+            unknown = unknown.reshape(len(pairs), -1, self.ploidy)
             missing = unknown.any(axis=2)
-            dosage[missing] = MISSING_DOSAGE
+            self.dosage[some][missing] = MISSING_DOSAGE
             self.half_calls[some] = (missing & ~unknown.all(axis=2)).sum(axis=1)
 
-    def _verify(self, pairs: np.ndarray) -> np.ndarray:
-        """(records,) whether all pairs are a known allele and the separator that belongs there."""
-        odd = ((pairs > 1) & (pairs != DOT)).any(axis=1)
+    def _read_others(self, some: slice, pairs: np.ndarray, other: np.ndarray) -> None:
+        """Decide on what is neither 0 nor 1: a missing allele, the other separator, or odd."""
+        odd = (other & (pairs != DOT)).any(axis=1)
         if self.ploidy > 1 and odd.any():
-            # the other way to separate alleles is as good, and may change from call to call
-            some = pairs[odd]
-            inner = some.reshape(len(some), -1, self.ploidy)[:, :, :-1]
-            other = inner >> 8 == SLASH ^ BAR
-            inner[other] &= 0xFF
-            pairs[odd] = some
-            odd[odd] = ((some > 1) & (some != DOT)).any(axis=1)
-        return ~odd
+            # the two separators are equals, and may change from call to call
+            rows = pairs[odd]
+            inner = rows.reshape(len(rows), -1, self.ploidy)[:, :, :-1]
+            inner[inner >> 8 == SLASH ^ BAR] &= 0xFF
+            pairs[odd] = rows
+            odd[odd] = ((rows > 1) & (rows != DOT)).any(axis=1)
+        self.good[some] = ~odd
 
     def plain(self, text: bytes, rows: np.ndarray, starts: np.ndarray, heads: np.ndarray) -> Plain:
         """The good ones, with their markers; none where their columns cannot be read."""
         good = self.good
         markers = _markers(text, starts[good], heads[good])
         if markers is None:
-            good = np.zeros_like(good)
-            markers = MARKERS.empty_table()
-        return Plain(rows[good], self.dosage[good], self.half_calls[good], markers)
+            good, markers = np.zeros_like(good), MARKERS.empty_table()
+        dosage = self.dosage if good.all() else self.dosage[good]
+        return Plain(rows[good], dosage, self.half_calls[good], markers)
+
+
+def _sums(alleles: np.ndarray, ploidy: int) -> np.ndarray:
+    """(records, samples) int8 sums of each sample's alleles (records, samples x ploidy) uint16."""
+    if ploidy not in (1, 2, 4):
+        each = alleles.reshape(len(alleles), -1, ploidy)
+        return each.sum(axis=2, dtype=np.int8)
+    # all alleles of a call as one number, whose halves are added until its last byte is the sum
+    calls = alleles.view(f"u{2 * ploidy}")
+    half = 8 * ploidy
+    while half >= 16:
+        calls = calls + (calls >> half)
+        half //= 2
+    return calls.astype(np.int8)
 
 
 _READ = csv.ReadOptions(
@@ -168,7 +212,7 @@ _READ = csv.ReadOptions(
 )
 _PARSE = csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False)
 _CONVERT = csv.ConvertOptions(
-    column_types=dict.fromkeys(MARKERS.names, pa.string()),
+    column_types=MARKERS,
     include_columns=MARKERS.names,
     null_values=[],
     strings_can_be_null=False,
@@ -185,11 +229,10 @@ def _markers(text: bytes, starts: np.ndarray, heads: np.ndarray) -> pa.Table | N
         markers = csv.read_csv(pa.BufferReader(lines), _READ, _PARSE, _CONVERT)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
-    position = markers["position"]
-    numbers = pc.match_substring_regex(position, f"^[0-9]{{1,{DIGITS}}}$")
-    if len(markers) != len(starts) or not pc.all(numbers).as_py():
+    if len(markers) != len(starts) or HEXADECIMAL.search(lines):
         return None
-    return markers.set_column(1, MARKERS.field("position"), pc.cast(position, pa.int64()))
+    positions = pc.min_max(markers["position"]).as_py()
+    return markers if positions["min"] >= 0 and positions["max"] <= LARGEST_POSITION else None
 
 
 def _words(text: bytes, kind: type[np.unsignedinteger]) -> np.ndarray:

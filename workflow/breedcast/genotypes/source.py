@@ -64,6 +64,7 @@ class Reading:
     regions: contigs, or contig:first-last (from 1, both included), that are read; empty for all.
     lines_in: of a delimited matrix, `rows` or `columns`; None where the file alone tells.
     map: of a delimited matrix, a table of its markers (marker, contig, position); or empty.
+    threads: that read at a time; what is read does not depend on it.
     """
 
     ploidy: int | None = None
@@ -74,6 +75,7 @@ class Reading:
     regions: Sequence[str] = ()
     lines_in: str | None = None
     map: str = ""
+    threads: int = 1
 
     @property
     def is_partial(self) -> bool:
@@ -180,26 +182,22 @@ class Source(ABC):
 
 
 def marker_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """The table of a block; a marker whose id is empty or `.` is named contig_position."""
-    table = pa.table({name: columns[name] for name in MARKERS.names}, schema=MARKERS)
-    return with_ids(table)
+    """The table of a block, from its columns; markers without an id have none or `.`."""
+    return pa.table({name: columns[name] for name in MARKERS.names}, schema=MARKERS)
 
 
-def with_ids(markers: pa.Table) -> pa.Table:
+def named(markers: pa.Table, counts: Counter[str]) -> pa.Table:
     """The table with a name, contig_position, for markers whose id is empty or `.`."""
-    unnamed = without_id(markers)
-    if not pc.any(unnamed).as_py():
+    unnamed = pc.is_in(markers["id"], pa.array(["", "."]))
+    number = pc.sum(unnamed).as_py() or 0
+    if number == 0:
         return markers
+    counts["without_id"] += number
     place = pc.binary_join_element_wise(
         markers["contig"], pc.cast(markers["position"], pa.string()), "_"
     )
     names = pc.if_else(unnamed, place, markers["id"])
     return markers.set_column(markers.schema.get_field_index("id"), "id", names)
-
-
-def without_id(markers: pa.Table) -> pa.ChunkedArray:
-    """(markers,) which ids are empty or `.`."""
-    return pc.is_in(markers["id"], pa.array(["", "."]))
 
 
 def ploidy_of(largest: int, place: str) -> int:

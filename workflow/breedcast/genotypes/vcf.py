@@ -10,6 +10,7 @@ import re
 import struct
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,27 +18,25 @@ import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.genotypes.careful import Records
-from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, Content, ahead
+from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, Content, ahead, in_turn
 from breedcast.genotypes.header import BCF_MAGIC, FIXED_COLUMNS, bcf_header, vcf_header
-from breedcast.genotypes.plain import Plain, fixed, line_ends, tabbed
+from breedcast.genotypes.plain import Lines, Plain, fixed, tabbed
 from breedcast.genotypes.source import (
     MAX_PLOIDY,
     Block,
     Source,
     joined,
-    with_ids,
-    without_id,
 )
 
 #: Records of a BCF that are parsed at a time.
 BCF_RECORDS = 4096
-BASES = "[A-Za-z]+|[-.*]|<[^<>,]+>"
+BASES = r"[A-Za-z0-9.*+-]+|<[^<>,]+>"
 BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
-#: What may stand in a column, as regular expressions.
+#: What may stand in a column.
 SPELLING = {
-    "contig": r"^[^\s]+$",
-    "ref": f"^({BASES})$",
-    "alt": f"^({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*$",
+    "contig": re.compile(r"\S+"),
+    "ref": re.compile(BASES),
+    "alt": re.compile(f"({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*"),
 }
 #: The first call of a record in which all alleles are known.
 CALL = re.compile(rb"\tGT(?::[^\t]*)?(?:\t[^\t]*)*?\t(\d+(?:[/|]\d+)*)[:\t\n]")
@@ -55,14 +54,11 @@ class VcfSource(Source):
         return self._header.samples
 
     def blocks(self) -> Iterator[Block]:
-        first = self._header.lines + 1
         with self._content:
-            for text in ahead(self._content.lines()):
-                lines = _Lines(text, np.arange(first, first + text.count(b"\n")))
-                first += len(lines.numbers)
-                if self.reading.is_partial:
-                    lines = lines.where(self._wanted(lines))
-                yield self._block(lines)
+            for done in in_turn(self._read_plain, ahead(self._lines()), self.reading.threads):
+                # what was read before the ploidy was known may have been read with another
+                right = self.ploidy in (None, done.ploidy)
+                yield self._block(done if right else self._read_plain(done.lines))
         self._records.warn()
 
     def checksums(self) -> dict[str, str]:
@@ -71,9 +67,17 @@ class VcfSource(Source):
     def place(self, row: int) -> str:
         return f"{self.path}, line {row}"
 
-    def _wanted(self, lines: _Lines) -> np.ndarray:
+    def _lines(self) -> Iterator[Lines]:
+        """The records' lines, some megabytes at a time, but for those that are not wanted."""
+        first = self._header.lines + 1
+        for text in self._content.lines():
+            lines = Lines(text, first)
+            first += len(lines)
+            yield lines.where(self._wanted(lines)) if self.reading.is_partial else lines
+
+    def _wanted(self, lines: Lines) -> np.ndarray:
         """(lines,) whether each is on a contig, and in a region, that is read."""
-        wanted = np.ones(len(lines.numbers), bool)
+        wanted = np.ones(len(lines), bool)
         for at, line in enumerate(lines.split()):
             head, _, rest = line.partition(b"\t")
             contig, position = head.decode("utf-8", "replace"), rest[:20].partition(b"\t")[0]
@@ -84,60 +88,62 @@ class VcfSource(Source):
                 self.unread.add(contig)
         return wanted
 
-    def _block(self, lines: _Lines) -> Block:
-        """The markers of some lines."""
-        parts = []
-        if self.reading.field == "GT" and (ploidy := self._expected_ploidy(lines)):
-            for read in (fixed, tabbed):
-                plain = read(lines.text, len(self.samples), ploidy)
-                good = self._accepted(plain, ploidy)
-                if good.any():
-                    self._records.ploidy = self.ploidy = ploidy
-                    parts.append(self._plain_block(plain, good, lines.numbers))
-                    others = np.ones(len(lines.numbers), bool)
-                    others[plain.rows[good]] = False
-                    lines = lines.where(others)
-        if len(lines.numbers):
-            parts.append(self._careful_block(lines))
-        block = joined(parts)
+    def _read_plain(self, lines: Lines) -> _Done:
+        """What array operations can read of some lines."""
+        done = _Done(lines, self._expected_ploidy(lines), [], lines)
+        if done.ploidy is None or self.reading.field != "GT":
+            return done
+        for read in (fixed, tabbed):
+            if not len(done.left):
+                break
+            plain = read(done.left, len(self.samples), done.ploidy)
+            plain = plain.where(self._accepted(plain))
+            others = np.ones(len(done.left), bool)
+            others[plain.rows] = False
+            numbers = done.left.numbers[plain.rows]
+            done.parts.append((Block(plain.dosage, plain.markers, numbers), plain.half_calls))
+            done.left = done.left.where(others) if len(plain.rows) else done.left
+        return done
+
+    def _block(self, done: _Done) -> Block:
+        """The markers of some lines, of which htslib reads what is left."""
+        blocks = []
+        for block, half_calls in done.parts:
+            self.counts["half_calls"] += int(half_calls.sum())
+            blocks.append(block)
+            if self.ploidy is None and (block.dosage >= 0).any():
+                self.ploidy = done.ploidy
+        if len(done.left):
+            blocks.append(self._careful_block(done.left))
+        block = joined(blocks)
         self._check_spelling(block)
         return block
 
-    def _expected_ploidy(self, lines: _Lines) -> int | None:
+    def _expected_ploidy(self, lines: Lines) -> int | None:
         """The ploidy so far, else that of the first call; None where that cannot be told."""
-        if self.ploidy is not None or not lines.text:
+        if self.ploidy is not None or not len(lines):
             return self.ploidy
-        first = lines.text[: lines.text.index(b"\n") + 1]
+        first = lines.text[: lines.ends[0]]
+        contig = first.partition(b"\t")[0].decode("utf-8", "replace")
         call = CALL.search(first)
-        if (
-            call is None
-            or first.partition(b"\t")[0].decode("utf-8", "replace") in self.reading.contigs
-        ):
+        if call is None or contig in self.reading.contigs:
             return None
         ploidy = len(re.split(rb"[/|]", call.group(1)))
         return ploidy if ploidy <= MAX_PLOIDY else None
 
-    def _accepted(self, plain: Plain, ploidy: int) -> np.ndarray:
+    def _accepted(self, plain: Plain) -> np.ndarray:
         """(records,) whether what array operations cannot decide does not occur."""
-        alt, contig = plain.markers["alt"], plain.markers["contig"]
+        alt, good = plain.markers["alt"], np.ones(len(plain.rows), bool)
         haploid = [name for name, role in self.reading.contigs.items() if role == "haploid"]
-        good = ~np.asarray(pc.is_in(contig, pa.array(haploid, pa.string())))
-        no_alternate = np.asarray(pc.equal(alt, "."))
-        good &= ~(no_alternate & (plain.dosage > 0).any(axis=1))
+        if haploid:
+            good &= ~np.asarray(pc.is_in(plain.markers["contig"], pa.array(haploid)))
         if self.reading.multi_allelic != "collapse":
             good &= ~np.asarray(pc.match_substring(alt, ","))
-        if self.ploidy is None:
-            good &= (plain.dosage >= 0).any()
+        without = np.flatnonzero(np.asarray(pc.equal(alt, ".")))
+        good[without] &= ~(plain.dosage[without] > 0).any(axis=1)
         return good
 
-    def _plain_block(self, plain: Plain, good: np.ndarray, numbers: np.ndarray) -> Block:
-        markers = plain.markers if good.all() else plain.markers.filter(pa.array(good))
-        self.counts["half_calls"] += int(plain.half_calls[good].sum())
-        self.counts["without_id"] += pc.sum(without_id(markers)).as_py() or 0
-        dosage = plain.dosage if good.all() else plain.dosage[good]
-        return Block(dosage, with_ids(markers), numbers[plain.rows[good]])
-
-    def _careful_block(self, lines: _Lines) -> Block:
+    def _careful_block(self, lines: Lines) -> Block:
         """The markers of lines that are not plain, parsed by htslib."""
         for number, line in zip(lines.numbers, lines.split(), strict=True):
             self._check_shape(line, self.place(number))
@@ -171,33 +177,23 @@ class VcfSource(Source):
     def _check_spelling(self, block: Block) -> None:
         """Raise UserError for a contig or allele that cannot be one."""
         for column, spelling in SPELLING.items():
-            right = np.asarray(pc.match_substring_regex(block.markers[column], spelling))
-            if not right.all():
-                row = int(right.argmin())
-                place, value = self.place(int(block.rows[row])), block.markers[column][row]
-                raise UserError(
-                    f"{place}: {value.as_py()!r} is no {column.upper()}: correct it, or leave the "
-                    "marker out"
-                )
+            for value in block.markers[column].unique().to_pylist():
+                if not spelling.fullmatch(value):
+                    row = pc.index(block.markers[column], value).as_py()
+                    raise UserError(
+                        f"{self.place(int(block.rows[row]))}: {value!r} is no {column.upper()}: "
+                        "correct it, or leave the marker out"
+                    )
 
 
-class _Lines:
-    """Some whole lines of text, each with its number in the file."""
+@dataclass
+class _Done:
+    """Some lines: what was read of them, and with which ploidy; and the lines that are left."""
 
-    def __init__(self, text: bytes, numbers: np.ndarray) -> None:
-        self.text = text
-        self.numbers = numbers
-
-    def split(self) -> list[bytes]:
-        """The lines without their ends."""
-        return self.text.split(b"\n")[:-1]
-
-    def where(self, keep: np.ndarray) -> _Lines:
-        """Those lines (boolean mask)."""
-        ends = line_ends(self.text)
-        starts = np.concatenate([[0], ends[:-1]])
-        places = zip(starts[keep].tolist(), ends[keep].tolist(), strict=True)
-        return _Lines(b"".join([self.text[at:end] for at, end in places]), self.numbers[keep])
+    lines: Lines
+    ploidy: int | None
+    parts: list[tuple[Block, np.ndarray]]
+    left: Lines
 
 
 class BcfSource(Source):
