@@ -42,16 +42,18 @@ class Cells:
     def distinct(self, first: int) -> tuple[np.ndarray, np.ndarray]:
         """The cells from column `first` on as indices (rows, columns) into bytes (values,).
 
-        Cells of more than WORD bytes each have a value of their own, cut to LONGEST bytes.
+        Cells of more than WORD bytes each have a value of their own, cut to LONGEST bytes; where
+        there are such, an empty value is among the others.
         """
         starts, lengths = self.starts[:, first:], (self.ends - self.starts)[:, first:]
         words = np.zeros(starts.shape, np.uint64)
         for place in range(min(int(lengths.max(initial=0)), WORD)):
             letter = np.where(lengths > place, self.text[starts + place], 0).astype(np.uint64)
             words |= letter << np.uint64(8 * place)
+        long = lengths > WORD
+        words[long] = 0
         codes, values = pd.factorize(words.ravel())
         index, known = codes.reshape(words.shape), values.astype("<u8").view(f"S{WORD}")
-        long = lengths > WORD
         if not long.any():
             return index, known
         lengths = np.minimum(lengths[long], LONGEST)

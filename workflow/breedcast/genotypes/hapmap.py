@@ -3,8 +3,8 @@
 Policies:
 
 - Calls of one letter are IUPAC codes of diploids (R = A/G; 0 = insertion/deletion), of two to
-  eight letters the alleles themselves. N, NA, `.` and an empty cell are missing, and so is a call
-  with any N in it.
+  eight letters the alleles themselves, also as A/C or A|C. N, NA, `.` and an empty cell are
+  missing, and so is a call with any N in it.
 - `-` (deletion) and `+` (insertion), as TASSEL has them, are alleles where `alleles` names either,
   and missing calls elsewhere, as in files that write `--` for no call.
 - The reference is the first of `alleles`, the others are alternates. Where calls hold letters
@@ -38,7 +38,8 @@ CODES = {
     **{letter: letter * 2 for letter in LETTERS},
     **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "0": "+-"},
 }
-MISSING = frozenset(["", ".", "NA"])
+MISSING = frozenset(["", "NA"])
+SEPARATORS = str.maketrans({"/": None, "|": None, ".": "N"})
 CALL = re.compile(r"[ACGTN+-]+|0+")
 GAPS = frozenset("+-")
 
@@ -89,7 +90,7 @@ class HapmapSource(Source):
     def _block(self, cells: Cells) -> Block:
         """The markers of some lines."""
         index, texts = cells.distinct(self._header.calls)
-        calls = [text.decode("utf-8", "replace").strip().upper() for text in texts.tolist()]
+        calls = [_call(text) for text in texts.tolist()]
         self._check_calls(calls, index, cells)
         columns: dict[str, list[Any]] = {name: [] for name in MARKERS.names}
         dosages: list[np.ndarray] = []
@@ -118,6 +119,8 @@ class HapmapSource(Source):
                 columns["ref"].append(meaning.ref)
                 columns["alt"].append(",".join(alts) or ".")
         dosage = np.array(dosages, np.int8).reshape(len(rows), len(self.samples))
+        if self.ploidy is None and (dosage >= 0).any():
+            self.ploidy = 2
         return Block(dosage, pa.table(columns, schema=MARKERS), np.array(rows, np.int64))
 
     def _fields(self, cells: Cells) -> list[dict[str, str]]:
@@ -138,17 +141,28 @@ class HapmapSource(Source):
     def _check_calls(self, calls: Sequence[str], index: np.ndarray, cells: Cells) -> None:
         """Take the ploidy from the first call; raise UserError for what is no call of it."""
         known = [code for code, call in enumerate(calls) if not _is_missing(call)]
-        if self.ploidy is None and known:
-            letters = len(calls[int(index.ravel()[np.isin(index.ravel(), known)][0])])
-            self.ploidy = max(letters, 2) if letters <= MAX_PLOIDY else 2
+        sizes = [max(len(calls[code]), 2) for code in known]
+        good = [
+            code
+            for code, size in zip(known, sizes, strict=True)
+            if size <= MAX_PLOIDY and _alleles(calls[code], size) is not None
+        ]
+        if self.ploidy is None and good:
+            first = index.ravel()[np.isin(index.ravel(), good).argmax()]
+            self.ploidy = max(len(calls[first]), 2)
         for code in known:
             if _alleles(calls[code], self.ploidy or 2) is None:
                 row, column = np.argwhere(index == code)[0]
                 raise UserError(
                     f"{self.place(cells.first + int(row))}: line {self.samples[column]!r} has the "
-                    f"call {calls[code]!r}: give {self.ploidy} letters of ACGT+-"
-                    f"{' or an IUPAC code' if self.ploidy == 2 else ''}, N where it is missing"
+                    f"call {calls[code]!r}: give {self.ploidy or 2} letters of ACGT+-"
+                    f"{'' if (self.ploidy or 2) > 2 else ' or an IUPAC code'}, N if it is missing"
                 )
+
+
+def _call(text: bytes) -> str:
+    """The letters of a call, whatever stands between them."""
+    return text.decode("utf-8", "replace").strip().upper().translate(SEPARATORS)
 
 
 def _is_missing(call: str) -> bool:

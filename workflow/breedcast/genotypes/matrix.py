@@ -13,6 +13,7 @@ Policies:
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -171,7 +172,9 @@ class MatrixSource(Source):
             fields = sorted(header.fields, key=header.fields.__getitem__)
             rows = [dict(zip(fields, map(self._text, cells), strict=True)) for cells in described]
         if self.reading.map:
-            placed = read_map(Path(self.reading.map), {row["id"] for row in rows})
+            path = Path(self.reading.map)
+            placed = read_map(path, {row["id"] for row in rows})
+            self._sums[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
             rows = [row | placed.get(row["id"], NOWHERE) for row in rows]
         markers: dict[str, list[Any]] = {name: [] for name in MARKERS.names}
         for number, row in enumerate(rows, start=1):

@@ -76,15 +76,14 @@ def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
     if delimiter is None:
         raise UserError(f"{path} has one column: give a table of genotypes, or a VCF")
     columns = split(text, delimiter, place)
-    if len(split(decoded(second, f"{path}, line 2"), delimiter, f"{path}, line 2")) == (
-        len(columns) + 1
-    ):
-        columns = ["", *columns]  # R's write.table names no column for the names of rows
     if columns[:6] == RAW_COLUMNS:
         if any(name.endswith("_HET") for name in columns):
             raise UserError(f"{place}: a column of heterozygosity each: use plink --recode A")
         return TableHeader(delimiter, columns, {}, calls=6, names=1)
     fields, calls = _fields(columns)
+    below = f"{path}, line 2"
+    if calls == 1 and len(split(decoded(second, below), delimiter, below)) == len(columns) + 1:
+        columns = ["", *columns]  # R's write.table has no name above the names of rows
     return TableHeader(delimiter, columns, fields, calls)
 
 
@@ -106,7 +105,7 @@ def has_letters(path: Path) -> bool:
             for call in calls:
                 if call.lower() not in MISSING:
                     return (
-                        header.describes_markers and re.fullmatch("[A-Za-z+-]+", call) is not None
+                        header.describes_markers and re.fullmatch("[A-Za-z+/|-]+", call) is not None
                     )
     return False
 
@@ -183,5 +182,10 @@ def _row_names(path: Path, header: TableHeader) -> Iterator[str]:
                 number += 1
                 found = leading.match(line.lstrip(b" "))
                 quoted, plain = found.groups()[-2:] if found else (None, None)
-                name = plain if quoted is None else quoted.replace(b'""', b'"')
-                yield decoded(name or b"", f"{path}, line {number}").strip()
+                cell = plain if quoted is None else quoted.replace(b'""', b'"')
+                place = f"{path}, line {number}"
+                name = decoded(cell or b"", place).strip()
+                if not name:
+                    fault = "the line has no name: name it" if line else "an empty line: remove it"
+                    raise UserError(f"{place}: {fault}")
+                yield name
