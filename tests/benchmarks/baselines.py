@@ -22,8 +22,9 @@ import pandas as pd
 from sklearn.model_selection import KFold
 
 from breedcast.genotypes.filter import filter_genotypes
+from breedcast.genotypes.importing import import_genotypes
+from breedcast.genotypes.source import Reading
 from breedcast.genotypes.store import read_codes
-from breedcast.genotypes.vcf import import_vcf
 from breedcast.models.base import Lines, Model, model_class
 from breedcast.models.registry import MODELS
 
@@ -39,7 +40,7 @@ def read(name: str) -> tuple[np.ndarray, pd.DataFrame]:
     """Filtered codes (lines, markers) and the table of the same lines, with families if any."""
     folder = DATA / name
     with tempfile.TemporaryDirectory() as scratch:
-        import_vcf(folder / "genotypes.vcf.gz", f"{scratch}/imported.zarr")
+        import_genotypes([folder / "genotypes.vcf.gz"], f"{scratch}/imported.zarr", Reading())
         filter_genotypes(
             f"{scratch}/imported.zarr",
             scratch,

@@ -14,8 +14,7 @@ from breedcast.files import read_table
 from breedcast.genotypes import store
 from breedcast.genotypes.filter import filter_genotypes
 from breedcast.genotypes.store import Codes, CodesSummary, read_codes
-from breedcast.genotypes.vcf import import_vcf
-from tests.unit.vcf_files import vcf_of_dosages
+from tests.unit.vcf_files import import_vcf, vcf_of_dosages
 
 OPEN = {"min_maf": 0.0, "max_missing_marker": 1.0, "max_missing_line": 1.0}
 

@@ -10,7 +10,13 @@ import pandas as pd
 import pytest
 
 from breedcast.files import write_arrays, write_json, write_parquet, write_table
-from breedcast.genotypes.store import CodesSummary, ImportSummary, Thresholds, write_summary
+from breedcast.genotypes.store import (
+    CodesSummary,
+    ImportSummary,
+    InputFile,
+    Thresholds,
+    write_summary,
+)
 from breedcast.markers.association import scan_association
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
@@ -76,7 +82,7 @@ def report(tmp_path_factory):
     write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
     scan = scan_association(codes[:LINES], 2, markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
-    read = ImportSummary("g.vcf", "0" * 64, len(samples), MARKERS + 2, 2, 0, 0, 0, 0, 0)
+    read = ImportSummary([InputFile("g.vcf", "VCF", "0" * 64)], len(samples), MARKERS + 2, 2, {})
     limits = Thresholds(0.01, 0.2, 0.5)
     dropped = {"monomorphic": 2}
     write_summary(
@@ -197,4 +203,4 @@ def test_the_summary_is_json_with_the_scores(report):
     )
     assert models["baseline"]["metrics"]["pearson"]["undefined"] == 3
     assert models["baseline"]["metrics"]["slope"]["mean"] is None
-    assert told["phenotypes"]["sha256"] != told["genotypes"]["imported"]["sha256"]
+    assert told["phenotypes"]["sha256"] != told["genotypes"]["imported"]["inputs"][0]["sha256"]

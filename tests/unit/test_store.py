@@ -10,8 +10,7 @@ import zarr
 from breedcast.errors import UserError
 from breedcast.genotypes.filter import filter_genotypes
 from breedcast.genotypes.store import read_codes, read_summary
-from breedcast.genotypes.vcf import import_vcf
-from tests.unit.vcf_files import call, record, vcf
+from tests.unit.vcf_files import call, import_vcf, record, vcf
 
 ODD_NAMES = ["Bärbel", "中文 7", "<b>x</b>", "../up", "007", "NA", "a{b}%s"]
 
@@ -44,9 +43,9 @@ def test_names_are_data_and_keep_their_order(folder: Path) -> None:
 def test_summary_says_where_the_codes_come_from(folder: Path) -> None:
     summary = read_summary(folder / "codes.json")
     assert (summary.lines, summary.markers, summary.ploidy) == (7, 2, 2)
-    assert (summary.imported.input, summary.imported.missing_calls) == ("input.vcf", 1)
+    assert (summary.imported.name, summary.imported.counts) == ("input.vcf", {"missing_calls": 1})
     assert summary.thresholds.max_missing_line == 0.5
-    assert len(summary.imported.sha256) == len(summary.checksum) == 64
+    assert len(summary.imported.inputs[0].sha256) == len(summary.checksum) == 64
 
 
 def test_xarray_finds_its_dimensions(folder: Path) -> None:

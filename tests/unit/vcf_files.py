@@ -10,6 +10,10 @@ from pathlib import Path
 import cyvcf2
 import numpy as np
 
+from breedcast.genotypes.importing import import_genotypes
+from breedcast.genotypes.source import Reading
+from breedcast.genotypes.store import ImportSummary
+
 HEADER = (
     "##fileformat=VCFv4.2\n"
     "##contig=<ID=chr1>\n"
@@ -79,6 +83,11 @@ def write_bcf(text: str, path: Path) -> None:
     for variant in reader:
         writer.write_record(variant)
     writer.close()
+
+
+def import_vcf(path: Path, store: Path) -> ImportSummary:
+    """One file as the config's defaults read it."""
+    return import_genotypes([path], store, Reading())
 
 
 def parse(text: str) -> tuple[list[str], np.ndarray]:

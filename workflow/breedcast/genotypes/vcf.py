@@ -145,7 +145,7 @@ class VcfSource(Source):
 
     def _careful_block(self, lines: Lines) -> Block:
         """The markers of lines that are not plain, parsed by htslib."""
-        for number, line in zip(lines.numbers, lines.split(), strict=True):
+        for number, line in zip(lines.numbers.tolist(), lines.split(), strict=True):
             self._check_shape(line, self.place(number))
         with tempfile.NamedTemporaryFile(suffix=".vcf") as file:
             file.write(self._header.text + lines.text)
