@@ -18,6 +18,11 @@ def whole(dosage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rounded, np.abs(dosage - rounded) > FAR_FROM_WHOLE
 
 
+def of_allele(name: str, contig: str, position: int, alt: str) -> str:
+    """The name of one of the markers that a marker of several alternate alleles becomes."""
+    return f"{name if name.strip('.') else f'{contig}_{position}'}:{alt}"
+
+
 def read_contigs(source: Source, block: Block, ploidy: int) -> Block:
     """The markers that are read, each with a name; heterozygous calls of haploid contigs missing.
 

@@ -28,7 +28,7 @@ import pyarrow as pa
 from breedcast.errors import UserError
 from breedcast.genotypes.cells import Cells, read_cells
 from breedcast.genotypes.content import Content
-from breedcast.genotypes.dosages import read_contigs
+from breedcast.genotypes.dosages import of_allele, read_contigs
 from breedcast.genotypes.names import decoded, line_names, whole_position
 from breedcast.genotypes.source import MARKERS, MAX_PLOIDY, MISSING_DOSAGE, Block, Source
 from breedcast.genotypes.table_header import read_header
@@ -111,11 +111,15 @@ class HapmapSource(Source):
                 table = np.array([dosage_of.get(call, MISSING_DOSAGE) for call in calls], np.int8)
                 dosages.append(table[line])
                 rows.append(cells.first + row)
-                columns["contig"].append(self._contig(fields, place))
-                columns["position"].append(whole_position(fields["position"], place))
-                name, split = fields.get("id", ""), len(meaning.dosages) > 1
-                alts = meaning.alts[number : number + 1] if split else meaning.alts
-                columns["id"].append(f"{name}:{alts[0]}" if split else name)
+                contig = self._contig(fields, place)
+                position = whole_position(fields["position"], place)
+                name, alts = fields.get("id", ""), meaning.alts
+                if len(meaning.dosages) > 1:
+                    alts = [alts[number]]
+                    name = of_allele(name, contig, position, alts[0])
+                columns["contig"].append(contig)
+                columns["position"].append(position)
+                columns["id"].append(name)
                 columns["ref"].append(meaning.ref)
                 columns["alt"].append(",".join(alts) or ".")
         dosage = np.array(dosages, np.int8).reshape(len(rows), len(self.samples))

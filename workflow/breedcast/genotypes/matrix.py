@@ -2,7 +2,7 @@
 
 Policies:
 
-- NA, NaN, `.`, -9 and an empty cell are missing.
+- NA, NaN, `.`, `-`, -9 and an empty cell are missing.
 - Where -1 occurs and 2 does not, dosages are -1, 0, 1 of diploids. Else the ploidy is the largest
   dosage: a table of 0 and 1 alone is one of haploid codes (inbreds, presence and absence).
 - What is no whole number is rounded; a dosage rounded by more than 0.1 is counted.
@@ -107,6 +107,8 @@ class MatrixSource(Source):
         index, texts = cells.distinct(self._header.calls)
         missing = np.isin(np.char.lower(np.char.strip(texts)), [it.encode() for it in MISSING])
         numbers = _numbers(np.where(missing, b"0", texts))
+        missing |= numbers == -9
+        numbers[missing] = 0
         dosage, far = whole(numbers)
         wrong = ~((dosage >= -1) & (dosage <= MAX_PLOIDY))
         if wrong.any():
@@ -200,8 +202,8 @@ class MatrixSource(Source):
 def read_map(path: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
     """contig and position, and ref and alt where there are such columns, of each marker.
 
-    The first column holds the markers' names, whatever it is called. Raises UserError for a table
-    without contig and position, a marker that is there twice, and a table that has none of the
+    A marker's name is in the column marker (or id ...), else in the first. Raises UserError for a
+    table without contig and position, a marker that is there twice, and one that has none of the
     markers that are wanted.
     """
     check_file(path)
@@ -225,7 +227,9 @@ def read_map(path: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
             name = cells[header.names]
             if name in places:
                 raise UserError(f"{place}: marker {name!r} is there before: remove one")
-            places[name] = {field: cells[at] for field, at in header.fields.items() if at}
+            places[name] = {
+                field: cells[at] for field, at in header.fields.items() if field != "id"
+            }
     if not places.keys() & set(wanted):
         raise UserError(
             f"{path} has none of the markers of the genotypes (map: {next(iter(places), '')!r}, "

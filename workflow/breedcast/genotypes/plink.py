@@ -23,7 +23,7 @@ from bed_reader import open_bed
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import COPY_AGAIN, Content
-from breedcast.genotypes.dosages import read_contigs, whole
+from breedcast.genotypes.dosages import of_allele, read_contigs, whole
 from breedcast.genotypes.names import decoded
 from breedcast.genotypes.plink_header import companions, read_samples
 from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block, Source
@@ -157,7 +157,7 @@ class PgenSource(PlinkSource):
             elif len(alts) > 1 and self.reading.multi_allelic == "split":
                 for allele, alt in enumerate(alts, start=1):
                     dosages.append(self._whole(self._dosage(calls, number, allele)))
-                    described.append(_of_allele(row, alt))
+                    described.append(_row_of_allele(row, alt))
                     numbers.append(number)
             else:
                 reference = self._dosage(calls, number, 0)
@@ -216,11 +216,10 @@ def _described(row: Mapping[str, str], place: str) -> list[str]:
     return [row["CHROM"], row["POS"], row["ID"], ref, alt]
 
 
-def _of_allele(row: Sequence[str], alt: str) -> list[str]:
+def _row_of_allele(row: Sequence[str], alt: str) -> list[str]:
     """The row of a marker that has this alternate allele alone."""
     contig, position, name, ref, _ = row
-    name = f"{contig}_{position}" if name == "." else name
-    return [contig, position, f"{name}:{alt}", ref, alt]
+    return [contig, position, of_allele(name, contig, int(position), alt), ref, alt]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> pa.Table:

@@ -28,15 +28,20 @@ SPELLINGS = {
     "position": ("position", "pos", "bp"),
     "ref": ("ref", "reference", "refallele"),
     "alt": ("alt", "alternate", "altallele"),
-    "alleles": ("alleles",),
+    "alleles": ("alleles", "snpalleles"),
+    "strand": ("strand",),
+    "genetic position": ("cm", "geneticposition"),
 }
 FIELDS = {spelling: field for field, names in SPELLINGS.items() for spelling in names}
+HAPMAP_FIELDS = ["id", "alleles", "contig", "position", "strand"]
 HAPMAP_COLUMNS = 11
 #: The columns before the markers in what plink --recode A writes.
 RAW_COLUMNS = ["FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE"]
 DELIMITERS = "\t;, "
 #: Cells without a dosage, in small letters.
-MISSING = frozenset(["", "na", "nan", ".", "-9"])
+MISSING = frozenset(["", "na", "nan", ".", "-", "-9"])
+#: What calls in letters and dosages are both made of.
+EITHER = frozenset("N+-0./|")
 #: Rows that are looked at to tell letters from numbers.
 ROWS = 100
 
@@ -58,7 +63,7 @@ class TableHeader:
     @property
     def describes_markers(self) -> bool:
         """Whether columns tell where a marker is, so that markers are in rows."""
-        return self.calls > 1 and self.names == 0
+        return not {"id"} >= set(self.fields)
 
 
 def read_header(path: Path) -> TableHeader:
@@ -81,15 +86,16 @@ def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
             raise UserError(f"{place}: a column of heterozygosity each: use plink --recode A")
         return TableHeader(delimiter, columns, {}, calls=6, names=1)
     fields, calls = _fields(columns)
+    names = fields.get("id", 0)
     below = f"{path}, line 2"
     if calls == 1 and len(split(decoded(second, below), delimiter, below)) == len(columns) + 1:
         columns = ["", *columns]  # R's write.table has no name above the names of rows
-    return TableHeader(delimiter, columns, fields, calls)
+    return TableHeader(delimiter, columns, fields, calls, names)
 
 
 def is_hapmap(columns: Sequence[str]) -> bool:
     """Whether a header is that of a HapMap file."""
-    return [_field(name) for name in columns[:4]] == ["id", "alleles", "contig", "position"]
+    return [_field(name) for name in columns[:5]] == HAPMAP_FIELDS
 
 
 def has_letters(path: Path) -> bool:
@@ -97,23 +103,20 @@ def has_letters(path: Path) -> bool:
     with head(path) as content:
         first, second = content.readline(), content.readline()
         header = parse_header(path, first, second)
-        if is_hapmap(header.columns):
-            return True
         for line in (second, *islice(content, ROWS)):
             cells = line.decode("utf-8", "replace").rstrip("\r\n").split(header.delimiter)
-            calls = [it.strip('" ') for it in cells[header.calls :]]
-            for call in calls:
-                if call.lower() not in MISSING:
-                    return (
-                        header.describes_markers and re.fullmatch("[A-Za-z+/|-]+", call) is not None
-                    )
-    return False
+            for cell in cells[header.calls :]:
+                call = cell.strip('" ').upper()
+                # what tables of either kind may hold decides nothing
+                if call.lower() not in MISSING and not set(call) <= EITHER:
+                    return header.describes_markers and not re.search("[0-9]", call)
+        return is_hapmap(header.columns)
 
 
 def _fields(columns: Sequence[str]) -> tuple[dict[str, int], int]:
     """Where the columns are that describe a marker, and how many columns come before the calls."""
     if is_hapmap(columns):
-        return {"id": 0, "alleles": 1, "contig": 2, "position": 3}, HAPMAP_COLUMNS
+        return dict(zip(HAPMAP_FIELDS, range(5), strict=True)), HAPMAP_COLUMNS
     fields: dict[str, int] = {}
     for number, name in enumerate(columns):
         field = _field(name)
@@ -163,7 +166,7 @@ def orientation(path: Path, known_lines: Collection[str]) -> str:
         return "columns"
     known = set(known_lines)
     in_header = len(known & set(header.columns[header.calls :]))
-    if header.names or not in_header:
+    if header.calls > 1 or not in_header:
         return "rows"
     return "columns" if in_header > len(known & set(_row_names(path, header))) else "rows"
 
