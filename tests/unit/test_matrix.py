@@ -87,6 +87,7 @@ def test_any_table(
         ([0, 4, 1], 4, None, [0, 4, 1]),
         ([0, 2, 1], 4, 4, [0, 2, 1]),
         ([0, 0, "-9"], 1, None, [0, 0, -1]),
+        ([2, "-9.0", "-"], 2, None, [2, -1, -1]),
         ([-0.98, 0.4, 0.55], 2, None, [0, 1, 2]),
     ],
 )
@@ -113,6 +114,8 @@ def test_fractions_are_rounded_and_counted(tmp_path: Path) -> None:
         ("snp_id,chr,bp,Ref.Allele,Alt Allele", "m0,1,1e+05,A,G"),
         ('"rs#","Contig","POS","reference","alternate"', '"m0","1",100000,"A","G"'),
         ("chrom,pos,id,ref,alt", "1,100000,m0,A,G"),
+        ("marker,chrom,pos,ref,alt,cM", "m0,1,100000,A,G,1.5"),
+        ("rs,alleles,chrom,pos,ref,alt", "m0,A/G,1,100000,A,G"),
         ("\ufeffmarker;chromosome;pos;ref;alt".replace(";", ","), "m0,1,100000.0,A,G"),
     ],
 )
@@ -192,6 +195,23 @@ def test_a_map_places_and_sorts_markers(tmp_path: Path) -> None:
     assert places.name in source.checksums()
 
 
+def test_a_map_may_have_its_names_anywhere(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "g.csv", [["line", "a", "b"], ["A", 0, 2], ["B", 1, 1]])
+    places = table(tmp_path / "map.txt", "chr pos marker\n3 20 a\n3 10 b\n")
+    markers = read(path, map=str(places))[2]
+    assert markers["id"].to_pylist() == ["b", "a"]
+    assert markers["position"].to_pylist() == [10, 20]
+
+
+def test_hapmap_columns_before_numbers(tmp_path: Path) -> None:
+    about = "rs#\talleles\tchrom\tpos\tstrand\tassembly#\tcenter\tprotLSID\tassayLSID\tpanel\tQC"
+    row = "m0\tA/C\t1\t5\t+\t" + "NA\t" * 6
+    path = table(tmp_path / "g.txt", f"{about}\tL0\tL1\tL2\n{row}-1\t0\t1\n")
+    source, dosage, _ = read(path)
+    assert source.samples == line_names(3)
+    assert dosage.tolist() == [[0, 1, 2]]
+
+
 def test_import_of_a_table_in_any_order(tmp_path: Path) -> None:
     rows = [
         ["marker", "chr", "pos", "L0", "L1"],
@@ -235,6 +255,8 @@ def test_pieces_are_whatever_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (["line,m0,m1", "A,NA,.", "B,,-9"], r"every call is missing"),
         (["line,m0,m1"], r"no lines"),
         (["marker,chr,pos,A,B"], r"a header and no rows"),
+        (["marker,chr,pos", "m0,1,1"], r"line 1: no columns of calls"),
+        (["line,m0,m0_HET".replace("line", "FID,IID,PAT,MAT,SEX,PHENOTYPE")], r"--recode A"),
         (["marker,chr,pos,A,A", "m0,1,1,0,1"], r"line 1: line 'A' is there twice"),
         (["marker,chr,pos,A", "m0,1,x,0"], r"marker m0: position 'x'"),
         (["line;m0;m1", "A;0;1", "B;0,5;1"], r"'0,5' is no dosage"),

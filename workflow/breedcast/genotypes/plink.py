@@ -29,8 +29,8 @@ from breedcast.genotypes.plink_header import companions, read_samples
 from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block, Source
 
 BLOCK_BYTES = 1 << 24
-#: What bed_reader and pgenlib write for a missing call.
-MISSING_IN_BED, MISSING_IN_PGEN = -127, -9
+#: What bed_reader writes for a missing call.
+MISSING_IN_BED = -127
 BIM_COLUMNS = ["CHROM", "ID", "CM", "POS", "ALT", "REF"]
 PVAR_COLUMNS = ["CHROM", "POS", "ID", "REF", "ALT"]
 DIGITS = re.compile("[0-9]{1,15}")
@@ -147,42 +147,37 @@ class PgenSource(PlinkSource):
         )
 
     def _block(self, calls: Any, first: int, rows: Sequence[Sequence[str]]) -> Block:
-        dosages: list[np.ndarray] = []
         described: list[Sequence[str]] = []
         numbers: list[int] = []
+        alleles: list[int] = []
         for number, row in enumerate(rows, start=first):
             alts = row[4].split(",")
             if len(alts) > 1 and self.reading.multi_allelic == "drop":
                 self.counts["multi_allelic_dropped"] += 1
             elif len(alts) > 1 and self.reading.multi_allelic == "split":
-                for allele, alt in enumerate(alts, start=1):
-                    dosages.append(self._whole(self._dosage(calls, number, allele)))
-                    described.append(_row_of_allele(row, alt))
-                    numbers.append(number)
+                described += [_row_of_allele(row, alt) for alt in alts]
+                numbers += [number] * len(alts)
+                alleles += range(1, len(alts) + 1)
             else:
-                reference = self._dosage(calls, number, 0)
-                dosages.append(self._whole(np.where(reference < 0, reference, 2 - reference)))
                 described.append(row)
                 numbers.append(number)
-        dosage = np.array(dosages, np.int8).reshape(len(dosages), len(self.samples))
+                alleles.append(0)
+        dosage = self._dosage(calls, numbers, np.array(alleles, np.int8))
         return Block(dosage, _table(described), np.array(numbers, np.int64))
 
-    def _dosage(self, calls: Any, number: int, allele: int) -> np.ndarray:
-        """(lines,) the number of copies of an allele, negative where missing."""
-        if self.reading.field == "DS":
-            dosage = np.empty(len(self.samples), np.float32)
-            calls.read_dosages(number, dosage, allele)
-        else:
-            dosage = np.empty(len(self.samples), np.int8)
-            calls.read(number, dosage, allele)
-        return dosage
-
-    def _whole(self, dosage: np.ndarray) -> np.ndarray:
-        """Rounded, -1 = missing."""
-        missing = dosage < 0
-        rounded, far = whole(dosage)
-        self.counts["rounded_dosages"] += int((far & ~missing).sum())
-        return np.where(missing, MISSING_DOSAGE, rounded)
+    def _dosage(self, calls: Any, numbers: Sequence[int], alleles: np.ndarray) -> np.ndarray:
+        """(markers, lines) int8 copies of these alleles of the markers; of all but 0 for 0."""
+        imputed = self.reading.field == "DS"
+        read = calls.read_dosages if imputed else calls.read
+        copies = np.empty((len(numbers), len(self.samples)), np.float32 if imputed else np.int8)
+        for number, allele, row in zip(numbers, alleles.tolist(), copies, strict=True):
+            read(number, row, allele)
+        missing = copies < 0
+        copies = np.where(alleles[:, None] == 0, 2 - copies, copies)
+        if imputed:
+            copies, far = whole(copies)
+            self.counts["rounded_dosages"] += int((far & ~missing).sum())
+        return np.where(missing, MISSING_DOSAGE, copies).astype(np.int8)
 
 
 def _marker_rows(path: Path) -> Iterator[list[str]]:

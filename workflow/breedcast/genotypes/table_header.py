@@ -70,7 +70,10 @@ def read_header(path: Path) -> TableHeader:
     """The header of a table. Raises UserError for what cannot be one."""
     with head(path) as content:
         first, second = content.readline(), content.readline()
-    return parse_header(path, first, second)
+    header = parse_header(path, first, second)
+    if len(header.columns) <= header.calls:
+        raise UserError(f"{path}, line 1: no columns of calls: give a table of genotypes")
+    return header
 
 
 def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
