@@ -1,6 +1,9 @@
 """What every test may use: the repository, and the real data where it is at hand."""
 
 import os
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,3 +28,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: BREEDCAST_DATA names no folder ({folder})")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., str]:
+    """Runs another program and gives what it prints; skips where the program is not there."""
+
+    def run(program: str, *arguments: object) -> str:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed, against which this is checked")
+        done = subprocess.run(
+            [program, *map(str, arguments)], check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+    return run

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 #: Names that differ between conda and PyPI.
-ON_PYPI = {"pytorch": "torch", "xgboost": "xgboost-cpu"}
+ON_PYPI = {"pytorch": "torch", "xgboost": "xgboost-cpu", "python-isal": "isal"}
 
 
 def locked(repository):

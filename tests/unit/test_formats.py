@@ -136,6 +136,7 @@ def test_orientation_follows_the_known_lines(tmp_path: Path) -> None:
     assert orientation(turned, ["L1", "other"]) == "columns"
     assert orientation(write_vcf(tmp_path / "g.vcf", dosage), ["L1"]) is None
     assert read_samples(turned, "columns") == line_names(3)
+    assert read_samples(tmp_path / "g.vcf", "columns") == line_names(3)
     np.testing.assert_array_equal(read(turned, lines_in="columns")[1], dosage)
 
 

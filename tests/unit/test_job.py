@@ -1,6 +1,6 @@
 """The training job: every model of the registry, present and future, through the same checks."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,20 +12,9 @@ from breedcast.models.base import Fitted, Model, Prediction, model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme
+from tests.unit.quick import quick
 
 PHENOTYPED, CANDIDATES, MARKERS = 60, 6, 90
-
-
-#: What makes a model's training short, where it has such an option.
-SHORT = {"epochs": 3, "rounds": 20, "trees": 20}
-
-
-def quick(name):
-    """The registered model, trained for a few epochs or trees only where it has any."""
-    model = model_class(MODELS[name])
-    return model(
-        **{field.name: SHORT[field.name] for field in fields(model) if field.name in SHORT}
-    )
 
 
 def make_job(model, seed=0, folds=3, permutations=1, name="model"):

@@ -77,6 +77,14 @@ def test_a_models_option_retrains_it_alone(dry_run, config):
     assert finished.jobs == AFTER_TRAINING + Counter(train_model=3, score_model=6)
 
 
+def test_how_missing_calls_are_filled_retrains_the_models(dry_run, config):
+    config["imputation"] = "nearest"
+    finished = dry_run(config=config)
+    assert finished.trained == {(model, trait) for model in config["models"] for trait in TRAITS}
+    count = 3 * len(config["models"])
+    assert finished.jobs == AFTER_TRAINING + Counter(train_model=count, score_model=count + 3)
+
+
 def test_a_new_model_runs_its_training_its_score_and_the_aggregators(dry_run, config):
     config["models"]["deepgs_raw"] = {"model": "deepgs", "input": "one_hot", "epochs": 2}
     finished = dry_run(config=config)

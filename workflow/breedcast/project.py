@@ -121,6 +121,7 @@ class Project:
             permutations=self.config["control"]["permutations"],
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
+            imputation=self.config["imputation"],
         )
 
     def report_settings(self) -> str:
@@ -155,11 +156,15 @@ class Project:
         """Memory of a training job in MB, from the shape of the codes.
 
         Every process holds the codes as numbers a few times over (training lines, encoded
-        lines, relationships), beside the one copy of the codes that all share.
+        lines, relationships), beside the one copy of the codes that all share, and of the lines'
+        distances where missing calls are filled from neighbours.
         """
         lines, markers = _shape(codes_json)
         per_process = PROCESS_MB + (4 * 8 * lines * (markers + lines)) / MEGABYTE
-        return math.ceil(self.config["threads"] * per_process + 2 * lines * markers / MEGABYTE)
+        shared = 2 * lines * markers
+        if self.config["imputation"] == "nearest":
+            shared += 8 * lines * lines
+        return math.ceil(self.config["threads"] * per_process + shared / MEGABYTE)
 
     def training_minutes(self) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""

@@ -89,20 +89,19 @@ class Records:
             place = place_of(row)
             with _readable(place, self._complaints):
                 record = _next(records, self._complaints)
-                contig, alternates = record.CHROM, list(record.ALT)
-                if not self.reading.reads(contig, record.POS):
-                    self.unread[contig] += 1
-                    continue
-                if len(alternates) > 1 and self.reading.multi_allelic == "drop":
+                if not self.reading.reads(record.CHROM, record.POS):
+                    self.unread[record.CHROM] += 1
+                elif len(record.ALT) > 1 and self.reading.multi_allelic == "drop":
                     self.counts["multi_allelic_dropped"] += 1
-                    continue
-                found = self._dosages(record, alternates, place)
-            for dosage, name, alt in zip(found, *self._named(record, len(found)), strict=True):
-                dosages.append(dosage)
-                of_row.append(row)
-                values = (contig, record.POS, name, record.REF, alt)
-                for column, value in zip(MARKERS.names, values, strict=True):
-                    columns[column].append(value)
+                else:
+                    found = self._dosages(record, place)
+                    for marker in zip(found, *self._named(record, len(found)), strict=True):
+                        dosage, name, alt = marker
+                        dosages.append(dosage)
+                        of_row.append(row)
+                        values = (record.CHROM, record.POS, name, record.REF, alt)
+                        for column, value in zip(MARKERS.names, values, strict=True):
+                            columns[column].append(value)
         shape = (len(dosages), len(self.samples))
         return Block(
             np.array(dosages, np.int8).reshape(shape),
@@ -119,10 +118,11 @@ class Records:
         name = record.ID or f"{record.CHROM}_{record.POS}"
         return [f"{name}:{alt}" for alt in record.ALT], list(record.ALT)
 
-    def _dosages(self, record: Any, alternates: list[str], place: str) -> list[np.ndarray]:
+    def _dosages(self, record: Any, place: str) -> list[np.ndarray]:
         """(samples,) int8 dosages of each marker that the record becomes."""
         if self.reading.field == "DS":
-            return self._rounded(record, alternates, place)
+            return self._rounded(record, place)
+        alternates = record.ALT
         alleles = _alleles(record, place)
         missing = (alleles == MISSING_ALLELE).any(axis=0)
         self._check_alleles(alleles, len(alternates), place)
@@ -159,18 +159,16 @@ class Records:
         whole[: self.ploidy, single] = alleles[0, single]
         return whole
 
-    def _rounded(self, record: Any, alternates: list[str], place: str) -> list[np.ndarray]:
+    def _rounded(self, record: Any, place: str) -> list[np.ndarray]:
         """The DS values of the samples, as whole dosages."""
-        with _readable(place, self._complaints):
-            values = record.format("DS")
-        if values is None:
+        if "DS" not in record.FORMAT:
             raise UserError(
                 f"{place}: no DS in FORMAT: set genotypes: field: GT in the config, "
                 "or leave the marker out"
             )
         if self.ploidy is None:
             self.ploidy = _ploidy_beside(record)
-        values = np.asarray(values, np.float64).T[: max(len(alternates), 1)]
+        values = np.asarray(record.format("DS"), np.float64).T[: max(len(record.ALT), 1)]
         if self.reading.multi_allelic == "collapse":
             values = values.sum(axis=0, keepdims=True)
         missing = ~np.isfinite(values)

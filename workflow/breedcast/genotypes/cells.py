@@ -46,10 +46,12 @@ class Cells:
         there are such, an empty value is among the others.
         """
         starts, lengths = self.starts[:, first:], (self.ends - self.starts)[:, first:]
-        words = np.zeros(starts.shape, np.uint64)
-        for place in range(min(int(lengths.max(initial=0)), WORD)):
-            letter = np.where(lengths > place, self.text[starts + place], 0).astype(np.uint64)
-            words |= letter << np.uint64(8 * place)
+        widest = min(int(lengths.max(initial=1)), WORD)
+        kind = np.min_scalar_type(256**widest - 1)
+        words = np.zeros(starts.shape, kind)
+        for place in range(widest):
+            letter = np.where(lengths > place, self.text[starts + place], 0)
+            words |= letter.astype(kind) << (8 * place)
         long = lengths > WORD
         words[long] = 0
         codes, values = pd.factorize(words.ravel())

@@ -71,9 +71,9 @@ def recognise(path: str | Path) -> str:
 def read_samples(path: str | Path, lines_in: str | None = None) -> list[str]:
     """The names of the lines, from the head of the file alone. Raises UserError.
 
-    lines_in: as `orientation` tells.
+    lines_in: of a delimited matrix, as `orientation` tells.
     """
-    given = [] if lines_in is None else [lines_in]
+    given = [lines_in] if recognise(path) == "matrix" else []
     return cast(list[str], _light(path).read_samples(Path(path), *given))
 
 

@@ -33,8 +33,8 @@ SLASH, BAR, TAB, ZERO = b"/|\t0"
 DOT = ord(".") ^ ZERO
 #: That htslib takes.
 LARGEST_POSITION = 2**31 - 2
-#: Arrow takes 0x1F for a number.
-HEXADECIMAL = re.compile(rb"\t0[xX]")
+#: What Arrow takes for a number, and nobody else.
+ODD_NUMBER = re.compile(rb"\t(?: |0[xX])| \t")
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _markers(text: bytes, starts: np.ndarray, heads: np.ndarray) -> pa.Table | N
         markers = csv.read_csv(pa.BufferReader(lines), _READ, _PARSE, _CONVERT)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
-    if len(markers) != len(starts) or HEXADECIMAL.search(lines):
+    if len(markers) != len(starts) or ODD_NUMBER.search(lines):
         return None
     positions = pc.min_max(markers["position"]).as_py()
     return markers if positions["min"] >= 0 and positions["max"] <= LARGEST_POSITION else None

@@ -38,6 +38,12 @@ SPELLING = {
     "ref": re.compile(BASES),
     "alt": re.compile(f"({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*"),
 }
+#: What stands there mostly; htslib decides about the rest.
+PLAIN_SPELLING = {
+    "contig": re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]*"),
+    "ref": re.compile("[A-Za-z]+|[01]"),
+    "alt": re.compile(r"[A-Za-z]+(,[A-Za-z]+)*|[01]|\."),
+}
 #: The first call of a record in which all alleles are known.
 CALL = re.compile(rb"\tGT(?::[^\t]*)?(?:\t[^\t]*)*?\t(\d+(?:[/|]\d+)*)[:\t\n]")
 
@@ -58,7 +64,8 @@ class VcfSource(Source):
             for done in in_turn(self._read_plain, ahead(self._lines()), self.reading.threads):
                 # what was read before the ploidy was known may have been read with another
                 right = self.ploidy in (None, done.ploidy)
-                yield self._block(done if right else self._read_plain(done.lines))
+                if len(done.lines):
+                    yield self._block(done if right else self._read_plain(done.lines))
         self._records.warn()
 
     def checksums(self) -> dict[str, str]:
@@ -91,7 +98,8 @@ class VcfSource(Source):
     def _read_plain(self, lines: Lines) -> _Done:
         """What array operations can read of some lines."""
         done = _Done(lines, self._expected_ploidy(lines), [], lines)
-        if done.ploidy is None or self.reading.field != "GT":
+        damaged = b"\0" in lines.text or b"\r" in lines.text
+        if done.ploidy is None or self.reading.field != "GT" or damaged:
             return done
         for read in (fixed, tabbed):
             if not len(done.left):
@@ -134,6 +142,11 @@ class VcfSource(Source):
     def _accepted(self, plain: Plain) -> np.ndarray:
         """(records,) whether what array operations cannot decide does not occur."""
         alt, good = plain.markers["alt"], np.ones(len(plain.rows), bool)
+        for column, spelling in PLAIN_SPELLING.items():
+            values = plain.markers[column]
+            odd = [value for value in values.unique().to_pylist() if not spelling.fullmatch(value)]
+            if odd:
+                good &= ~np.asarray(pc.is_in(values, pa.array(odd)))
         haploid = [name for name, role in self.reading.contigs.items() if role == "haploid"]
         if haploid:
             good &= ~np.asarray(pc.is_in(plain.markers["contig"], pa.array(haploid)))

@@ -160,6 +160,11 @@ class Model(ABC):
     #: Modules that the results hang on, for the record.
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy")
 
+    @property
+    def needs_all_calls(self) -> bool:
+        """Whether the job fills missing calls first; else the model is given them as they are."""
+        return True
+
     def remarks(self) -> list[str]:
         """What a user should know of the model with these options, a sentence each."""
         return []

@@ -18,6 +18,10 @@ class Baseline(Model):
     predicted the training mean: its RMSE is then the one to beat, and its correlation is NA.
     """
 
+    @property
+    def needs_all_calls(self) -> bool:
+        return False
+
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
         return FittedBaseline(FixedEffects.fit(lines.covariates, lines.observed, lines.weights))
 

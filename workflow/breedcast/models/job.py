@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import resource
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from importlib import import_module
 from itertools import groupby
@@ -22,6 +22,7 @@ import pandas as pd
 
 from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
+from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model
 from breedcast.models.gathered import Gathered, Tables
 from breedcast.models.results import FitTask, Result, load_results, save_results
@@ -52,6 +53,8 @@ class TrainingJob:
 
     lines: the trait's phenotypes.tsv (candidates have no value); codes: (lines, markers) in
     the same order. name: the seeds depend on (seed, trait, name, unit, inner fold) alone.
+    imputation: `mean`, which is left to the model, or one of IMPUTERS: how each fit's missing calls
+    are filled from its training lines (the stop set of a network is among them).
     """
 
     model: Model
@@ -64,6 +67,7 @@ class TrainingJob:
     permutations: int
     seed: int
     device: str
+    imputation: str = "mean"
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each.
@@ -81,6 +85,10 @@ class TrainingJob:
         )
         for remark in self.model.remarks():
             log.warning("%s: %s", self.name, remark)
+        if self.imputer is not None:  # made before the processes are, which share it
+            log.info(
+                "%s on %s: missing calls are filled (%s)", *(self.name, self.trait, self.imputation)
+            )
         if self.model.is_network:
             keep_freed_memory()
         work = _Work(self, chunks, checkpoints)
@@ -106,6 +114,13 @@ class TrainingJob:
 
         return pick_device(self.device).type
 
+    @cached_property
+    def imputer(self) -> Imputer | None:
+        """What fills the missing calls of a fit; None where a model is given them as they are."""
+        if self.imputation == "mean" or not self.model.needs_all_calls:
+            return None
+        return IMPUTERS[self.imputation].of(self.codes, self.ploidy)
+
     @property
     def strategy(self) -> str:
         """How the fits of a process follow each other."""
@@ -121,6 +136,7 @@ class TrainingJob:
             "trait": self.trait,
             "options": asdict(self.model),
             "seed": self.seed,
+            "imputation": self.imputation,
         }
 
     def run_facts(self) -> dict[str, Any]:
@@ -183,7 +199,7 @@ class TrainingJob:
         """Make the fits of a chunk and predict their lines."""
         dealt = [self._lines(task.unit) for task in chunk.tasks]
         fits = [
-            Fit(lines.take(task.train), self._seed(task), self._where(task))
+            Fit(self._given(lines, task.train, task), self._seed(task), self._where(task))
             for task, lines in zip(chunk.tasks, dealt, strict=True)
         ]
         fitted = self.model.fit_all(fits, self.computed_on, checkpoint, listen)
@@ -199,6 +215,13 @@ class TrainingJob:
             table["value"].to_numpy(np.float64),
             table["weight"].to_numpy(np.float64),
         )
+
+    def _given(self, lines: Lines, rows: np.ndarray, task: FitTask) -> Lines:
+        """The lines at these positions as a fit is given them, missing calls filled."""
+        given = lines.take(rows)
+        if self.imputer is None:
+            return given
+        return replace(given, codes=self.imputer.fill(rows, task.train))
 
     def _seed(self, task: FitTask) -> int:
         unit = task.unit
@@ -216,8 +239,8 @@ class TrainingJob:
         )
 
     def _result(self, task: FitTask, lines: Lines, fitted: Fitted) -> Result:
-        inner = fitted.predict(lines.take(task.inner).blind())
-        test = fitted.predict(lines.take(task.test).blind())
+        inner = fitted.predict(self._given(lines, task.inner, task).blind())
+        test = fitted.predict(self._given(lines, task.test, task).blind())
         predicted = np.concatenate([inner.mean, test.mean])
         constant = self._is_constant(task, predicted, lines.observed[task.train])
         unit = task.unit
@@ -227,9 +250,14 @@ class TrainingJob:
             fitted.saliency if task.final and not unit.permutation else None,
             list(fitted.history),
             dict(fitted.facts),
-            fitted.weights() if task.final and unit.is_candidates else {},
+            self._weights(task, fitted) if task.final and unit.is_candidates else {},
             constant,
         )
+
+    def _weights(self, task: FitTask, fitted: Fitted) -> dict[str, np.ndarray]:
+        """What was learnt, by the model and for filling missing calls."""
+        filling = {} if self.imputer is None else self.imputer.arrays(task.train)
+        return fitted.weights() | {f"imputation.{name}": it for name, it in filling.items()}
 
     def _is_constant(self, task: FitTask, predicted: np.ndarray, observed: np.ndarray) -> bool:
         """Whether a fit predicts one value for all; a network may not, for the real trait."""

@@ -63,6 +63,11 @@ class NetworkModel(NetworkOptions):
         width: that of the features and of covariates, where these are appended.
         """
 
+    @property
+    def needs_all_calls(self) -> bool:
+        """One-hot input has a state for a missing call."""
+        return self.input != "one_hot"
+
     def side_by_side(self, device: str) -> bool:
         """Whether a job's networks are computed as one on this device: the rule, not a guess."""
         return self.can_be_stacked and (device == "cuda" or self.is_stacked_on_cpu)

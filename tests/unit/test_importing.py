@@ -1,0 +1,243 @@
+"""What the config's section `genotypes` makes of VCF and BCF, and several files as one."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from breedcast.errors import UserError
+from breedcast.genotypes.importing import import_genotypes
+from breedcast.genotypes.source import Reading
+from breedcast.genotypes.store import Imported
+from tests.unit.vcf_files import HEADER_LINES, parse, record, vcf, write_bcf
+
+
+def read(text: str, folder: Path, bcf: bool = False, **reading: Any) -> Imported:
+    path = folder / "input.vcf"
+    path.write_text(text)
+    if bcf:
+        write_bcf(text, path := folder / "input.bcf")
+    import_genotypes([path], folder / "imported.zarr", Reading(**reading))
+    return Imported(folder / "imported.zarr")
+
+
+def dosages(source: Imported) -> list[list[int]]:
+    return np.concatenate(list(source.blocks())).tolist()
+
+
+SAMPLES = ["a", "b", "c"]
+SEVERAL = vcf(
+    SAMPLES,
+    [
+        record(["0/1", "1/1", "0/0"], position=1, name="snp"),
+        record(["0/1", "1/2", "./."], position=2, name="two", alt="T,G"),
+        record(["0/0", "2/2", "0/1"], position=3, alt="T,<DEL>"),
+        record(["0/0", "1/1", "0/1"], position=4, name="indel", alt="AT"),
+    ],
+)
+
+
+@pytest.mark.parametrize("bcf", [False, True])
+def test_several_alternate_alleles(bcf: bool, tmp_path: Path) -> None:
+    together = read(SEVERAL, tmp_path, bcf)
+    assert dosages(together) == [[1, 2, 0], [1, 2, -1], [0, 2, 1], [0, 2, 1]]
+    assert together.summary.counts["multi_allelic"] == 2
+    apart = read(SEVERAL, tmp_path, bcf, multi_allelic="split")
+    assert dosages(apart) == [
+        [1, 2, 0],
+        [1, 1, -1],
+        [0, 1, -1],
+        [0, 0, 1],
+        [0, 2, 0],
+        [0, 2, 1],
+    ]
+    assert apart.markers["id"].tolist() == [
+        "snp",
+        "two:T",
+        "two:G",
+        "chr1_3:T",
+        "chr1_3:<DEL>",
+        "indel",
+    ]
+    assert apart.markers["alt"].tolist() == ["T", "T", "G", "T", "<DEL>", "AT"]
+    assert (apart.summary.counts["multi_allelic"], apart.summary.counts["without_id"]) == (2, 1)
+    without = read(SEVERAL, tmp_path, bcf, multi_allelic="drop")
+    assert without.markers["id"].tolist() == ["snp", "indel"]
+    assert without.summary.counts == {"indels": 1, "multi_allelic_dropped": 2}
+
+
+def test_splitting_equals_bcftools(tmp_path: Path, command: Any) -> None:
+    (tmp_path / "input.vcf").write_text(SEVERAL)
+    split = command("bcftools", "norm", "-m", "-any", tmp_path / "input.vcf")
+    # bcftools leaves the other allele of 1/2 missing where we count it as not this one
+    expected = parse(split.replace("1/.", "1/0").replace("./1", "0/1"))[1].tolist()
+    assert dosages(read(SEVERAL, tmp_path, multi_allelic="split")) == expected
+
+
+def test_kinds_that_are_left_out(tmp_path: Path) -> None:
+    source = read(SEVERAL, tmp_path, leave_out=["indel", "symbolic"])
+    assert source.markers["id"].tolist() == ["snp", "two"]
+    assert source.summary.counts["other_variants"] == 2
+    assert "indels" not in source.summary.counts
+    split = read(SEVERAL, tmp_path, leave_out=["symbolic"], multi_allelic="split")
+    assert split.markers["alt"].tolist() == ["T", "T", "G", "T", "AT"]
+
+
+MIXED = vcf(
+    SAMPLES,
+    [
+        record(["0/0", "0/1", "1/1"], position=1),
+        record(["0", "1", "."], position=5, contig="MT"),
+        record(["0/0", "0/1", "1/1"], position=6, contig="MT"),
+        record(["0", "0/1", "1"], position=2, contig="X"),
+    ],
+).replace("##contig=<ID=chr1>", "##contig=<ID=chr1>\n##contig=<ID=MT>\n##contig=<ID=X>")
+
+
+@pytest.mark.parametrize("bcf", [False, True])
+def test_contigs_that_are_not_as_the_others(bcf: bool, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"1 allele, calls before it have 2: leave out the contig"):
+        read(MIXED, tmp_path, bcf)
+    source = read(MIXED, tmp_path, bcf, contigs={"MT": "haploid", "X": "mixed"})
+    assert dosages(source) == [[0, 1, 2], [0, 2, -1], [0, -1, 2], [0, 1, 2]]
+    assert source.summary.ploidy == 2
+    assert source.summary.counts["haploid_heterozygous"] == 1
+    source = read(MIXED, tmp_path, bcf, contigs={"MT": "exclude", "X": "exclude"})
+    assert dosages(source) == [[0, 1, 2]]
+    assert source.summary.counts["other_contigs"] == 3
+    with pytest.raises(UserError, match=r"no marker is on contig 'Y', .* are MT, X, chr1"):
+        read(MIXED, tmp_path, bcf, contigs={"Y": "exclude", "MT": "haploid", "X": "mixed"})
+
+
+def test_a_haploid_contig_that_comes_first_needs_the_ploidy(tmp_path: Path) -> None:
+    first = vcf(["a"], [record(["1"], contig="MT"), record(["0/1"])])
+    with pytest.raises(UserError, match="give genotypes: ploidy"):
+        read(first, tmp_path, contigs={"MT": "haploid"})
+    source = read(first, tmp_path, contigs={"MT": "haploid"}, ploidy=2)
+    assert dosages(source) == [[2], [1]]
+
+
+@pytest.mark.parametrize("bcf", [False, True])
+@pytest.mark.parametrize(
+    ("regions", "kept"),
+    [(["MT"], [5, 6]), (["MT:6-", "chr1"], [1, 6]), (["MT:1-5", "X:2-2"], [5, 2])],
+)
+def test_regions(regions: list[str], kept: list[int], bcf: bool, tmp_path: Path) -> None:
+    source = read(
+        MIXED, tmp_path, bcf, regions=regions, contigs={"MT": "mixed", "X": "mixed"}, ploidy=2
+    )
+    assert source.markers["position"].tolist() == kept
+    with pytest.raises(UserError, match=r"no records|no marker"):
+        read(MIXED, tmp_path, bcf, regions=["chr1:7-9"])
+
+
+def test_the_ploidy_that_the_config_names_is_held_to(tmp_path: Path) -> None:
+    text = vcf(["a"], [record(["0/1"])])
+    assert read(text, tmp_path, ploidy=2).summary.ploidy == 2
+    with pytest.raises(UserError, match="2 alleles"):
+        read(text, tmp_path, ploidy=4)
+
+
+IMPUTED = vcf(
+    SAMPLES,
+    [
+        record(["0/0:0.04", "0/1:1.3", "1/1:1.98"], position=1, form="GT:DS"),
+        record(["./.:.", "0/1:0.51", "1/1:2"], position=2, form="GT:DS"),
+        record(["0/0:0,1", "0/1:1,0.95", "1/1:0,0"], position=3, form="GT:DS", alt="T,G"),
+    ],
+).replace("ID=DP,Number=1,Type=Integer", "ID=DS,Number=A,Type=Float")
+
+
+@pytest.mark.parametrize("bcf", [False, True])
+def test_dosages_of_imputed_files_are_rounded(bcf: bool, tmp_path: Path) -> None:
+    source = read(IMPUTED, tmp_path, bcf, field="DS")
+    assert dosages(source) == [[0, 1, 2], [-1, 1, 2], [1, 2, 0]]
+    assert source.summary.counts["rounded_dosages"] == 2
+    split = read(IMPUTED, tmp_path, bcf, field="DS", multi_allelic="split")
+    assert dosages(split)[2:] == [[0, 1, 0], [1, 1, 0]]
+    with pytest.raises(UserError, match=r"'c' has DS 1\.98, beyond the ploidy 1"):
+        read(IMPUTED, tmp_path, field="DS", ploidy=1)
+    with pytest.raises(UserError, match="no DS in FORMAT: set genotypes: field: GT"):
+        read(SEVERAL, tmp_path, bcf, field="DS")
+
+
+def test_dosages_alone(tmp_path: Path) -> None:
+    text = vcf(["a", "b"], [record(["0.1", "1.9"], form="DS")])
+    with pytest.raises(UserError, match=r"no GT in FORMAT.* set genotypes: field: DS"):
+        read(text, tmp_path)
+    text = text.replace("ID=DP", "ID=DS").replace("Integer", "Float")
+    assert dosages(read(text, tmp_path, field="DS")) == [[0, 2]]
+
+
+def _files(folder: Path, *texts: str) -> list[Path]:
+    paths = [folder / f"part{number}.vcf" for number in range(len(texts))]
+    for path, text in zip(paths, texts, strict=True):
+        path.write_text(text)
+    return paths
+
+
+def test_files_of_the_same_lines_are_read_one_after_another(tmp_path: Path) -> None:
+    paths = _files(
+        tmp_path,
+        vcf(SAMPLES, [record(["0/0", "0/1", "1/1"], contig="1")]),
+        vcf(["c", "a", "b"], [record(["0|1", "./.", "0|0"], contig="2", name="m")]),
+    )
+    paths.append(tmp_path / "part2.bcf")
+    write_bcf(vcf(SAMPLES, [record(["1/1", "0/0", "0/0"], contig="chr1")]), paths[2])
+    import_genotypes(paths, tmp_path / "imported.zarr", Reading())
+    source = Imported(tmp_path / "imported.zarr")
+    assert source.samples == SAMPLES
+    assert dosages(source) == [[0, 1, 2], [-1, 0, 1], [2, 0, 0]]
+    assert [(file.name, file.format) for file in source.summary.inputs] == [
+        ("part0.vcf", "VCF"),
+        ("part1.vcf", "VCF"),
+        ("part2.bcf", "BCF"),
+    ]
+
+
+def test_files_of_different_ploidy_are_refused(tmp_path: Path) -> None:
+    paths = _files(
+        tmp_path,
+        vcf(SAMPLES, [record(["0/0", "0/1", "1/1"], contig="1")]),
+        vcf(SAMPLES, [record(["0/0/0/0", "0/1/1/1", "1/1/1/1"], contig="2")]),
+    )
+    with pytest.raises(UserError, match=r"different ploidy \(.*part0.vcf: 2, .*part1.vcf: 4\)"):
+        import_genotypes(paths, tmp_path / "imported.zarr", Reading())
+
+
+@pytest.mark.parametrize(
+    ("places", "line", "words"),
+    [
+        ([("1", 5), ("1", 4)], 2, "position 4 after a larger one"),
+        ([("1", 5), ("2", 6), ("1", 7)], 3, "contig '1' again"),
+    ],
+)
+def test_markers_out_of_order_are_refused(
+    places: list[tuple[str, int]], line: int, words: str, tmp_path: Path
+) -> None:
+    text = vcf(["a"], [record(["0/1"], position, contig=contig) for contig, position in places])
+    with pytest.raises(UserError, match=f"line {HEADER_LINES + line}: {words}.*: sort the markers"):
+        read(text, tmp_path)
+
+
+def test_real_files_equal_bcftools(shared_data: Path, tmp_path: Path, command: Any) -> None:
+    """Every call of real VCFs, against what bcftools prints of them."""
+    for name in ("wheat599/genotypes", "maize281/genotypes", "potato4x/diallel_DArTag"):
+        path = shared_data / f"{name}.vcf.gz"
+        import_genotypes([path], tmp_path / "imported.zarr", Reading(threads=2))
+        printed = command("bcftools", "query", "-f", "[%GT\t]\n", path)
+        expected = [
+            [-1 if "." in call else sum(it != "0" for it in call.replace("|", "/").split("/"))
+             for call in line.split()]
+            for line in printed.splitlines()
+        ]  # fmt: skip
+        assert dosages(Imported(tmp_path / "imported.zarr")) == expected
+
+
+def test_gzipped_text_of_any_block_size(tmp_path: Path) -> None:
+    path = tmp_path / "input.vcf.gz"
+    path.write_bytes(gzip.compress(SEVERAL.encode()))
+    import_genotypes([path], tmp_path / "imported.zarr", Reading())
+    assert Imported(tmp_path / "imported.zarr").summary.markers == 4
