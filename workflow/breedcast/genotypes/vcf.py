@@ -44,6 +44,7 @@ PLAIN_SPELLING = {
     "ref": re.compile("[A-Za-z]+|[01]"),
     "alt": re.compile(r"[A-Za-z]+(,[A-Za-z]+)*|[01]|\."),
 }
+FORMAT = re.compile(rb"[^:\s]+(:[^:\s]+)*")
 #: The first call of a record in which all alleles are known.
 CALL = re.compile(rb"\tGT(?::[^\t]*)?(?:\t[^\t]*)*?\t(\d+(?:[/|]\d+)*)[:\t\n]")
 
@@ -186,6 +187,9 @@ class VcfSource(Source):
                 f"{place}: {found} columns where the header has {columns}: "
                 f"the line is damaged; {COPY_AGAIN}"
             )
+        form = line.split(b"\t", 9)[8]
+        if not FORMAT.fullmatch(form):  # of which htslib ends the process
+            raise UserError(f"{place}: FORMAT {form.decode('utf-8', 'replace')!r}: correct it")
 
     def _check_spelling(self, block: Block) -> None:
         """Raise UserError for a contig or allele that cannot be one."""
