@@ -1,6 +1,7 @@
 """The same genotypes in every format give the same dosages; formats are told by content."""
 
 import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, open_source, orientation, read_samples, recognise
 from breedcast.genotypes.source import Reading
+from breedcast.project import Project
 from tests.unit.genotype_files import (
     PLINK2,
     line_names,
@@ -138,6 +140,22 @@ def test_orientation_follows_the_known_lines(tmp_path: Path) -> None:
     assert read_samples(turned, "columns") == line_names(3)
     assert read_samples(tmp_path / "g.vcf", "columns") == line_names(3)
     np.testing.assert_array_equal(read(turned, lines_in="columns")[1], dosage)
+
+
+def test_a_project_knows_where_its_table_has_its_lines(tmp_path: Path) -> None:
+    dosage = np.array([[0, 1, 2], [2, 2, -1]], np.int8)
+    rows = lines_in_rows(dosage)
+    values = [["line", "height"], ["L0", 1.5], ["L1", 2.5], ["L2", 3.5]]
+    phenotypes = write_table(tmp_path / "phenotypes.csv", values)
+    for turned, expected in ((rows, "rows"), (list(zip(*rows, strict=True)), "columns")):
+        path = write_table(tmp_path / "g.csv", turned)
+        project = Project.load(
+            {"genotypes": {"path": str(path)}, "phenotypes": {"path": str(phenotypes)}}
+        )
+        given = json.loads(project.import_settings())
+        assert given.pop("paths") == [str(path)]
+        assert given["lines_in"] == expected
+        np.testing.assert_array_equal(read(path, **given)[1], dosage)
 
 
 def test_heads_are_read_without_heavy_libraries(tmp_path: Path) -> None:

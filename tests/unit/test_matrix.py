@@ -222,6 +222,7 @@ def test_import_of_a_table_in_any_order(tmp_path: Path) -> None:
     path = write_table(tmp_path / "g.csv", rows)
     summary = import_genotypes([path], tmp_path / "imported.zarr", Reading())
     assert (summary.lines, summary.markers, summary.ploidy) == (2, 3, 2)
+    assert summary.counts == {}
 
 
 def test_pieces_are_whatever_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

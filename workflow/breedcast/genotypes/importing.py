@@ -184,7 +184,9 @@ def _kinds(markers: pa.Table) -> dict[str, np.ndarray]:
         "indel": _indels(markers),
         "symbolic": _with_alternate(markers, lambda alt: bool(SYMBOLIC.search(alt))),
         "multi_allelic": _with_alternate(markers, lambda alt: "," in alt),
-        "no_alternate": _with_alternate(markers, lambda alt: alt == "."),
+        # a table of dosages may name neither allele
+        "no_alternate": _with_alternate(markers, lambda alt: alt == ".")
+        & np.asarray(pc.not_equal(markers["ref"], ".")),
     }
 
 
