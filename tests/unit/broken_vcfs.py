@@ -46,10 +46,8 @@ def _damaged(content: bytes) -> bytes:
 
 BROKEN = {
     "empty": Broken(b"", ("is empty",), in_header=True),
-    "csv": _text("sample,m1,m2\nA,0,1\n", "is not a VCF", in_header=True),
-    "png": Broken(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ("is not a VCF",), in_header=True),
-    "gzipped csv": Broken(gzipped(b"sample,m1\n"), ("is not a VCF",), in_header=True),
-    "gzip of nothing": Broken(gzipped(b""), ("is not a VCF",), in_header=True),
+    "png": Broken(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ("no file of genotypes",), in_header=True),
+    "gzip of nothing": Broken(gzipped(b""), ("no file of genotypes",), in_header=True),
     "header only": _text(vcf(NAMES, []), "no records"),
     "sites only": _header(FIXED, "sites only", record="chr1\t5\t.\tA\tT\t.\t.\t."),
     "sites only, trailing tabs": _header(f"{FIXED}\t\t\t", "sites only"),

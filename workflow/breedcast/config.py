@@ -68,6 +68,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     genotypes, phenotypes = config["genotypes"], config["phenotypes"]
     paths = [genotypes["path"]] if isinstance(genotypes["path"], str) else genotypes["path"]
     genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
+    genotypes["map"] = _expand(genotypes["map"], "genotypes: map")
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)

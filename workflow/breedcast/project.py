@@ -21,7 +21,7 @@ from breedcast.config import (
     trait_ids,
 )
 from breedcast.errors import UserError
-from breedcast.genotypes.formats import files_of, read_samples
+from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.phenotypes.table import read_phenotypes
 
 MEGABYTE = 1_000_000
@@ -36,11 +36,13 @@ class Project:
     """A checked config with what follows from it.
 
     traits: ids (folder names) and columns; models: without the ensemble.
+    lines_in: whether tables of dosages have their lines in `rows` or `columns`, if there are any.
     """
 
     config: dict[str, Any]
     traits: dict[str, str]
     models: dict[str, ModelConfig]
+    lines_in: str | None = None
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
@@ -49,14 +51,15 @@ class Project:
         models = model_configs(config)
         table = read_phenotypes(config["phenotypes"]["path"])
         paths = config["genotypes"]["path"]
-        genotyped = [sample for path in paths for sample in read_samples(path)]
+        lines_in = next(filter(None, (orientation(path, table.samples) for path in paths)), None)
+        genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
         if not set(genotyped) & set(table.samples):
             raise UserError(
                 f"{config['phenotypes']['path']}: none of its {len(table.samples)} lines is in "
                 f"{', '.join(paths)} (table: {table.samples[0]!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
-        return cls(config, trait_ids(config, table), models)
+        return cls(config, trait_ids(config, table), models, lines_in)
 
     @property
     def scored_models(self) -> list[str]:
@@ -78,13 +81,16 @@ class Project:
     @property
     def genotype_files(self) -> list[str]:
         """The files of genotypes, and those that belong to them."""
-        return [file for path in self.config["genotypes"]["path"] for file in files_of(path)]
+        given = self.config["genotypes"]
+        files = [file for path in given["path"] for file in files_of(path)]
+        return [*files, given["map"]] if given["map"] else files
 
     def import_settings(self) -> str:
         """The settings of the import."""
         given = dict(self.config["genotypes"])
         ploidy = None if given["ploidy"] == "auto" else given["ploidy"]
-        return settings(paths=given.pop("path"), **{**given, "ploidy": ploidy})
+        told = {"ploidy": ploidy, "lines_in": self.lines_in}
+        return settings(paths=given.pop("path"), **{**given, **told})
 
     def direction(self, trait: str) -> str:
         """Whether a trait (by its id) is better when `high` or `low`."""

@@ -6,11 +6,16 @@ themselves, and numpy, are imported where they are needed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from breedcast.errors import UserError
 from breedcast.genotypes.content import check_file, first_bytes
+from breedcast.genotypes.plink_header import BED_MAGIC, PGEN_MAGIC
+from breedcast.genotypes.table_header import has_letters
+from breedcast.genotypes.table_header import orientation as table_orientation
 
 if TYPE_CHECKING:
     from breedcast.genotypes.source import Reading, Source
@@ -19,8 +24,25 @@ if TYPE_CHECKING:
 FORMATS = {
     "vcf": ("header", "vcf:VcfSource"),
     "bcf": ("header", "bcf:BcfSource"),
+    "bed": ("plink_header", "plink:BedSource"),
+    "pgen": ("plink_header", "plink:PgenSource"),
+    "hapmap": ("table_header", "hapmap:HapmapSource"),
+    "matrix": ("table_header", "matrix:MatrixSource"),
 }
 ENOUGH = 1 << 16
+KNOWN = "VCF, BCF, PLINK (.bed or .pgen), HapMap or a table of dosages"
+#: Files that lie beside calls, with the suffix of the latter.
+BESIDE = {".bim": ".bed", ".fam": ".bed", ".pvar": ".pgen", ".psam": ".pgen"}
+#: How files begin that are often taken for genotypes, with what to do about them.
+OTHERS = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it: zstd -d FILE",
+    b"BZh": "packed by bzip2: unpack it: bunzip2 FILE",
+    b"\xfd7zXZ": "packed by xz: unpack it: unxz FILE",
+    b"\x89HDF": "HDF5: export it as VCF or HapMap (TASSEL does)",
+    b"\x6c\x1b\x00": "a .bed with lines in rows: convert it: plink --bfile NAME --make-bed",
+}
 
 
 def recognise(path: str | Path) -> str:
@@ -28,14 +50,41 @@ def recognise(path: str | Path) -> str:
     path = Path(path)
     check_file(path)
     start = first_bytes(path, ENOUGH)
+    for magic, what in OTHERS.items():
+        if start.startswith(magic):
+            raise UserError(f"{path} is {what}")
     if start.startswith(b"BCF\x02"):
         return "bcf"
-    return "vcf"
+    if start.startswith(BED_MAGIC):
+        return "bed"
+    if start.startswith(PGEN_MAGIC):
+        return "pgen"
+    if start.startswith((b"##", b"#CHROM\tPOS\tID\tREF")):
+        return "vcf"
+    if path.suffix in BESIDE:
+        raise UserError(f"{path} has no calls: name the {BESIDE[path.suffix]} beside it")
+    if not start.strip() or b"\0" in start[:16]:
+        raise UserError(f"{path} is no file of genotypes: give {KNOWN}")
+    return "hapmap" if has_letters(path) else "matrix"
 
 
-def read_samples(path: str | Path) -> list[str]:
-    """The names of the lines, from the head of the file alone. Raises UserError."""
-    return cast(list[str], _light(path).read_samples(Path(path)))
+def read_samples(path: str | Path, lines_in: str | None = None) -> list[str]:
+    """The names of the lines, from the head of the file alone. Raises UserError.
+
+    lines_in: of a delimited matrix, as `orientation` tells.
+    """
+    given = [lines_in] if recognise(path) == "matrix" else []
+    return cast(list[str], _light(path).read_samples(Path(path), *given))
+
+
+def orientation(path: str | Path, known_lines: Collection[str]) -> str | None:
+    """Whether a delimited matrix has its lines in `rows` or `columns`; None for other formats.
+
+    known_lines: names of lines that are found in one of both. Raises UserError.
+    """
+    if recognise(path) != "matrix":
+        return None
+    return table_orientation(Path(path), known_lines)
 
 
 def files_of(path: str | Path) -> list[str]:
@@ -46,7 +95,13 @@ def files_of(path: str | Path) -> list[str]:
 
 def open_source(path: str | Path, reading: Reading) -> Source:
     """The file, opened by the reader of its format. Raises UserError."""
-    module, _, name = FORMATS[recognise(path)][1].partition(":")
+    kind = recognise(path)
+    if kind != "matrix" and reading.map:
+        raise UserError(
+            f"{path}: genotypes: map is for tables of dosages, other files tell where their "
+            "markers are: leave it out of the config"
+        )
+    module, _, name = FORMATS[kind][1].partition(":")
     return cast(
         "Source", getattr(import_module(f"breedcast.genotypes.{module}"), name)(path, reading)
     )

@@ -106,11 +106,7 @@ class _Importing:
         return np.array([column[sample] for sample in first.samples])
 
     def _kept(self, block: Block, source: Source) -> Block:
-        """The markers that the config does not leave out."""
-        wanted = self.reading.wanted(block.markers)
-        self.counts["other_contigs"] += int((~wanted).sum())
-        source.unread.update(block.markers["contig"].filter(pa.array(~wanted)).unique().to_pylist())
-        block = block.where(wanted)
+        """The markers of kinds that the config does not leave out, named and in order."""
         kinds = _kinds(block.markers)
         out = np.zeros(len(block.markers), bool)
         for kind in self.reading.leave_out:
@@ -184,7 +180,9 @@ def _kinds(markers: pa.Table) -> dict[str, np.ndarray]:
         "indel": _indels(markers),
         "symbolic": _with_alternate(markers, lambda alt: bool(SYMBOLIC.search(alt))),
         "multi_allelic": _with_alternate(markers, lambda alt: "," in alt),
-        "no_alternate": _with_alternate(markers, lambda alt: alt == "."),
+        # a table of dosages may name neither allele
+        "no_alternate": _with_alternate(markers, lambda alt: alt == ".")
+        & np.asarray(pc.not_equal(markers["ref"], ".")),
     }
 
 

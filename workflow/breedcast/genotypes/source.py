@@ -41,6 +41,8 @@ COUNTS = {
     "no_alternate": ("Markers without an alternate allele", "every call is the reference"),
     "without_id": ("Markers without an id", "named contig_position"),
     "duplicated_ids": ("Ids that an earlier marker has", "kept: a marker is known by its place"),
+    "unnamed_alleles": ("Markers with letters that `alleles` lacks", "those found, A to T"),
+    "unplaced": ("Markers of unknown place", "on contig `un`, in the order of the table"),
     "rounded_dosages": ("Dosages rounded by more than 0.1", "to the nearest whole dosage"),
     "haploid_heterozygous": ("Heterozygous calls on haploid contigs", "counted as missing"),
     "other_contigs": ("Markers on contigs or outside regions left out", "as the config says"),
@@ -61,6 +63,7 @@ class Reading:
         allele among others) by contig; a call of one allele counts as homozygous.
     regions: contigs, or contig:first-last (from 1, both included), that are read; empty for all.
     lines_in: of a delimited matrix, `rows` or `columns`; None where the file alone tells.
+    map: of a delimited matrix, a table of its markers (marker, contig, position); or empty.
     threads: that read at a time; what is read does not depend on it.
     """
 
@@ -71,6 +74,7 @@ class Reading:
     contigs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     regions: Sequence[str] = ()
     lines_in: str | None = None
+    map: str = ""
     threads: int = 1
 
     @property

@@ -1,0 +1,197 @@
+"""The first lines of a table of calls: what its columns are, and which lines it names.
+
+Three kinds: HapMap (11 columns that describe a marker, then a column per line), other tables of
+letters (marker, chromosome, position, then likewise), and tables of dosages, either way round.
+Standard library only: read at every start.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from breedcast.errors import UserError
+from breedcast.genotypes.content import Content, head
+from breedcast.genotypes.text import decoded, line_names
+
+#: How columns that describe a marker are called, in small letters without `_`, `.` and space.
+SPELLINGS = {
+    "id": (
+        *("id", "name", "marker", "markers", "markerid", "markername", "locus", "probe"),
+        *("snp", "snps", "snpid", "rs", "rs#", "rsid"),
+    ),
+    "contig": ("contig", "chrom", "#chrom", "chr", "chromosome"),
+    "position": ("position", "pos", "bp"),
+    "ref": ("ref", "reference", "refallele"),
+    "alt": ("alt", "alternate", "altallele"),
+    "alleles": ("alleles", "snpalleles"),
+    "strand": ("strand",),
+    "genetic position": ("cm", "geneticposition"),
+}
+FIELDS = {spelling: field for field, names in SPELLINGS.items() for spelling in names}
+HAPMAP_FIELDS = ["id", "alleles", "contig", "position", "strand"]
+HAPMAP_COLUMNS = 11
+#: The columns before the markers in what plink --recode A writes.
+RAW_COLUMNS = ["FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE"]
+DELIMITERS = "\t;, "
+#: Cells without a dosage, in small letters.
+MISSING = frozenset(["", "na", "nan", ".", "-", "-9"])
+#: What calls in letters and dosages are both made of.
+EITHER = frozenset("N+-0./|")
+#: Rows that are looked at to tell letters from numbers.
+ROWS = 100
+
+
+@dataclass(frozen=True)
+class TableHeader:
+    """The header of a table of calls.
+
+    columns: their names. fields: which column has the contig, position, id ... of a marker.
+    calls: the first column of calls. names: the column that names the rows.
+    """
+
+    delimiter: str
+    columns: list[str]
+    fields: dict[str, int]
+    calls: int
+    names: int = 0
+
+    @property
+    def describes_markers(self) -> bool:
+        """Whether columns tell where a marker is, so that markers are in rows."""
+        return not {"id"} >= set(self.fields)
+
+
+def read_header(path: Path) -> TableHeader:
+    """The header of a table. Raises UserError for what cannot be one."""
+    with head(path) as content:
+        first, second = content.readline(), content.readline()
+    header = parse_header(path, first, second)
+    if len(header.columns) <= header.calls:
+        raise UserError(f"{path}, line 1: no columns of calls: give a table of genotypes")
+    return header
+
+
+def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
+    """The header, from the first two lines of the file."""
+    place = f"{path}, line 1"
+    text = decoded(first.removeprefix(b"\xef\xbb\xbf"), place)
+    delimiter = next((it for it in DELIMITERS if it in text), None)
+    if delimiter is None:
+        raise UserError(f"{path} has one column: give a table of genotypes, or a VCF")
+    columns = split(text, delimiter, place)
+    if columns[:6] == RAW_COLUMNS:
+        if any(name.endswith("_HET") for name in columns):
+            raise UserError(f"{place}: a column of heterozygosity each: use plink --recode A")
+        return TableHeader(delimiter, columns, {}, calls=6, names=1)
+    fields, calls = _fields(columns)
+    names = fields.get("id", 0)
+    below = f"{path}, line 2"
+    if calls == 1 and len(split(decoded(second, below), delimiter, below)) == len(columns) + 1:
+        columns = ["", *columns]  # R's write.table has no name above the names of rows
+    return TableHeader(delimiter, columns, fields, calls, names)
+
+
+def is_hapmap(columns: Sequence[str]) -> bool:
+    """Whether a header is that of a HapMap file."""
+    return [_field(name) for name in columns[:5]] == HAPMAP_FIELDS
+
+
+def has_letters(path: Path) -> bool:
+    """Whether a table's calls are letters rather than numbers, from its first rows."""
+    with head(path) as content:
+        first, second = content.readline(), content.readline()
+        header = parse_header(path, first, second)
+        for line in (second, *islice(content, ROWS)):
+            cells = line.decode("utf-8", "replace").rstrip("\r\n").split(header.delimiter)
+            for cell in cells[header.calls :]:
+                call = cell.strip('" ').upper()
+                # what tables of either kind may hold decides nothing
+                if call.lower() not in MISSING and not set(call) <= EITHER:
+                    return header.describes_markers and not re.search("[0-9]", call)
+        return is_hapmap(header.columns)
+
+
+def _fields(columns: Sequence[str]) -> tuple[dict[str, int], int]:
+    """Where the columns are that describe a marker, and how many columns come before the calls."""
+    if is_hapmap(columns):
+        return dict(zip(HAPMAP_FIELDS, range(5), strict=True)), HAPMAP_COLUMNS
+    fields: dict[str, int] = {}
+    for number, name in enumerate(columns):
+        field = _field(name)
+        if number and (field is None or field in fields):
+            break
+        fields[field or "id"] = number
+    # the first column names the rows, whatever it is called; an id alone tells nothing of them
+    if set(fields) <= {"id"}:
+        return {"id": 0}, 1
+    return fields, len(fields)
+
+
+def _field(name: str) -> str | None:
+    return FIELDS.get(re.sub(r"[ _.]", "", name.strip()).lower())
+
+
+def split(text: str, delimiter: str, place: str) -> list[str]:
+    """The cells of a line, which may be quoted. Raises UserError."""
+    try:
+        text = re.sub(" +", " ", text.strip(" ")) if delimiter == " " else text
+        rows = list(csv.reader([text], delimiter=delimiter))
+    except csv.Error as failure:
+        raise UserError(f"{place}: {failure}: correct the line") from None
+    return [cell.strip() for cell in rows[0]] if rows else []
+
+
+def read_samples(path: Path, lines_in: str | None = None) -> list[str]:
+    """The names of the lines, which are in `rows` or in `columns` (None: as the header tells).
+
+    Raises UserError for a name that is empty or there twice.
+    """
+    header = read_header(path)
+    if (lines_in or orientation(path, ())) == "columns":
+        return line_names(header.columns[header.calls :], f"{path}, line 1")
+    return line_names(list(_row_names(path, header)), str(path))
+
+
+def orientation(path: Path, known_lines: Collection[str]) -> str:
+    """Where the lines of a table are, `rows` or `columns`.
+
+    A table with columns for contig, position ... has markers in its rows. Any other has its lines
+    where most of the known lines (those of the phenotypes) are, in its rows if that decides
+    nothing.
+    """
+    header = read_header(path)
+    if header.describes_markers:
+        return "columns"
+    known = set(known_lines)
+    in_header = len(known & set(header.columns[header.calls :]))
+    if header.calls > 1 or not in_header:
+        return "rows"
+    return "columns" if in_header > len(known & set(_row_names(path, header))) else "rows"
+
+
+def _row_names(path: Path, header: TableHeader) -> Iterator[str]:
+    """What the column of names holds. Raises UserError."""
+    delimiter = re.escape(header.delimiter)
+    # only the first cells are taken apart, of what may be a million
+    cells = [rf'"((?:[^"]|"")*)"|([^{delimiter}]*)'] * (header.names + 1)
+    leading = re.compile(f"{delimiter}+".join(f"(?:{cell})" for cell in cells).encode())
+    with Content(path) as content:
+        content.line()
+        number = 1
+        for lines in content.lines():
+            for line in lines.split(b"\n")[:-1]:
+                number += 1
+                found = leading.match(line.lstrip(b" "))
+                quoted, plain = found.groups()[-2:] if found else (None, None)
+                cell = plain if quoted is None else quoted.replace(b'""', b'"')
+                place = f"{path}, line {number}"
+                name = decoded(cell or b"", place).strip()
+                if not name:
+                    fault = "the line has no name: name it" if line else "an empty line: remove it"
+                    raise UserError(f"{place}: {fault}")
+                yield name

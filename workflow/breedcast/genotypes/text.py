@@ -1,0 +1,55 @@
+"""Names and lines of text files, checked. Standard library only: read at every start."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from breedcast.errors import UserError
+from breedcast.genotypes.content import NUL_BYTES
+
+OLD_MAC = "line ends of an old Mac (CR alone): convert them: tr '\\r' '\\n' < FILE > NEW"
+
+
+def decoded(line: bytes, place: str) -> str:
+    """A line of text without its end. Raises UserError for what is no line of UTF-8 text."""
+    text = line.removesuffix(b"\n").removesuffix(b"\r")
+    if b"\r" in text:
+        raise UserError(f"{place}: {OLD_MAC}")
+    if b"\0" in text:
+        raise UserError(f"{place}: {NUL_BYTES}")
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{place}: not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+        ) from None
+
+
+def line_names(names: Sequence[str], place: str) -> list[str]:
+    """Names of lines. Raises UserError unless there are some, none empty and none there twice."""
+    if not names:
+        raise UserError(f"{place}: no lines: give a file with genotypes")
+    if "" in names:
+        raise UserError(f"{place}: line {names.index('') + 1} of the lines has no name: name it")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{place}: line {twice[0]!r} is there twice ({len(twice)} such names in all): "
+            "rename or remove one"
+        )
+    return list(names)
+
+
+def whole_position(text: str, place: str) -> int:
+    """A position in base pairs, also where R wrote it as 1e+05. Raises UserError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not (number.is_integer() and 0 <= number < 1e15):
+        raise UserError(
+            f"{place}: position {text!r}: give whole numbers, 0 where unknown "
+            "(centimorgans: times 1000)"
+        )
+    return int(text) if text.isdecimal() else int(number)
