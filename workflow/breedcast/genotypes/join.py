@@ -111,7 +111,8 @@ class Joined:
             dosage = np.concatenate(
                 [self._dosage(number, some) for number in range(len(self.panels))], axis=1
             )
-            yield Block(dosage, self.markers.slice(some.start, some.stop - some.start))
+            rows = np.arange(some.start, some.stop)
+            yield Block(dosage, self.markers.slice(some.start, len(rows)), rows)
 
     def _dosage(self, number: int, some: slice) -> np.ndarray:
         """(markers, lines of a panel) int8 dosage of the joined alternate allele."""
