@@ -362,9 +362,11 @@ class _Joining:
         kept = reason == ""
         sites = np.flatnonzero(kept & (self.site == np.arange(len(self.site))))
         if not len(sites):
-            counts = Counter(reason.tolist()).most_common(3)
-            listed = "; ".join(f"{number:,} markers: {words}" for words, number in counts)
-            raise UserError(f"no marker can be joined of {', '.join(self.names)} ({listed})")
+            listed = "; ".join(f"{words}: {number:,}" for words, number in Counter(reason).items())
+            raise UserError(
+                f"no marker can be joined of {', '.join(self.names)} ({listed}): "
+                "bring the files to the same markers, written in the same way"
+            )
         sites = sites[np.lexsort((self.position[sites], self.contig[sites]))]
         at = np.empty(len(self.site), int)
         at[sites] = np.arange(len(sites))
