@@ -298,7 +298,7 @@ def test_letters_of_both_strands_need_evidence(
     assert ("either" in joined.markers["id"].to_pylist()) == kept
     if kept:
         assert joined.mirrored[0].tolist() == [False, opposite]
-        assert f"the {'other' if opposite else 'same'} strand as" in joined.notes[0]
+        assert f"the {'other' if opposite else 'same'} strand, seen from a" in joined.notes[0]
     else:
         dropped = [row for row in changes(joined, "panel", "id", "action") if row[1] == "either"]
         assert dropped == [("a", "either", "dropped"), ("b", "either", "dropped")]
@@ -371,6 +371,12 @@ def test_what_cannot_be_joined_is_one_line(words: str, how: How) -> None:
         joined_of(how, *REFUSED[words])
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_markers_that_are_all_at_one_place_are_refused() -> None:
+    crowd = [at("1:1", "A/C", f"m{number}") for number in range(join.CROWD + 1)]
+    with pytest.raises(UserError, match=r"b has 1,001 markers at 1:1: "):
+        joined_of("union", snps(1), crowd)
 
 
 def test_lines_are_in_one_panel_and_have_one_ploidy() -> None:
@@ -456,7 +462,7 @@ def test_markers_flipped_by_plink_are_joined_to_its_merge(
 ) -> None:
     """plink 1.9 merges the halves; joined are the first, and the second with flipped markers.
 
-    Each file has the rarer allele of its own lines as ALT, and none where all lines are alike.
+    Each file has the rarer allele of its own lines as ALT.
     """
     for name in "ab":
         options = ["--vcf", soybeans[name], "--out", tmp_path / name]
@@ -473,10 +479,21 @@ def test_markers_flipped_by_plink_are_joined_to_its_merge(
         panels[name] = read_vcf(tmp_path / f"{name}.vcf")
     merged = panels["merged"]
     joined = join_panels([panels["first"], panels["second"]], "intersection")
-    print(
-        joined.counts,
-        joined.notes,
-        merged.markers.to_pandas().head(),
-        merged.markers["alt"].value_counts(),
-    )
+    assert {action for _, action, _ in joined.counts} == {
+        "swapped",
+        "flipped",
+        "flipped and swapped",
+    }
+    assert joined.samples == merged.samples
     assert joined.markers["id"] == merged.markers["id"]
+    alleles = [
+        table.select(["ref", "alt"]).to_pylist() for table in (joined.markers, merged.markers)
+    ]
+    assert [set(each.values()) for each in alleles[0]] == [
+        set(each.values()) for each in alleles[1]
+    ]
+    calls = everything(merged)
+    swapped = np.array([mine != its for mine, its in zip(*alleles, strict=True)])
+    assert swapped.any()
+    calls[swapped] = np.where(calls[swapped] < 0, -1, 2 - calls[swapped])
+    np.testing.assert_array_equal(dosages(joined), calls)

@@ -45,6 +45,8 @@ UNPLACED = "un"
 STRAND_EVIDENCE = 100
 STRAND_ERRORS = 0.001
 FAR = 0.2
+#: More markers of a panel at one place are a mistake.
+CROWD = 1000
 UNDECIDED = "A/T or C/G, of a strand that nothing tells, in "
 _TEXT = pa.string()
 CHANGES = pa.schema([("panel", _TEXT), *MARKERS, ("action", _TEXT), ("reason", _TEXT)])
@@ -182,6 +184,7 @@ class _Joining:
         self.position = self.markers["position"].to_numpy().copy()
         unplaced = np.asarray(pc.equal(self.markers["contig"], UNPLACED))
         self.placed = (self.position > 0) & ~unplaced
+        self._check_places()
         self.id = self._ids()
         self.alleles = Alleles(*(self.markers[name].combine_chunks() for name in ("ref", "alt")))
         self.ref, self.alt = self.alleles.ref.copy(), self.alleles.alt.copy()
@@ -208,6 +211,19 @@ class _Joining:
         number = {name: at for at, each in enumerate(spellings.values()) for name in each}
         contig = np.array([number[name] for name in names], int)[written]
         return contig, [each[0] for each in spellings.values()]
+
+    def _check_places(self) -> None:
+        """Raise UserError where positions are no positions."""
+        places = pd.DataFrame({"panel": self.panel, "contig": self.contig, "at": self.position})
+        place = places.groupby(list(places), sort=False).ngroup().to_numpy()
+        number = np.where(self.placed, np.bincount(place, minlength=1)[place], 0)
+        if number.max() > CROWD:
+            marker = int(number.argmax())
+            contig, position = (self.markers[name][marker] for name in ("contig", "position"))
+            raise UserError(
+                f"{self.names[self.panel[marker]]} has {number[marker]:,} markers at "
+                f"{contig}:{position}: give them their positions, or 0 where these are not known"
+            )
 
     def _ids(self) -> np.ndarray:
         """The ids as numbers; -1 for one that its panel has twice, or that tells nothing."""
@@ -342,8 +358,8 @@ class _Joining:
             if either := int((comparison.either & here).sum()):
                 self.notes.append(
                     f"{either:,} A/T and C/G markers of {self.names[number]} are taken to be on "
-                    f"the {strands[earlier]} strand as in {self.names[earlier]}, as are all but "
-                    f"{against:,} of {len(turned):,} others."
+                    f"the {strands[earlier]} strand, seen from {self.names[earlier]}, as all but "
+                    f"{against:,} of {len(turned):,} other markers are."
                 )
         return strands
 
