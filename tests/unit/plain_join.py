@@ -64,17 +64,16 @@ class Plain:
         if not named or not its_named:
             return [(False, False)]
         if named == its_named == 1:
-            return [(False, False)] if mine == its else []
-        found = []
-        for turned, swapped in itertools.product([False, True], repeat=2):
-            letters = [COMPLEMENT.get(allele, "?") if turned else allele for allele in its]
+            alike = all("." in pair or len(set(pair)) == 1 for pair in zip(mine, its, strict=True))
+            return [(False, False)] if alike else []
+        found: dict[bool, bool] = {}
+        can_turn = all(allele in COMPLEMENT for allele in mine + its)
+        for turned, swapped in itertools.product([False, True][: 1 + can_turn], [False, True]):
+            letters = [COMPLEMENT[allele] if turned else allele for allele in its]
             letters = letters[::-1] if swapped else letters
-            if all(
-                "?" not in b and ("." in (a, b) or a == b)
-                for a, b in zip(mine, letters, strict=True)
-            ) and all(found_turned != turned for found_turned, _ in found):
-                found.append((turned, swapped))
-        return found
+            if all("." in pair or len(set(pair)) == 1 for pair in zip(mine, letters, strict=True)):
+                found.setdefault(turned, swapped)
+        return list(found.items())
 
     def rank(self, site: dict[str, Any], its: tuple[str, str], id_agrees: bool) -> int:
         named = [sum(allele != "." for allele in pair) for pair in (site["letters"], its)]

@@ -272,6 +272,12 @@ def test_without_positions_ids_tell_and_the_place_is_that_of_the_other_panel() -
     ]
 
 
+def test_unplaced_is_no_contig_and_its_positions_are_those_of_the_first_panel() -> None:
+    first, second = [at("un:1", "A/C", "m1"), at("un:2", "A/C", "m2")], [at("un:5", "A/C", "m2")]
+    joined = joined_of("union", first, [*second, at("chrUn:1", "A/C", "x")])
+    assert rows_of(joined.markers) == [*first, at("chrUn:1", "A/C", "x")]
+
+
 def test_of_an_id_at_two_places_nobody_knows_which() -> None:
     first = [at("1:1", "A/C", "m"), at("1:2", "A/C"), at("1:3", "A/C")]
     joined = joined_of("union", first, [at("1:9", "A/C", "m"), *first[1:]])
@@ -280,6 +286,56 @@ def test_of_an_id_at_two_places_nobody_knows_which() -> None:
         ("a", "m", "dropped", "its id is at another place in b"),
         ("b", "m", "dropped", "its id is at another place in a"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "action"),
+    [
+        ("A/C", "A/C", None),
+        ("A/C", "a/c", None),
+        ("A/C", "C/A", "swapped"),
+        ("A/C", "T/G", "flipped"),
+        ("A/C", "G/T", "flipped and swapped"),
+        ("A/C", "A/G", "dropped"),
+        ("A/C", "A/.", None),
+        ("A/C", "C/.", "swapped"),
+        ("A/C", "T/.", "flipped"),
+        ("A/C", "G/.", "flipped and swapped"),
+        ("A/.", "A/.", None),
+        ("A/.", "C/.", "dropped"),
+        ("A/.", "T/.", "dropped"),
+        ("A/AT", "A/AT", None),
+        ("A/AT", "AT/A", "swapped"),
+        ("A/AT", "A/ATT", "dropped"),
+        ("A/AT", "T/TA", "dropped"),
+        ("A/<DEL>", "A/<DEL>", None),
+        ("A/<DEL>", "T/.", "dropped"),
+        ("T/.", "A/<DEL>", "dropped"),
+        ("A/G,T", "A/T,G", None),
+        ("A/G,T", "A/G", "dropped"),
+        ("A/G,T", "T/C,A", "dropped"),
+        ("A/B", "B/A", "swapped"),
+        ("A/C", "./.", None),
+        ("./.", "G/<DEL>", None),
+    ],
+)
+def test_alleles(first: str, second: str, action: str | None) -> None:
+    joined = joined_of("union", [at("1:1", first), *snps(3)], [at("1:1", second), *snps(3)])
+    found = {row[:2] for row in changes(joined, "panel", "action", "id") if row[2] == "1_1"}
+    if action == "dropped":
+        assert found == {("a", "dropped"), ("b", "dropped")}
+    else:
+        assert found - {("b", "suspected")} == ({("b", action)} if action else set())
+        assert joined.mirrored[0].tolist() == [False, "swapped" in (action or "")]
+
+
+def test_letters_are_those_of_the_first_panel_that_has_some() -> None:
+    """And the strand of a third panel is seen from that one."""
+    either = at("chr2:1", "A/T")
+    lists = [[at("chr2:1", "./.")], [either, *snps(100)], [either, *snps(100)]]
+    joined = joined_of("union", *lists)
+    assert joined.rows[0].tolist() == [0, 0, 0]
+    assert rows_of(joined.markers)[0] == either
 
 
 @pytest.mark.parametrize("opposite", [False, True])

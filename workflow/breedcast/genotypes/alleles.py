@@ -88,16 +88,14 @@ class Alleles:
         named = (ref > 0).astype(int) + (alt > 0)
         its_named = (its_ref > 0).astype(int) + (its_alt > 0)
         unknown = (named == 0) | (its_named == 0)
-        # one allele against one, `A .` and `G .`: the same, or nothing is known
-        one_each = (named == 1) & (its_named == 1)
-        two = ~one_each & ~unknown
-        same = (ref == its_ref) & (alt == its_alt)
-        straight = same | (_fit(ref, its_ref) & _fit(alt, its_alt) & ~one_each)
+        # `A .` and `G .`: nothing tells that these are the two alleles of one marker
+        two = ~unknown & (named + its_named > 2)
+        straight = _fit(ref, its_ref) & _fit(alt, its_alt)
         swapped = _fit(ref, its_alt) & _fit(alt, its_ref) & two & ~straight
-        turned_ref, turned_alt = self.complement[its_ref], self.complement[its_alt]
-        turned = _fit(ref, turned_ref) & _fit(alt, turned_alt) & two
-        turned_swapped = _fit(ref, turned_alt) & _fit(alt, turned_ref) & two & ~turned
-        letters = (ref, alt, its_ref, its_alt)
+        turns = self.complement[np.stack([ref, alt, its_ref, its_alt])]
+        can_turn = two & (turns != _NONE).all(axis=0)
+        turned = _fit(ref, turns[2]) & _fit(alt, turns[3]) & can_turn
+        turned_swapped = _fit(ref, turns[3]) & _fit(alt, turns[2]) & can_turn & ~turned
         return Comparison(
             plain=straight | swapped,
             plain_swapped=swapped,
@@ -105,10 +103,10 @@ class Alleles:
             turned_swapped=turned_swapped,
             unknown=unknown,
             partly=(named == 1) | (its_named == 1),
-            bases=np.all([self.complement[each] > 0 for each in letters], axis=0),
+            bases=(turns > 0).all(axis=0),
         )
 
 
 def _fit(allele: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Whether alleles are the same, one that is not named being any; _NONE is like nothing."""
-    return (allele == other) | ((allele == 0) & (other != _NONE)) | (other == 0)
+    """Whether alleles are the same; one that is not named can be any."""
+    return (allele == other) | (allele == 0) | (other == 0)
