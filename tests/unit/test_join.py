@@ -273,9 +273,11 @@ def test_without_positions_ids_tell_and_the_place_is_that_of_the_other_panel() -
 
 
 def test_unplaced_is_no_contig_and_its_positions_are_those_of_the_first_panel() -> None:
-    first, second = [at("un:1", "A/C", "m1"), at("un:2", "A/C", "m2")], [at("un:5", "A/C", "m2")]
-    joined = joined_of("union", first, [*second, at("chrUn:1", "A/C", "x")])
-    assert rows_of(joined.markers) == [*first, at("chrUn:1", "A/C", "x")]
+    first = [at("un:1", "A/C", "m1"), at("un:2", "A/C", "m2"), at("chr1:1", "A/C", "x")]
+    joined = joined_of("union", first, [at("un:5", "A/C", "m2")], [at("chr1:1", "A/C", "x")])
+    assert rows_of(joined.markers) == first
+    joined = joined_of("union", first, [at("chrUn:1", "A/C", "y"), at("chr1:1", "A/C", "x")])
+    assert rows_of(joined.markers) == [*first, at("chrUn:1", "A/C", "y")]
 
 
 def test_of_an_id_at_two_places_nobody_knows_which() -> None:
@@ -364,9 +366,11 @@ def test_several_markers_at_a_place_go_by_id_then_by_alleles() -> None:
     first = [at("1:5", "A/C", "m1"), at("1:5", "A/C", "m2"), at("1:6", "A/C"), at("1:6", "A/G")]
     second = [at("1:5", "A/C", "m2"), at("1:5", "C/A", "m1"), at("1:6", "A/G"), at("1:6", "A/C")]
     choice = [at("1:7", "A/C", "o1"), at("1:7", "A/C", "o2")]
-    joined = joined_of("union", first + choice, [*second, at("1:7", "C/A", "z")])
-    assert joined.rows.tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
-    assert joined.mirrored[:, 1].tolist() == [True, False, False, False]
+    joined = joined_of(
+        "union", first + choice, [*second, at("1:7", "A/C", "z"), at("1:7", "C/A", "y")]
+    )
+    assert joined.rows.tolist() == [[0, 1], [1, 0], [2, 3], [3, 2], [-1, 5]]
+    assert joined.mirrored[:, 1].tolist() == [True, False, False, False, False]
     dropped = [row[1:] for row in changes(joined, "action", "id", "reason") if row[0] == "dropped"]
     assert dropped == [
         ("o1", "one of several that fit in b"),
