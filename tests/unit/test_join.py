@@ -366,9 +366,8 @@ def test_several_markers_at_a_place_go_by_id_then_by_alleles() -> None:
     first = [at("1:5", "A/C", "m1"), at("1:5", "A/C", "m2"), at("1:6", "A/C"), at("1:6", "A/G")]
     second = [at("1:5", "A/C", "m2"), at("1:5", "C/A", "m1"), at("1:6", "A/G"), at("1:6", "A/C")]
     choice = [at("1:7", "A/C", "o1"), at("1:7", "A/C", "o2")]
-    joined = joined_of(
-        "union", first + choice, [*second, at("1:7", "A/C", "z"), at("1:7", "C/A", "y")]
-    )
+    second += [at("1:7", "A/C", "z"), at("1:7", "C/A", "y")]
+    joined = joined_of("union", first + choice, second)
     assert joined.rows.tolist() == [[0, 1], [1, 0], [2, 3], [3, 2], [-1, 5]]
     assert joined.mirrored[:, 1].tolist() == [True, False, False, False, False]
     dropped = [row[1:] for row in changes(joined, "action", "id", "reason") if row[0] == "dropped"]
