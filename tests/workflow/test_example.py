@@ -32,7 +32,10 @@ def test_every_file_of_the_contract_is_there(results):
     expected = {"report.html", "summary.json"}
     expected |= {
         f"genotypes/{name}"
-        for name in ("codes.zarr", "codes.json", "dropped_markers.tsv", "dropped_samples.tsv")
+        for name in (
+            *("codes.zarr", "codes.json", "dropped_markers.tsv", "dropped_samples.tsv"),
+            *("structure.tsv", "structure.json"),
+        )
     }
     for trait in TRAITS:
         expected |= {

@@ -138,6 +138,7 @@ class Project:
                 {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
             ],
             config=shown | {"models": models},
+            random_folds=self.has_random_folds,
             benchmarks=self.beside_output("benchmarks"),
         )
 

@@ -21,38 +21,45 @@ def squared_distances(codes: np.ndarray, ploidy: int) -> np.ndarray:
     A missing call is imputed implicitly, as CIDR does with the dropouts of single cells (Lin,
     Troup & Ho 2017, Genome Biology 18:59): it adds the squared difference to be expected, and so
     makes lines neither alike nor different. Let m and v be mean and variance of a marker's called
-    dosages. Of two unrelated lines one of which has dosage x, the squared difference is
-    (x - m)^2 + v in expectation; where neither is called it is 2 v. If they are identical by
-    descent at a share t of the genome it is 1 - t times that (for inbred lines at every call, for
-    others in the mean over the calls). A pair's 1 - t is told by the markers called in both: the
-    sum D of its squared differences there over the sum E of what is expected there, either call
-    being the known one in turn. With U the sum expected at all other markers, a pair's sum over
-    all markers is D + (D / E) U.
+    dosages. Of two unrelated lines, one of which has dosage x, the squared difference is
+    e = (x - m)^2 + v in expectation, and 2 v where neither is called. Related lines differ less:
+    if they are identical by descent at a share t of the genome, 1 - t times that. A pair's 1 - t is
+    told by the markers called in both, from the same knowledge: with D the sum of the squared
+    differences there, it is D / sum e for the line whose call is known, and D / sum 2 v for
+    neither. So a pair's sum over all markers is
 
-    In expectation that is the sum without missing calls, where calls are missing at random,
-    however unevenly over lines and markers; and it is that sum where none is missing. Lines
-    without a marker that varies and is called in both are taken to be unrelated.
+        D (1 + E1 / S1 + E2 / S2 + E0 / S0)
 
-    Memory: six float64 matrices (lines, lines), and a block of markers.
+    with S1, S2, S0 the sums of e of the first line, e of the second, and 2 v over the markers
+    called in both; E1, E2, E0 those over the markers called in the first alone, in the second
+    alone, and in neither. Being ratios, they need not hold for single calls or for lines that are
+    more or less heterozygous than others: in expectation (but for ratios of sums over few
+    markers) it is the sum without missing calls wherever calls are missing at random, however
+    unevenly over lines and markers, and it is that sum where none is missing. Lines without a
+    marker that varies and is called in both are taken to be unrelated: E1 + E2 + E0.
+
+    Memory: seven float64 matrices (lines, lines), and a block of markers.
     """
     lines, markers = codes.shape
-    product, square, weight = (np.zeros((lines, lines)) for _ in range(3))
-    own, uncalled = np.zeros(lines), np.zeros(lines)
-    for called, centred, variance in _blocks(codes, ploidy):
+    product, square, neither = (np.zeros((lines, lines)) for _ in range(3))
+    own, called_variance, variance = np.zeros(lines), np.zeros(lines), 0.0
+    for called, centred, v in _blocks(codes, ploidy):
         squared = centred**2
-        weighted = called * np.sqrt(variance)
+        weighted = called * np.sqrt(v)
         product += centred @ centred.T
         square += squared @ called.T
-        weight += weighted @ weighted.T
+        neither += weighted @ weighted.T  # half of S0
         own += squared.sum(axis=1, dtype=np.float64)
-        uncalled += (1 - called) @ variance
-    square = square + square.T
-    apart = np.maximum(square - 2 * product, 0.0)
-    expected = square / 2 + weight
-    own += uncalled
-    elsewhere = own[:, None] + own - square
-    unrelated = np.divide(apart, expected, out=np.ones_like(apart), where=expected > 0)
-    result: np.ndarray = (apart + unrelated * elsewhere) / (markers * ploidy**2)
+        called_variance += called @ v
+        variance += float(v.sum(dtype=np.float64))
+    own += called_variance  # S1 + E1
+    uncalled = variance - called_variance
+    apart = np.maximum(square + square.T - 2 * product, 0.0)
+    unrelated = own[:, None] + own + 2 * (uncalled[:, None] - called_variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = own[:, None] / (square + neither)  # (S1 + E1) / S1
+        related = apart * (ratio + ratio.T + (uncalled[:, None] - called_variance) / neither)
+    result: np.ndarray = np.where(neither > 0, related, unrelated) / (markers * ploidy**2)
     np.fill_diagonal(result, 0.0)
     return np.maximum(result, 0.0)
 

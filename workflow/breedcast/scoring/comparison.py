@@ -5,8 +5,8 @@ sets share most of their lines, so the test finds differences that are not there
 resampled t-test (Nadeau & Bengio 2003, Machine Learning 52:239-281) widens the variance of the
 mean of J differences from s2 / J to s2 (1/J + n_test/n_train), with J - 1 degrees of freedom.
 
-That holds for folds drawn at random. Left-out clusters are not: each is a population of its own, and
-how far models differ on one tells nothing of chance on another. They are compared and not tested.
+That holds for folds drawn at random. Left-out clusters are not: each is a population of its own,
+and what differs between them tells nothing of chance. There models are compared and not tested.
 """
 
 from __future__ import annotations
