@@ -1,12 +1,12 @@
 """Distances between lines: against their definition, and against calls taken away."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 
 from breedcast.genotypes.distance import squared_distances
-
-#: Of the calls, on average over the lines.
-MISSING_SHARE = 0.3
+from tests.unit.populations import pairwise_complete, without_calls
 
 
 def related_lines(ploidy: int, seed: int, markers: int = 3000) -> np.ndarray:
@@ -33,23 +33,6 @@ def by_definition(codes: np.ndarray, ploidy: int) -> np.ndarray:
     return ((share[:, None] - share[None]) ** 2).mean(axis=2)
 
 
-def without(codes: np.ndarray, ploidy: int, gone: np.ndarray) -> np.ndarray:
-    return np.where(gone, ploidy + 1, codes).astype(np.uint8)
-
-
-def missing_pattern(kind: str, codes: np.ndarray, ploidy: int, rng) -> np.ndarray:
-    """Which calls are missing (lines, markers); no call has a part in it."""
-    lines, markers = codes.shape
-    if kind == "even":
-        return rng.random(codes.shape) < MISSING_SHARE
-    if kind == "by line":
-        return rng.random(codes.shape) < rng.uniform(0, 2 * MISSING_SHARE, (lines, 1))
-    # every other line lacks the 60 % of the markers that vary least, as where two arrays are merged
-    frequency = codes.mean(axis=0) / ploidy
-    rank = np.argsort(np.argsort(frequency * (1 - frequency)))
-    return (np.arange(lines) % 2 == 1)[:, None] & (rank < 2 * MISSING_SHARE * markers)
-
-
 def of_pairs(matrix: np.ndarray) -> np.ndarray:
     return matrix[np.triu_indices(len(matrix), 1)]
 
@@ -65,48 +48,44 @@ def test_without_missing_calls_it_is_the_mean_squared_difference(ploidy):
 
 def test_the_size_of_a_block_changes_nothing(monkeypatch):
     codes = outbred_lines(2, seed=0)
-    codes = without(codes, 2, np.random.default_rng(0).random(codes.shape) < 0.3)
+    codes = without_calls(codes, 2, seed=0)["30 %"]
     whole = squared_distances(codes, 2)
     monkeypatch.setattr("breedcast.genotypes.distance.BLOCK_CALLS", 700)
     np.testing.assert_allclose(squared_distances(codes, 2), whole, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("pattern", ["even", "by line"])
 @pytest.mark.parametrize(
     ("lines_of", "ploidy"), [(related_lines, 2), (outbred_lines, 2), (outbred_lines, 4)]
 )
-def test_calls_taken_away_leave_the_expected_distance(pattern, lines_of, ploidy):
+def test_calls_taken_away_leave_the_expected_distance(lines_of, ploidy):
     """The mean over 20 removals is the distance of the complete calls, of near and far pairs."""
     codes = lines_of(ploidy, seed=1, markers=1000)
-    rng = np.random.default_rng(2)
-    full, found = of_pairs(by_definition(codes, ploidy)), 0.0
-    for _ in range(20):
-        gone = missing_pattern(pattern, codes, ploidy, rng)
-        found += of_pairs(squared_distances(without(codes, ploidy, gone), ploidy)) / 20
+    full, found = of_pairs(by_definition(codes, ploidy)), defaultdict(float)
+    for seed in range(20):
+        for kind, left in without_calls(codes, ploidy, seed).items():
+            found[kind] += of_pairs(squared_distances(left, ploidy)) / 20
     for part in np.array_split(np.argsort(full), 4):
-        assert found[part].mean() == pytest.approx(full[part].mean(), rel=0.005)
+        for kind in ("30 %", "0 to 60 % by line"):
+            assert found[kind][part].mean() == pytest.approx(full[part].mean(), rel=0.005)
 
 
 def test_markers_missing_by_their_frequency_do_not_part_lines():
-    """Where half the lines lack the markers that vary least, pairs of all kinds are as far apart
-    as they were; the mean over the markers called in both says half as much again.
+    """Where half the lines lack the markers that vary least, related lines of all degrees are as
+    far apart as they were; by the markers called in both, they are half as far again.
     """
     codes = related_lines(2, seed=1)
-    gone = missing_pattern("rare markers", codes, 2, np.random.default_rng(2))
-    full = of_pairs(by_definition(codes, 2))
-    found = of_pairs(squared_distances(without(codes, 2, gone), 2))
-    plain = of_pairs(pairwise_complete(codes, 2, gone))
+    left = without_calls(codes, 2, seed=2)["rare markers, half the lines"]
+    full, found, plain = (
+        of_pairs(distances)
+        for distances in (
+            by_definition(codes, 2),
+            squared_distances(left, 2),
+            pairwise_complete(left, 2),
+        )
+    )
     for part in np.array_split(np.argsort(full), 4):
         assert found[part].mean() == pytest.approx(full[part].mean(), rel=0.05)
         assert plain[part].mean() > 1.3 * full[part].mean()
-
-
-def pairwise_complete(codes: np.ndarray, ploidy: int, gone: np.ndarray) -> np.ndarray:
-    """The naive way: the mean over the markers called in both."""
-    called = (~gone).astype(float)
-    x = codes * called / ploidy
-    square = (x**2) @ called.T
-    return (square + square.T - 2 * x @ x.T) / (called @ called.T)
 
 
 def test_by_hand():
@@ -130,6 +109,5 @@ def test_lines_never_called_together_are_taken_to_be_unrelated():
 def test_clones_are_at_no_distance_whatever_is_missing():
     codes = outbred_lines(2, seed=3)
     codes[1] = codes[0]
-    rng = np.random.default_rng(0)
-    found = squared_distances(without(codes, 2, rng.random(codes.shape) < 0.4), 2)
-    assert found[0, 1] < 1e-6
+    for left in without_calls(codes, 2, seed=0).values():
+        assert squared_distances(left, 2)[0, 1] < 1e-6
