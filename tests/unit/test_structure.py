@@ -1,6 +1,7 @@
 """Coordinates against principal components, clusters against groups that are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
@@ -140,3 +141,28 @@ def test_the_two_clusters_of_real_lines_stay_without_a_third_of_the_calls(real_c
     genotypes = real_codes(name)
     found = agreement(genotypes.codes, genotypes.ploidy, 2)
     assert min(found.values()) > least, found
+
+
+def test_groups_of_tetraploid_potatoes_are_as_near_without_a_third_of_the_calls(
+    real_codes, shared_data
+):
+    """The publication's groups are no clusters of ours (index 0.4), with all calls or fewer."""
+    genotypes = real_codes("potato4x")
+    share = pd.read_csv(shared_data / "potato4x" / "groups.tsv", sep="\t", index_col="sample")
+    share = share[share.index.isin(genotypes.samples)]
+    codes, groups = genotypes.of(share.index.tolist()), share.to_numpy().argmax(axis=1)
+    found = agreement(codes, 4, 4, groups)
+    assert min(found.values()) > 0.2, found
+
+
+def test_eight_families_of_soybean_are_as_near_without_a_third_of_the_calls(
+    real_codes, shared_data
+):
+    """Families share a parent, so that clusters are not all families (index 0.4)."""
+    genotypes = real_codes("soynam")
+    family = pd.read_csv(shared_data / "soynam" / "families.tsv", sep="\t", dtype=str)
+    family = family.dropna().set_index("sample")["family"]
+    family = family[family.isin(sorted(family.unique(), key=int)[:8])]
+    family = family[family.index.isin(genotypes.samples)][::2]
+    found = agreement(genotypes.of(family.index.tolist()), 2, 8, family.factorize()[0])
+    assert min(found["30 %"], found["0 to 60 % by line"]) > 0.25, found

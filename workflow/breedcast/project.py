@@ -156,7 +156,7 @@ class Project:
     def structure_mb(self, codes_json: str) -> int:
         """Memory of the structure in MB: matrices of distances, the codes and a block."""
         lines, markers = _shape(codes_json)
-        return math.ceil(500 + (8 * 8 * lines * lines + 2 * lines * markers) / MEGABYTE)
+        return math.ceil(500 + (10 * 8 * lines * lines + 2 * lines * markers) / MEGABYTE)
 
     def association_mb(self, codes_json: str) -> int:
         """Memory of an association scan in MB: the relationships, the codes and a block."""

@@ -39,7 +39,7 @@ def squared_distances(codes: np.ndarray, ploidy: int) -> np.ndarray:
     diverged populations can then be up to 20 % off. Without missing calls it is that sum.
     Lines without a marker that varies and is called in both are unrelated: E1 + E2 + E0.
 
-    Memory: seven float64 matrices (lines, lines), and a block of markers.
+    Memory: nine float64 matrices (lines, lines), and a block of markers.
     """
     lines, markers = codes.shape
     product, square, neither = (np.zeros((lines, lines)) for _ in range(3))

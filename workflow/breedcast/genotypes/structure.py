@@ -21,8 +21,8 @@ from breedcast.genotypes.distance import squared_distances
 MOST_CLUSTERS = 10
 
 #: A smaller mean silhouette is what lines without clusters have too: simulated populations of 100
-#: to 1,000 lines that mate at random, or are one family, reached 0.11; islands that parted so far
-#: that their lines can be told had 0.18 and more (tests/benchmarks/structure.py).
+#: to 1,000 lines that mate at random, or are one family, reached 0.13 (of 50 lines, 0.20); islands
+#: whose lines can be told had 0.18 and more (tests/benchmarks/structure.py).
 LEAST_SILHOUETTE = 0.15
 
 METHOD = (
