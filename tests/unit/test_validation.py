@@ -3,10 +3,13 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import KFold
 
+from breedcast.config import check_config
 from breedcast.errors import UserError
+from breedcast.project import Project
 from breedcast.validation.clusters import LeaveClusterOutScheme, StratifiedScheme
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import KFoldScheme, units
+from breedcast.validation.schemes import SCHEMES
 
 
 def lines(phenotyped=23, candidates=4):
@@ -235,3 +238,24 @@ def test_a_plan_by_clusters_is_the_same_every_time(scheme):
     pd.testing.assert_frame_equal(one, other)
     shuffled = cluster_plan(structure.sample(frac=1, random_state=1), 75, scheme)
     pd.testing.assert_frame_equal(one, shuffled)
+
+
+@pytest.mark.parametrize("scheme", ["kfold", "stratified", "leave_cluster_out"])
+def test_the_fits_of_a_job_are_those_of_its_plan(scheme):
+    validation = {"scheme": scheme, "folds": 5, "repeats": 2, "inner_folds": 3}
+    config = check_config(
+        {
+            "genotypes": {"path": "g.vcf"},
+            "phenotypes": {"path": "p.tsv"},
+            "validation": validation,
+            "structure": {"clusters": 4},
+            "control": {"permutations": 2},
+        }
+    )
+    given = {} if scheme == "kfold" else {"structure": structure_of(30, 25, 20, 12)}
+    options = {key: value for key, value in validation.items() if key != "scheme"}
+    table = lines(87)
+    plan = SCHEMES[scheme](**options, seed=0, **given).make_plan(table, "yield")
+    work = units(plan, table["sample"].tolist(), permutations=2)
+    fits = sum(len(unit.inner_folds) + 1 for unit in work)
+    assert Project(config, {}, {}).networks_per_job == fits

@@ -86,9 +86,13 @@ class KFoldScheme:
 
 
 def _unit(
-    lines: pd.DataFrame, train: np.ndarray, inner: np.ndarray, test: np.ndarray, repeat: int,
+    lines: pd.DataFrame,
+    train: np.ndarray,
+    inner: np.ndarray,
+    test: np.ndarray,
+    repeat: int,
     fold: int,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """The rows of one unit: its training lines with their inner folds, its test lines."""
     rows = np.concatenate([train, test])
     unit = lines.iloc[rows][["sample", "environment"]].reset_index(drop=True)
