@@ -84,9 +84,12 @@ DISTANCES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 }
 
 
-def on_coordinates(squared: np.ndarray, counts: list[int]) -> list[np.ndarray]:
-    points, _ = principal_coordinates(squared, COORDINATES)
-    return list(ward_clusters(points, counts).values())
+def on_coordinates(count: int) -> Callable[[np.ndarray, list[int]], list[np.ndarray]]:
+    def cluster(squared: np.ndarray, counts: list[int]) -> list[np.ndarray]:
+        points, _ = principal_coordinates(squared, count)
+        return list(ward_clusters(points, counts).values())
+
+    return cluster
 
 
 def on_distances(method: str) -> Callable[[np.ndarray, list[int]], list[np.ndarray]]:
@@ -98,7 +101,7 @@ def on_distances(method: str) -> Callable[[np.ndarray, list[int]], list[np.ndarr
 
 
 CLUSTERINGS = {
-    f"Ward, {COORDINATES} coordinates": on_coordinates,
+    **{f"Ward, {count} coordinates": on_coordinates(count) for count in (COORDINATES, 100)},
     **{f"{method}, distances": on_distances(method) for method in ("ward", "average", "complete")},
 }
 
