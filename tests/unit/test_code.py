@@ -36,7 +36,10 @@ def hashes():
     }
     others = {
         script: code.code_hash(script)
-        for script in ("filter_genotypes", "score_model", "compare_models", "render_report")
+        for script in (
+            *("filter_genotypes", "describe_structure", "plan_validation"),
+            *("score_model", "compare_models", "render_report"),
+        )
     }
     return trained | others
 
@@ -56,6 +59,8 @@ NETWORKS = {name for name, location in MODELS.items() if model_class(location).i
         ("report/page.py", {"render_report"}),
         ("scoring/comparison.py", {"compare_models"}),
         ("genotypes/filter.py", {"filter_genotypes"}),
+        ("genotypes/distance.py", {"describe_structure"}),
+        ("validation/clusters.py", {"plan_validation"}),
     ],
 )
 def test_an_edit_changes_the_hash_of_what_uses_it_and_no_other(edited, path, changed):

@@ -70,6 +70,11 @@ def test_what_is_left_out_takes_the_default():
         ({"validation": {"folds": "five"}}, "config, validation: folds: 'five' is not of type"),
         ({"validation": {"folds": "5.5"}}, "config, validation: folds: 5.5 is not of type"),
         ({"traits": "yield"}, "config, traits: 'yield' is neither `all` nor a list"),
+        (
+            {"structure": {"clusters": "atuo"}},
+            "config, structure: clusters: 'atuo' is neither `auto` nor a number from 1",
+        ),
+        ({"structure": {"clusters": 0}}, "config, structure: clusters: 0 is neither `auto` nor"),
         ({"directions": {"y": "up"}}, "config, directions: y: 'up' is not one of"),
         ({"interval": 1.0}, "config, interval: 1.0 is greater than or equal to"),
         ({"genotypes": {}}, "config, genotypes: 'path' is missing"),
@@ -102,6 +107,8 @@ def test_numbers_of_the_command_line_are_numbers():
     given = config(validation={"repeats": "1"}, models={"dnngp": {"learning_rate": "1.0e-3"}})
     assert check_config(given)["validation"]["repeats"] == 1
     assert model_configs(check_config(given))["dnngp"].options["learning_rate"] == 0.001
+    assert check_config(config(structure={"clusters": "4"}))["structure"]["clusters"] == 4
+    assert check_config(config(structure={"clusters": "auto"}))["structure"]["coordinates"] == 10
     listed = config(models={"svr": {"costs": ["1", "2.5"]}})
     assert model_configs(check_config(listed))["svr"].options["costs"] == [1, 2.5]
 
@@ -195,3 +202,15 @@ def test_the_configs_of_the_project_are_valid(repository, monkeypatch):
     monkeypatch.setenv("BREEDCAST_DATA", "/data")
     for path in (repository / "config").glob("*.yaml"):
         check_config(yaml.safe_load(path.read_text()))
+
+
+def test_every_scheme_of_the_config_is_made_and_told():
+    from breedcast.report.structure import scheme_told
+    from breedcast.validation.schemes import SCHEMES
+
+    schema = yaml.safe_load(SCHEMA.read_text())
+    names = schema["properties"]["validation"]["properties"]["scheme"]["enum"]
+    assert set(SCHEMES) == set(names)
+    told = {scheme_told({"scheme": name, "folds": 5, "repeats": 2}) for name in names}
+    assert len(told) == len(names)
+    assert all(question.endswith("?") for question in told)

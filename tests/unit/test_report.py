@@ -1,9 +1,11 @@
 """The report, from a small results folder made by the functions that make a real one."""
 
+import dataclasses
 import json
 import re
 from functools import partial
 from html.parser import HTMLParser
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -17,12 +19,16 @@ from breedcast.genotypes.store import (
     Thresholds,
     write_summary,
 )
+from breedcast.genotypes.structure import find_structure
 from breedcast.markers.association import scan_association
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
+from breedcast.report.advice import findings
 from breedcast.report.collect import collect
 from breedcast.report.page import render, summary
+from breedcast.report.structure import structure_figure
+from breedcast.report.tables import comparison_table
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.scores import score
@@ -89,17 +95,22 @@ def report(tmp_path_factory):
         CodesSummary(len(samples), MARKERS, 2, "1" * 64, 0.0, {}, dropped, limits, read),
         folder / "genotypes" / "codes.json",
     )
+    structure = find_structure(codes, 2, clusters=3, coordinates=4)
+    write_table(structure.table(samples), folder / "genotypes" / "structure.tsv")
+    write_json(structure.facts(), folder / "genotypes" / "structure.json")
     table = folder / "traits.tsv"
     write_table(lines[["sample", "value"]], table)
     config = {
         "interval": 0.9,
         "validation": {"scheme": "kfold", "folds": 3, "repeats": 1, "inner_folds": 2, "seed": 0},
         "control": {"permutations": 1},
+        "structure": {"clusters": 3, "coordinates": 4},
     }
     settings = {
         "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
         "models": [{"name": name, "kind": name} for name in predictions],
         "config": config,
+        "random_folds": True,
         "benchmarks": str(folder / "no benchmarks"),
     }
     return collect(folder, table, settings), scores
@@ -173,7 +184,9 @@ def test_names_of_users_are_text_and_nothing_else(page):
     scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
     assert len(parsed.charts) == len(scripts) - 2  # all but the library and our own
     assert "alert('trait')" not in re.sub(r"&#39;", "", page)
-    assert json.dumps(parsed.charts, ensure_ascii=False).count("小麦 🌾") == 0  # it has no value
+    for chart in parsed.charts:  # a line without a value is in the figure of the structure alone
+        names = json.dumps(chart, ensure_ascii=False).count("小麦 🌾")
+        assert names == ("coordinate_1" in json.dumps(chart))
     assert "小麦 🌾" in page
 
 
@@ -192,6 +205,41 @@ def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(page)
     labels = [a["aria-label"] for tag, a in elements if a.get("class") == "chart"]
     assert figures == len(labels) == sum(tag == "figcaption" for tag, _ in elements)
     assert all(len(label) > 30 for label in labels)
+
+
+def test_the_structure_is_drawn_with_all_lines_and_its_clusters_counted(report, page):
+    collected, _ = report
+    parsed = Page(page)
+    chart = next(it for it in parsed.charts if "coordinate_1" in json.dumps(it))
+    rows = pd.read_csv(
+        StringIO(next(iter(chart["datasets"].values()))), keep_default_na=False, dtype={"line": str}
+    )
+    assert rows["line"].tolist() == collected.structure["sample"].tolist()
+    assert set(rows.loc[rows["is"] == "candidate", "line"]) == set(HOSTILE)
+    table = next(rows for rows in parsed.tables if rows[0][0] == "Cluster")
+    sizes = collected.structure["cluster"].value_counts().sort_index()
+    assert [(int(row[0]), int(row[1])) for row in table[1:]] == list(sizes.items())
+    assert sum(int(row[2]) for row in table[1:]) == LINES
+
+
+def test_many_lines_are_drawn_in_part_and_the_caption_says_so(report):
+    collected, _ = report
+    figure = structure_figure(collected, limit=20)
+    assert len(next(iter(figure.spec["datasets"].values())).splitlines()) == 1 + 20
+    assert f"A random 20 of {LINES + CANDIDATES} genotyped lines" in figure.caption
+
+
+def test_left_out_clusters_are_not_said_to_be_tested(report):
+    collected, scores = report
+    trait = collected.traits[0]
+    comparison = compare_models(scores, trait.plan, random_folds=False)
+    assert comparison["p_holm"].isna().all()
+    untested = dataclasses.replace(trait, comparison=comparison)
+    told = comparison_table(untested, "pearson", random_folds=False)
+    assert "not tested" in told.caption
+    assert "t-test" not in told.caption
+    assert {row[-1].text for row in told.rows} == {"not testable"}
+    assert not any("chance" in sentence for sentence in findings(untested))
 
 
 def test_the_summary_is_json_with_the_scores(report):

@@ -3,9 +3,13 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import KFold
 
+from breedcast.config import check_config
 from breedcast.errors import UserError
+from breedcast.project import Project
+from breedcast.validation.clusters import LeaveClusterOutScheme, StratifiedScheme
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import KFoldScheme, units
+from breedcast.validation.schemes import SCHEMES
 
 
 def lines(phenotyped=23, candidates=4):
@@ -100,3 +104,158 @@ def test_permutations_differ_and_repeat_themselves():
     again = permuted(table, 1, "yield", 1)
     assert tuple(again["value"].dropna()) == values[1]
     assert tuple(permuted(table, 2, "yield", 1)["value"].dropna()) != values[1]
+
+
+def structure_of(*sizes, points=None, candidates=4):
+    """structure.tsv of `lines()`: so many of each cluster; points: where it lies on a line."""
+    cluster = np.repeat(np.arange(1, len(sizes) + 1), sizes)
+    cluster = np.random.default_rng(0).permutation(cluster)
+    cluster = np.append(cluster, np.full(candidates, 1))
+    place = np.asarray(points if points is not None else range(1, len(sizes) + 1), dtype=float)
+    return pd.DataFrame(
+        {
+            "sample": [f"L{number}" for number in range(len(cluster))],
+            "cluster": cluster,
+            "coordinate_1": place[cluster - 1],
+            "coordinate_2": 0.0,
+        }
+    )
+
+
+def left_out(plan, structure):
+    """The clusters of the tested lines, by repeat and fold."""
+    tests = plan[(plan["role"] == "test") & (plan["repeat"] >= 0)]
+    of = structure.set_index("sample")["cluster"]
+    return {unit: set(of.loc[rows["sample"]]) for unit, rows in tests.groupby(["repeat", "fold"])}
+
+
+def cluster_plan(structure, phenotyped, scheme=LeaveClusterOutScheme, inner_folds=5, folds=4):
+    made = scheme(folds, 3, inner_folds, 7, structure)
+    return made.make_plan(lines(phenotyped), "yield")
+
+
+def test_every_cluster_is_left_out_once():
+    structure = structure_of(30, 25, 20, 12)
+    plan = cluster_plan(structure, 87)
+    assert left_out(plan, structure) == {(0, 0): {1}, (0, 1): {2}, (0, 2): {3}, (0, 3): {4}}
+    tests = plan[(plan["role"] == "test") & (plan["repeat"] >= 0)]
+    assert sorted(tests["sample"]) == sorted(f"L{number}" for number in range(87))
+    for _, unit in plan[plan["repeat"] >= 0].groupby("fold"):
+        assert sorted(unit["sample"]) == sorted(f"L{number}" for number in range(87))
+
+
+@pytest.mark.parametrize(("inner_folds", "parts"), [(5, 3), (3, 3), (2, 2)])
+def test_inner_folds_leave_whole_clusters_out(inner_folds, parts):
+    structure = structure_of(30, 25, 20, 12)
+    of = structure.set_index("sample")["cluster"]
+    plan = cluster_plan(structure, 87, inner_folds=inner_folds)
+    for (repeat, _), unit in plan.groupby(["repeat", "fold"]):
+        train = unit[unit["role"] == "train"]
+        by_cluster = train["inner_fold"].groupby(of.loc[train["sample"]].to_numpy()).nunique()
+        assert (by_cluster == 1).all()
+        expected = min(inner_folds, 4) if repeat == -1 else parts
+        assert train["inner_fold"].nunique() == expected
+
+
+def test_where_one_cluster_is_left_inner_folds_are_random(caplog):
+    structure = structure_of(30, 30)
+    plan = cluster_plan(structure, 60)
+    for (repeat, _), unit in plan.groupby(["repeat", "fold"]):
+        inner = unit.loc[unit["role"] == "train", "inner_fold"]
+        sizes = inner.value_counts()
+        if repeat == -1:  # both are left: each is held out
+            assert sizes.to_dict() == {0: 30, 1: 30}
+        else:
+            assert sizes.to_dict() == dict.fromkeys(range(5), 6)
+    assert caplog.text.count("30 training lines are of 1 clusters") == 2
+
+
+def test_an_inner_fold_holds_no_more_than_three_quarters():
+    plan = cluster_plan(structure_of(70, 15, 12), 97)
+    inner = plan[plan["role"] == "train"].groupby(["repeat", "fold"])["inner_fold"].nunique()
+    assert inner.to_dict() == {(-1, -1): 3, (0, 0): 2, (0, 1): 5, (0, 2): 5}
+
+
+def test_a_small_cluster_is_left_out_with_the_nearest(caplog):
+    structure = structure_of(30, 20, 9, 3, points=[0, 10, 8, 2])
+    plan = cluster_plan(structure, 62)
+    assert left_out(plan, structure) == {(0, 0): {1, 4}, (0, 1): {2, 3}}
+    assert "cluster 4 has 3 lines with a value, fewer than 10" in caplog.text
+
+
+def test_clusters_are_counted_among_lines_with_a_value():
+    """A cluster of candidates alone is nobody's test fold."""
+    structure = structure_of(30, 20)
+    structure.loc[structure["sample"].isin(["L50", "L51", "L52", "L53"]), "cluster"] = 3
+    plan = cluster_plan(structure, 50)
+    assert left_out(plan, structure) == {(0, 0): {1}, (0, 1): {2}}
+    assert set(plan.loc[(plan["repeat"] == -1) & (plan["role"] == "test"), "sample"]) == {
+        *("L50", "L51", "L52", "L53")
+    }
+
+
+@pytest.mark.parametrize(
+    ("sizes", "line"),
+    [
+        ((40,), "trait 'yield': its 40 lines .* make no two clusters of at least 10"),
+        ((32, 8), "trait 'yield': its 40 lines .* make no two clusters of at least 10"),
+        ((35, 11), "trait 'yield': without its largest cluster 11 lines are left"),
+    ],
+)
+def test_clusters_that_cannot_be_left_out_are_refused(sizes, line):
+    with pytest.raises(UserError, match=line):
+        cluster_plan(structure_of(*sizes), sum(sizes), inner_folds=6)
+
+
+def test_every_fold_has_its_share_of_every_cluster():
+    structure = structure_of(31, 22, 9, 3)
+    of = structure.set_index("sample")["cluster"]
+    plan = cluster_plan(structure, 65, StratifiedScheme)
+    tests = plan[(plan["role"] == "test") & (plan["repeat"] >= 0)]
+    assert sorted(set(zip(tests["repeat"], tests["fold"], strict=True))) == [
+        (repeat, fold) for repeat in range(3) for fold in range(4)
+    ]
+    for _, repeat in tests.groupby("repeat"):
+        assert sorted(repeat["sample"]) == sorted(f"L{number}" for number in range(65))
+        counts = pd.crosstab(repeat["fold"], of.loc[repeat["sample"]].to_numpy())
+        assert (counts.max() - counts.min()).max() <= 1
+        sizes = counts.sum(axis=1)
+        assert sizes.max() - sizes.min() <= 1
+    for _, unit in plan.groupby(["repeat", "fold"]):
+        train = unit[unit["role"] == "train"]
+        counts = pd.crosstab(train["inner_fold"], of.loc[train["sample"]].to_numpy())
+        assert (counts.max() - counts.min()).max() <= 1
+    folds = [
+        set(tests.loc[(tests["repeat"] == r) & (tests["fold"] == 0), "sample"]) for r in (0, 1)
+    ]
+    assert folds[0] != folds[1]
+
+
+@pytest.mark.parametrize("scheme", [LeaveClusterOutScheme, StratifiedScheme])
+def test_a_plan_by_clusters_is_the_same_every_time(scheme):
+    structure = structure_of(30, 25, 20)
+    one, other = (cluster_plan(structure, 75, scheme) for _ in range(2))
+    pd.testing.assert_frame_equal(one, other)
+    shuffled = cluster_plan(structure.sample(frac=1, random_state=1), 75, scheme)
+    pd.testing.assert_frame_equal(one, shuffled)
+
+
+@pytest.mark.parametrize("scheme", ["kfold", "stratified", "leave_cluster_out"])
+def test_the_fits_of_a_job_are_those_of_its_plan(scheme):
+    validation = {"scheme": scheme, "folds": 5, "repeats": 2, "inner_folds": 3}
+    config = check_config(
+        {
+            "genotypes": {"path": "g.vcf"},
+            "phenotypes": {"path": "p.tsv"},
+            "validation": validation,
+            "structure": {"clusters": 4},
+            "control": {"permutations": 2},
+        }
+    )
+    given = {} if scheme == "kfold" else {"structure": structure_of(30, 25, 20, 12)}
+    options = {key: value for key, value in validation.items() if key != "scheme"}
+    table = lines(87)
+    plan = SCHEMES[scheme](**options, seed=0, **given).make_plan(table, "yield")
+    work = units(plan, table["sample"].tolist(), permutations=2)
+    fits = sum(len(unit.inner_folds) + 1 for unit in work)
+    assert Project(config, {}, {}).networks_per_job == fits

@@ -154,6 +154,8 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
         yield f"{place}: {error.message.replace(' is a required property', ' is missing')}"
     elif error.validator == "oneOf" and "traits" in place:
         yield f"{place}: {error.instance!r} is neither `all` nor a list of column names"
+    elif error.validator == "oneOf" and "clusters" in place:
+        yield f"{place}: {error.instance!r} is neither `auto` nor a number from 1"
     elif error.validator == "oneOf" and isinstance(error.schema, dict):
         yield f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
     elif error.validator == "pattern":

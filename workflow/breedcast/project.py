@@ -25,6 +25,8 @@ from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.phenotypes.table import read_phenotypes
 
 MEGABYTE = 1_000_000
+#: Schemes of validation that follow the clusters of genotypes/structure.tsv.
+LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
 #: A training process beside its data: PyTorch, and what its allocator keeps (measured: 0.95 GB).
@@ -72,10 +74,24 @@ class Project:
         return self.config["ensemble"] != "none" and len(self.models) > 1
 
     @property
+    def has_random_folds(self) -> bool:
+        """Whether lines are dealt to the folds at random."""
+        return bool(self.config["validation"]["scheme"] != LEAVE_CLUSTER_OUT)
+
+    @property
     def networks_per_job(self) -> int:
-        """Fits of one training job: every unit's inner folds and a refit."""
+        """Fits of one training job: every unit's inner folds and a refit.
+
+        Where clusters are left out, the most that there can be.
+        """
         validation, control = self.config["validation"], self.config["control"]
-        units = validation["folds"] * (validation["repeats"] + control["permutations"]) + 1
+        folds, repeats = validation["folds"], validation["repeats"]
+        if not self.has_random_folds:
+            from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
+
+            clusters = self.config["structure"]["clusters"]
+            folds, repeats = MOST_CLUSTERS if clusters == "auto" else clusters, 1
+        units = folds * (repeats + control["permutations"]) + 1
         return units * (validation["inner_folds"] + 1)
 
     @property
@@ -159,6 +175,7 @@ class Project:
                 {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
             ],
             config=shown | {"models": models},
+            random_folds=self.has_random_folds,
             benchmarks=self.beside_output("benchmarks"),
         )
 
@@ -167,6 +184,16 @@ class Project:
         if self.config["device"] != "cuda":
             return {}
         return {"gpu": lambda wildcards: int(self.models[wildcards.model].is_network)}
+
+    def structure_file(self) -> dict[str, str]:
+        """The rule input that holds the clusters, where the validation follows them."""
+        follows = self.config["validation"]["scheme"] in (LEAVE_CLUSTER_OUT, STRATIFIED)
+        return {"structure": "<results>/genotypes/structure.tsv"} if follows else {}
+
+    def structure_mb(self, codes_json: str) -> int:
+        """Memory of the structure in MB: matrices of distances, the codes and a block."""
+        lines, markers = _shape(codes_json)
+        return math.ceil(500 + (10 * 8 * lines * lines + 2 * lines * markers) / MEGABYTE)
 
     def association_mb(self, codes_json: str) -> int:
         """Memory of an association scan in MB: the relationships, the codes and a block."""

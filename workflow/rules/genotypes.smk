@@ -49,3 +49,28 @@ rule filter_genotypes:
         "Filter the genotypes"
     script:
         "../scripts/filter_genotypes.py"
+
+
+rule describe_structure:
+    input:
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+    output:
+        table="<results>/genotypes/structure.tsv",
+        facts="<results>/genotypes/structure.json",
+    log:
+        "<logs>/genotypes/structure.log",
+    benchmark:
+        "<benchmarks>/genotypes/structure.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, input: project.structure_mb(input.codes_summary),
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings(**project.config["structure"]),
+        code=code_hash("describe_structure"),
+    message:
+        "Describe the structure of the lines"
+    script:
+        "../scripts/describe_structure.py"

@@ -33,6 +33,9 @@ rule render_report:
             trait=project.traits if project.has_ensemble else [],
         ),
         genotypes="<results>/genotypes/codes.json",
+        structure=expand(
+            "<results>/genotypes/{file}", file=["structure.tsv", "structure.json"]
+        ),
         phenotypes=project.config["phenotypes"]["path"],
         template=expand(
             f"{workflow.basedir}/workflow/report/{{file}}",

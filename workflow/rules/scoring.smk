@@ -84,7 +84,9 @@ rule compare_models:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=lambda wildcards: settings(models=project.scored_models),
+        settings=lambda wildcards: settings(
+            models=project.scored_models, random_folds=project.has_random_folds
+        ),
         code=code_hash("compare_models"),
     message:
         "Compare the models of {wildcards.trait}"

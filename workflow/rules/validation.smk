@@ -4,6 +4,7 @@ localrules:
 
 rule plan_validation:
     input:
+        **project.structure_file(),
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
         plan="<results>/{trait}/plan.tsv",

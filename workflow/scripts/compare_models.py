@@ -5,5 +5,6 @@ with job(snakemake) as settings:
     from breedcast.scoring.comparison import compare_models
 
     scores = dict(zip(settings["models"], map(read_table, snakemake.input.scores), strict=True))
-    comparison = compare_models(scores, read_table(snakemake.input.plan))
+    plan = read_table(snakemake.input.plan)
+    comparison = compare_models(scores, plan, settings["random_folds"])
     write_table(comparison, snakemake.output.comparison)

@@ -153,7 +153,8 @@ def _few(trait: TraitResult) -> list[str]:
     if folds < FEW_FOLDS:
         said.append(
             f"Only {folds} test folds: standard deviations and tests of differences rest on "
-            f"{folds} figures each; raise folds or repeats before deciding between models."
+            f"{folds} figures each; have more (folds or repeats; clusters where these are left "
+            "out) before deciding between models."
         )
     selected = max(1, round(tested / 10))
     if selected < FEW_SELECTED:

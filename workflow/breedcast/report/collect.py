@@ -145,12 +145,15 @@ class TraitResult:
 class Report:
     """What was run, and every trait's results.
 
-    genotypes: codes.json. settings: as given to `collect`.
+    genotypes: codes.json; structure, structure_facts: structure.tsv and structure.json.
+    settings: as given to `collect`.
     phenotype_table: name, sha256. durations: seconds by rule, trait and model (may be empty).
     """
 
     settings: Mapping[str, Any]
     genotypes: Mapping[str, Any]
+    structure: pd.DataFrame
+    structure_facts: Mapping[str, Any]
     phenotype_table: Mapping[str, str]
     traits: list[TraitResult]
     durations: pd.DataFrame
@@ -161,12 +164,15 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
 
     phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
     `models` (name and kind of each, the ensemble included), `config` as completed,
-    `benchmarks` (folder).
+    `random_folds`, `benchmarks` (folder).
     """
     traits = [_trait(results / about["id"], about, settings) for about in settings["traits"]]
+    genotypes = results / "genotypes"
     return Report(
         settings=settings,
-        genotypes=json.loads((results / "genotypes" / "codes.json").read_text(encoding="utf-8")),
+        genotypes=json.loads((genotypes / "codes.json").read_text(encoding="utf-8")),
+        structure=read_table(genotypes / "structure.tsv"),
+        structure_facts=json.loads((genotypes / "structure.json").read_text(encoding="utf-8")),
         phenotype_table={
             "input": phenotypes.name,
             "sha256": hashlib.sha256(phenotypes.read_bytes()).hexdigest(),

@@ -27,6 +27,7 @@ from breedcast.report.figures import (
     saliency_figure,
     training_figure,
 )
+from breedcast.report.structure import cluster_table, scheme_told, structure_figure
 
 TEMPLATES = PACKAGE.parent / "report"
 REPORT_PACKAGES = ("numpy", "pandas", "pyarrow", "altair", "vl-convert-python", "jinja2")
@@ -50,6 +51,9 @@ def render(report: Report) -> str:
         traits=[_trait_parts(trait, report, limit) for trait in report.traits],
         models=[model["name"] for model in report.settings["models"]],
         validation=report.settings["config"]["validation"],
+        scheme_told=scheme_told(report.settings["config"]["validation"]),
+        structure_figure=structure_figure(report, POINTS_PER_FIGURE),
+        cluster_table=cluster_table(report),
         permutations=report.settings["config"]["control"]["permutations"],
         data_tables=[
             tables.kept_table(report),
@@ -78,6 +82,7 @@ def summary(report: Report) -> dict[str, Any]:
         {
             "breedcast": breedcast_version(),
             "genotypes": report.genotypes,
+            "structure": report.structure_facts,
             "phenotypes": report.phenotype_table,
             "versions": versions(report),
             "validation": report.settings["config"]["validation"],
@@ -107,6 +112,7 @@ def breedcast_version() -> str:
 def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, Any]:
     """All that the page shows of a trait."""
     level = report.settings["config"]["interval"]
+    random_folds = report.settings["random_folds"]
     best = trait.best
     figures: dict[str, Figure | None] = {
         "accuracy": accuracy_figure(trait),
@@ -125,7 +131,8 @@ def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, An
         "figures": figures,
         "accuracy": tables.accuracy_table(trait),
         "comparisons": [
-            tables.comparison_table(trait, metric) for metric in trait.comparison["metric"].unique()
+            tables.comparison_table(trait, metric, random_folds)
+            for metric in trait.comparison["metric"].unique()
         ],
         "epochs": tables.epochs_table(trait),
         "heritability": [table for table in heritability if table],

@@ -145,16 +145,22 @@ def _mean_and_sd(model: ModelResult, metric: str, decimals: int) -> Cell:
     return Cell(number(mean, decimals), ", ".join(notes))
 
 
-def comparison_table(trait: TraitResult, metric: str) -> Table:
-    """Every pair of models with the corrected test of their difference."""
+def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Table:
+    """Every pair of models with the corrected test of their difference, where folds allow it."""
     rows = trait.comparison[trait.comparison["metric"] == metric]
     decimals = decimals_for(trait.sd) if metric in IN_TRAIT_UNITS else 3
     heading = METRICS[metric][0]
+    tested = (
+        "by the corrected resampled t-test (Nadeau and Bengio 2003), which allows for folds "
+        "sharing training lines; p corrected for all pairs by Holm. Below 0.05 is taken as more "
+        "than chance."
+        if random_folds
+        else "and not tested: folds that are clusters are not drawn at random, and what differs "
+        "between them tells nothing of chance."
+    )
     return table(
-        f"{heading} of models compared in pairs on {trait.name}: paired over the test folds by the "
-        "corrected resampled t-test (Nadeau and Bengio 2003), which allows for folds sharing "
-        "training lines; p corrected for all pairs by Holm. Below 0.05 is taken as more than "
-        "chance. An undefined correlation counts as 0.",
+        f"{heading} of models compared in pairs on {trait.name}: paired over the test folds "
+        f"{tested} An undefined correlation counts as 0.",
         ["Model", "Against", "Mean", "Its mean", "Difference", "SE", "t", "p", "p, Holm"],
         [
             [

@@ -4,6 +4,9 @@ A plain paired t-test takes the folds' differences as independent. They are not:
 sets share most of their lines, so the test finds differences that are not there. The corrected
 resampled t-test (Nadeau & Bengio 2003, Machine Learning 52:239-281) widens the variance of the
 mean of J differences from s2 / J to s2 (1/J + n_test/n_train), with J - 1 degrees of freedom.
+
+That holds for folds drawn at random. Left-out clusters are not: each is a population of its own,
+and what differs between them tells nothing of chance. There models are compared and not tested.
 """
 
 from __future__ import annotations
@@ -27,15 +30,19 @@ COLUMNS = [
 ]
 
 
-def compare_models(scores: Mapping[str, pd.DataFrame], plan: pd.DataFrame) -> pd.DataFrame:
+def compare_models(
+    scores: Mapping[str, pd.DataFrame], plan: pd.DataFrame, random_folds: bool = True
+) -> pd.DataFrame:
     """Compare every pair of models once, the later one with the earlier one as its reference.
 
-    scores: each model's scores.tsv. An undefined correlation counts as 0. Returns COLUMNS:
+    scores: each model's scores.tsv; random_folds: whether lines were dealt to the folds at random.
+    An undefined correlation counts as 0. Returns COLUMNS:
     p_value is two-sided, p_holm is corrected (Holm 1979) for the pairs compared in the metric.
-    What cannot be tested (one fold, or no spread between the folds' differences) is NaN.
+    What cannot be tested (one fold, folds not random, no spread between the folds' differences)
+    is NaN.
     Raises ValueError when the models were not scored on the same folds.
     """
-    share = test_to_train(plan)
+    share = test_to_train(plan) if random_folds else np.nan
     parts = []
     for metric in COMPARED:
         values = {model: _by_fold(table, metric) for model, table in scores.items()}

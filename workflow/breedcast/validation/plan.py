@@ -15,6 +15,9 @@ from breedcast.seeds import derive_seed
 #: The repeat and fold of the unit in which every phenotyped line trains.
 CANDIDATE_UNIT = -1
 
+#: A repeat, a fold, and positions of lines: those it trains on, those it tests.
+Split = tuple[int, int, np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True)
 class KFoldScheme:
@@ -38,45 +41,66 @@ class KFoldScheme:
         """
         has_value = lines["value"].notna().to_numpy()
         phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
-        smallest_training_set = len(phenotyped) - -(-len(phenotyped) // self.folds)
-        if len(phenotyped) < self.folds or smallest_training_set < 2 * self.inner_folds:
+        groups = self.groups(lines["sample"].iloc[phenotyped])
+        self.check(groups, trait)
+        units = [
+            (repeat, fold, train, phenotyped[test])
+            for repeat, fold, train, test in self.splits(groups)
+        ]
+        units.append((CANDIDATE_UNIT, CANDIDATE_UNIT, np.arange(len(phenotyped)), candidates))
+        parts = []
+        for repeat, fold, train, test in units:
+            seed = derive_seed(self.seed, "inner folds", repeat, fold)
+            inner = self.inner(groups[train], seed)
+            parts.append(_unit(lines, phenotyped[train], inner, test, repeat, fold))
+        return pd.concat(parts, ignore_index=True)
+
+    def groups(self, samples: pd.Series) -> np.ndarray:
+        """(lines,) the group of each line with a value: here there is one."""
+        return np.zeros(len(samples), dtype=int)
+
+    def check(self, groups: np.ndarray, trait: str) -> None:
+        """Raise a UserError where the lines with a value are too few."""
+        smallest_training_set = len(groups) - -(-len(groups) // self.folds)
+        if len(groups) < self.folds or smallest_training_set < 2 * self.inner_folds:
             raise UserError(
-                f"trait {trait!r}: {len(phenotyped)} lines with genotype and value are too few for "
+                f"trait {trait!r}: {len(groups)} lines with genotype and value are too few for "
                 f"{self.folds} folds of at least 1 line with {self.inner_folds} inner folds of at "
                 "least 2; lower validation: folds or inner_folds"
             )
-        parts = [
-            self._unit(lines, phenotyped[train], phenotyped[test], repeat, fold)
-            for repeat, fold, train, test in self._splits(len(phenotyped))
-        ]
-        parts.append(self._unit(lines, phenotyped, candidates, CANDIDATE_UNIT, CANDIDATE_UNIT))
-        return pd.concat(parts, ignore_index=True)
 
-    def _splits(self, lines: int) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    def splits(self, groups: np.ndarray) -> Iterator[Split]:
+        """Every repeat and fold, with the positions of its training and of its test lines."""
         for repeat in range(self.repeats):
             split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
-            for fold, (train, test) in enumerate(split.split(np.zeros(lines))):
+            for fold, (train, test) in enumerate(split.split(groups)):
                 yield repeat, fold, train, test
 
-    def _unit(
-        self, lines: pd.DataFrame, train: np.ndarray, test: np.ndarray, repeat: int, fold: int
-    ) -> pd.DataFrame:
-        """The rows of one unit: its training lines with their inner folds, its test lines."""
-        seed = derive_seed(self.seed, "inner folds", repeat, fold)
-        inner = np.empty(len(train), dtype=int)
+    def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
+        """(lines,) the inner fold of each of a unit's training lines."""
+        inner = np.empty(len(groups), dtype=int)
         split = KFold(self.inner_folds, shuffle=True, random_state=seed)
-        for number, (_, held_out) in enumerate(split.split(train)):
+        for number, (_, held_out) in enumerate(split.split(groups)):
             inner[held_out] = number
-        rows = np.concatenate([train, test])
-        unit = lines.iloc[rows][["sample", "environment"]].reset_index(drop=True)
-        unit.insert(0, "repeat", repeat)
-        unit.insert(1, "fold", fold)
-        unit["role"] = ["train"] * len(train) + ["test"] * len(test)
-        unit["inner_fold"] = pd.array([*inner, *[None] * len(test)], dtype="Int64")
-        return unit
+        return inner
 
 
-SCHEMES = {"kfold": KFoldScheme}
+def _unit(
+    lines: pd.DataFrame,
+    train: np.ndarray,
+    inner: np.ndarray,
+    test: np.ndarray,
+    repeat: int,
+    fold: int,
+) -> pd.DataFrame:
+    """The rows of one unit: its training lines with their inner folds, its test lines."""
+    rows = np.concatenate([train, test])
+    unit = lines.iloc[rows][["sample", "environment"]].reset_index(drop=True)
+    unit.insert(0, "repeat", repeat)
+    unit.insert(1, "fold", fold)
+    unit["role"] = ["train"] * len(train) + ["test"] * len(test)
+    unit["inner_fold"] = pd.array([*inner, *[None] * len(test)], dtype="Int64")
+    return unit
 
 
 @dataclass(frozen=True)

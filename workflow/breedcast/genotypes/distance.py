@@ -1,0 +1,79 @@
+"""Distances between lines that missing calls leave as they are in expectation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from breedcast.genotypes.encode import DosageMeans
+
+#: Calls of one block of markers, held as float32 a few times over.
+BLOCK_CALLS = 1 << 22
+
+
+def squared_distances(codes: np.ndarray, ploidy: int) -> np.ndarray:
+    """(lines, lines) mean squared difference of two lines' allele shares over the markers.
+
+    codes: (lines, markers) uint8. An allele share is dosage / ploidy: lines that are homozygous
+    for other alleles at every marker are 1 apart, whatever the ploidy.
+
+    A missing call is imputed implicitly, as CIDR does with the dropouts of single cells (Lin,
+    Troup & Ho 2017, Genome Biology 18:59): it adds the squared difference to be expected, and so
+    makes lines neither alike nor different. Let m and v be mean and variance of a marker's called
+    dosages. Of two unrelated lines, one of which has dosage x, the squared difference is
+    e = (x - m)^2 + v in expectation, and 2 v where neither is called. Related lines differ less:
+    if they are identical by descent at a share t of the genome, 1 - t times that. A pair's 1 - t is
+    told by the markers called in both, from the same knowledge: with D the sum of the squared
+    differences there, it is D / sum e for the line whose call is known, and D / sum 2 v for
+    neither. So a pair's sum over all markers is
+
+        D (1 + E1 / S1 + E2 / S2 + E0 / S0)
+
+    with S1, S2, S0 the sums of e of the first line, e of the second, and 2 v over the markers
+    called in both; E1, E2, E0 those over the markers called in the first alone, in the second
+    alone, and in neither. Where calls are missing at random, at any rates of the lines, that is
+    in expectation the sum without missing calls, of all lines, inbred or not; but for m and v of
+    few lines: 1 % off with 40 lines, 0.2 % with 200. It is so where markers lack calls at rates
+    that go with their frequencies, for lines whose relationship is identity by descent; lines of
+    diverged populations can then be up to 20 % off. Without missing calls it is that sum.
+    Lines without a marker that varies and is called in both are unrelated: E1 + E2 + E0.
+
+    Memory: nine float64 matrices (lines, lines), and a block of markers.
+    """
+    lines, markers = codes.shape
+    product, square, neither = (np.zeros((lines, lines)) for _ in range(3))
+    own, called_variance, variance = np.zeros(lines), np.zeros(lines), 0.0
+    for called, centred, v in _blocks(codes, ploidy):
+        squared = centred**2
+        weighted = called * np.sqrt(v)
+        product += centred @ centred.T
+        square += squared @ called.T
+        neither += weighted @ weighted.T  # half of S0
+        own += squared.sum(axis=1, dtype=np.float64)
+        called_variance += called @ v
+        variance += float(v.sum(dtype=np.float64))
+    own += called_variance  # S1 + E1
+    uncalled = variance - called_variance
+    apart = np.maximum(square + square.T - 2 * product, 0.0)
+    unrelated = own[:, None] + own + 2 * (uncalled[:, None] - called_variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = own[:, None] / (square + neither)  # (S1 + E1) / S1
+        related = apart * (ratio + ratio.T + (uncalled[:, None] - called_variance) / neither)
+    result: np.ndarray = np.where(neither > 0, related, unrelated) / (markers * ploidy**2)
+    np.fill_diagonal(result, 0.0)
+    return np.maximum(result, 0.0)
+
+
+def _blocks(codes: np.ndarray, ploidy: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """By blocks of markers, float32: called (lines, markers) as 0 and 1, dosages about the
+    marker's mean with 0 where missing, and (markers,) the variance of the called dosages.
+    """
+    lines, markers = codes.shape
+    step = max(1, BLOCK_CALLS // lines)
+    for start in range(0, markers, step):
+        block = codes[:, start : start + step]
+        called = (block <= ploidy).astype(np.float32)
+        centred = DosageMeans.fit(block, ploidy).centred(block).astype(np.float32)
+        variance = (centred**2).sum(axis=0) / np.maximum(called.sum(axis=0), 1)
+        yield called, centred, variance
