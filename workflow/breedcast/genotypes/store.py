@@ -161,6 +161,10 @@ class Imported:
         """contig, position, id, ref and alt of the markers."""
         return self.table.to_pandas()
 
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """The dosages (rows, samples) of these markers (ascending)."""
+        return np.asarray(self._dosage.oindex[rows, :])
+
     def blocks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """The dosages (markers, samples) of these markers (ascending), some megabytes at a time.
 
@@ -208,7 +212,7 @@ class ImportWriter:
             chunks=self._chunk.shape,
             dtype="int8",
             fill_value=MISSING_DOSAGE,
-            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
+            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
             dimension_names=("marker", "sample"),
         )
         self._markers = pa.ipc.new_file(path / MARKERS_FILE, MARKERS)
