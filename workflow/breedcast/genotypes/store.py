@@ -6,7 +6,8 @@ Both are zarr version 3 groups of named dimensions, so that xarray opens them to
                     markers.arrow: contig, position, id, ref, alt of the markers (Arrow IPC,
                     which is written as fast as markers are read)
     codes.zarr      codes (sample, marker) uint8: 0..ploidy alternate alleles, ploidy + 1 = missing;
-                    sample; contig, position, id, ref, alt and frequency of the markers
+                    sample; contig, position, id, ref, alt and frequency of the markers; the
+                    names and checksums of the files that were read among its attributes
 """
 
 from __future__ import annotations
