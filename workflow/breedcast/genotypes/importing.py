@@ -68,11 +68,10 @@ def _by_lines(sources: Sequence[Source]) -> list[list[Source]]:
 def _import_panel(sources: Sequence[Source], store: Path, reading: Reading) -> ImportSummary:
     """Files of the same lines, one after another."""
     importing = _Importing(sources, reading)
-    writer = ImportWriter(store, sources[0].samples)
-    for block in importing.blocks():
-        writer.append(block)
-        logger.info("read %d markers", importing.markers)
-    writer.finish()
+    with ImportWriter(store, sources[0].samples) as writer:
+        for block in importing.blocks():
+            writer.append(block)
+            logger.info("read %d markers", importing.markers)
     importing.counts["duplicated_ids"] = writer.duplicated_ids()
     summary = importing.summary()
     writer.summarise(summary)
@@ -93,12 +92,11 @@ def _import_joined(
         joined = join_panels(list(map(_panel, stores, names)), how)
         for note in joined.notes:
             logger.info(note)
-        writer = ImportWriter(store, joined.samples)
         missing = 0
-        for block in joined.blocks():
-            missing += int(np.count_nonzero(block.dosage == MISSING_DOSAGE))
-            writer.append(block)
-        writer.finish()
+        with ImportWriter(store, joined.samples) as writer:
+            for block in joined.blocks():
+                missing += int(np.count_nonzero(block.dosage == MISSING_DOSAGE))
+                writer.append(block)
         counts = sum((Counter(summary.counts) for summary in read), Counter[str]())
         counts["missing_calls"] = missing
         counts["duplicated_ids"] = writer.duplicated_ids()
