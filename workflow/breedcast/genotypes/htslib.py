@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from cyvcf2 import VCF
 
 from breedcast.errors import UserError
 from breedcast.genotypes.records import Record
@@ -27,9 +26,11 @@ class Parser:
         self._complaints = _Complaints()
 
     def records(
-        self, text: bytes, rows: Sequence[int], place_of: Callable[[int], str]
+        self, text: bytes | bytearray, rows: Sequence[int], place_of: Callable[[int], str]
     ) -> Iterator[tuple[int, Record]]:
         """The records of a whole VCF of so many rows, with the rows. Raises UserError."""
+        from cyvcf2 import VCF  # most files need none of this
+
         with tempfile.NamedTemporaryFile(suffix=".vcf") as file, self._complaints.captured():
             file.write(text)
             file.flush()
