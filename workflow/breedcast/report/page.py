@@ -66,7 +66,6 @@ def render(report: Report) -> str:
             tables.dropped_table(report),
         ],
         genotype_notes=genotype_notes(report.genotypes),
-        metrics=(tables.METRICS | tables.BINARY_METRICS).values(),
         made_tables=[
             tables.inputs_table(report),
             tables.jobs_table(report),
@@ -135,6 +134,7 @@ def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, An
         "doubts": doubts(trait),
         "figures": figures,
         "accuracy": tables.accuracy_table(trait),
+        "metrics": tables.metrics_of(trait).values(),
         "comparisons": [
             tables.comparison_table(trait, metric, random_folds)
             for metric in trait.comparison["metric"].unique()

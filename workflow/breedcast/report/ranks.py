@@ -37,18 +37,15 @@ def rank_figure(report: Report) -> Figure | None:
     models, traits = ranked.shape
     difference = critical_difference(models, traits, ALPHA)
     single = ranked.reset_index(names="model").melt("model", var_name="trait", value_name="rank")
-    axis = alt.X(
-        "rank:Q",
-        title="Rank (1 is best)",
-        scale=alt.Scale(domain=[0.5, models + 0.5], nice=False, clamp=True),
-        axis=alt.Axis(tickMinStep=1),
-    )
+    scale = alt.Scale(domain=[0.5, models + 0.5], nice=False, zero=False)
+    steps = alt.Axis(values=list(range(1, models + 1)), format="d")
+    axis = alt.X("rank:Q", title="Rank (1 is best)", scale=scale, axis=steps)
     y = alt.Y("model:N", sort=order, title=None)
     band = (
         alt.Chart(_data(pd.DataFrame({"low": [mean.min()], "high": [mean.min() + difference]}),
                         low="number", high="number"))
         .mark_rect(color=AMBER, opacity=0.15, clip=True)
-        .encode(x=alt.X("low:Q"), x2="high:Q")
+        .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     )  # fmt: skip
     dots = (
         alt.Chart(_data(single, rank="number"))

@@ -129,10 +129,15 @@ def decimals_for(sd: float) -> int:
     return int(np.clip(2 - np.floor(np.log10(sd)), 0, 6))
 
 
+def metrics_of(trait: TraitResult) -> Mapping[str, tuple[str, str]]:
+    """The metrics of a trait: heading and meaning."""
+    return METRICS | BINARY_METRICS if trait.is_binary else METRICS
+
+
 def accuracy_table(trait: TraitResult) -> Table:
     """Mean and standard deviation over folds of every metric, a row per model."""
     unit = decimals_for(trait.sd)
-    metrics = METRICS | (BINARY_METRICS if trait.is_binary else {})
+    metrics = metrics_of(trait)
     rows = [
         [
             Cell(model.name),
