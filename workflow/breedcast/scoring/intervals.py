@@ -140,7 +140,8 @@ def _tried(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.Dat
     """Value and interval of each test line of a unit, and the trivial interval."""
     inner, test = unit[unit["role"] == "inner"], unit[unit["role"] == "test"]
     trained, value = observed(phenotypes, inner), observed(phenotypes, test)
-    intervals = Intervals.fit(trained - inner["predicted"], inner["sd"].to_numpy(np.float64), level)
+    residuals = trained - inner["predicted"].to_numpy(np.float64)
+    intervals = Intervals.fit(residuals, inner["sd"].to_numpy(np.float64), level)
     predicted = test["predicted"].to_numpy(np.float64)
     half = intervals.half_widths(test["sd"].to_numpy(np.float64))
     low, high = np.quantile(trained, [(1 - level) / 2, (1 + level) / 2])
