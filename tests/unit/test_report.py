@@ -30,7 +30,7 @@ from breedcast.report.page import render, summary
 from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
 from breedcast.report.tables import accuracy_table, comparison_table
-from breedcast.report.uncertainty import band, interval_table
+from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import try_intervals
@@ -310,3 +310,16 @@ def test_the_summary_is_json_with_the_scores(report):
     assert models["baseline"]["metrics"]["pearson"]["undefined"] == 3
     assert models["baseline"]["metrics"]["slope"]["mean"] is None
     assert told["phenotypes"]["sha256"] != told["genotypes"]["imported"]["inputs"][0]["sha256"]
+
+
+def test_groups_of_lines_are_counted_once_whatever_the_repeats(report):
+    trait = report[0].traits[0]
+    again = trait.intervals.assign(repeat=1)
+    twice = dataclasses.replace(trait, intervals=pd.concat([trait.intervals, again]))
+    for told in (group_table(trait, 0.9), group_table(twice, 0.9)):
+        sizes = {row[0].text: int(row[1].text) for row in told.rows}
+        cluster = report[0].structure.set_index("sample")["cluster"]
+        measured = trait.phenotypes.loc[trait.phenotypes["value"].notna(), "sample"]
+        counts = cluster[measured].value_counts()
+        assert sizes == {f"cluster {number}": n for number, n in counts.items() if n >= 10}
+        assert list(sizes) == sorted(sizes)

@@ -57,7 +57,10 @@ def group_table(trait: TraitResult, level: float) -> Table | None:
     largest = told.nlargest(MOST_GROUPS, "lines", keep="first")
     decimals = decimals_for(trait.sd)
     rows = []
-    for row in largest.sort_index().to_dict("records"):
+    in_order = sorted(
+        largest.to_dict("records"), key=lambda row: (row["by"], len(row["group"]), row["group"])
+    )  # cluster 2 before cluster 10
+    for row in in_order:
         low, high = band(row["lines"], level)
         rows.append(
             [
