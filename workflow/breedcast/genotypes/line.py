@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from itertools import zip_longest
-from typing import TypeVar
 
 import numpy as np
 
@@ -25,10 +23,11 @@ from breedcast.genotypes.text import OLD_MAC
 #: A call; since VCF 4.4 the phase of the first allele may come first.
 CALL = re.compile(rb"[/|]?(?:[0-9]{1,9}|\.)(?:[/|](?:[0-9]{1,9}|\.))*")
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|NaN")
-#: Calls that are remembered.
-KNOWN_CALLS = 1 << 14
 MISSING = b"."
-T = TypeVar("T")
+#: The first field of each sample.
+FIRST = re.compile(rb"\t([^\t:]*)")
+#: Reads a field: its numbers, or None where it has none.
+Read = Callable[[bytes], tuple[float, ...] | None]
 
 
 def parsed(line: bytes, samples: Sequence[str], field: str, place: str) -> Record:
@@ -44,11 +43,10 @@ def parsed(line: bytes, samples: Sequence[str], field: str, place: str) -> Recor
     keys = columns[8].split(b":")
     alleles = values = None
     if b"GT" in keys:
-        calls = _each(columns, keys.index(b"GT"), _call, samples, f"{place}: GT")
-        alleles = np.array(list(zip_longest(*calls, fillvalue=NO_ALLELE)), np.int64)
+        at = keys.index(b"GT")
+        alleles = _table(columns[9], at, _call, NO_ALLELE, samples, f"{place}: GT").astype(np.int64)
     if b"DS" in keys and (field == "DS" or alleles is None):
-        dosages = _each(columns, keys.index(b"DS"), _numbers, samples, f"{place}: DS")
-        values = np.array(list(zip_longest(*dosages, fillvalue=np.nan)), np.float64)
+        values = _table(columns[9], keys.index(b"DS"), _numbers, np.nan, samples, f"{place}: DS")
         if len(values) > max(len(alternates), 1):
             raise UserError(
                 f"{place}: DS has {len(values)} values, but ALT names {len(alternates)}: "
@@ -58,7 +56,7 @@ def parsed(line: bytes, samples: Sequence[str], field: str, place: str) -> Recor
 
 
 def _columns(line: bytes, samples: int, place: str) -> list[bytes]:
-    """The columns of a record, one per sample after those of the marker."""
+    """The nine columns of the marker, and the rest of the line."""
     if line.startswith(b"#"):
         raise UserError(
             f"{place}: a header line among the records: join VCFs with bcftools concat, "
@@ -68,13 +66,13 @@ def _columns(line: bytes, samples: int, place: str) -> list[bytes]:
         raise UserError(f"{place}: {NUL_BYTES}")
     if b"\r" in line:
         raise UserError(f"{place}: {OLD_MAC}")
-    columns = line.split(b"\t")
-    if len(columns) != len(FIXED_COLUMNS) + samples:
+    columns, found = len(FIXED_COLUMNS) + samples, line.count(b"\t") + 1
+    if found != columns:
         raise UserError(
-            f"{place}: {len(columns)} columns where the header has "
-            f"{len(FIXED_COLUMNS) + samples}: the line is damaged; {COPY_AGAIN}"
+            f"{place}: {found} columns where the header has {columns}: "
+            f"the line is damaged; {COPY_AGAIN}"
         )
-    return columns
+    return line.split(b"\t", len(FIXED_COLUMNS))
 
 
 def _decoded(column: bytes, place: str) -> str:
@@ -87,33 +85,32 @@ def _decoded(column: bytes, place: str) -> str:
         ) from None
 
 
-def _each(
-    columns: Sequence[bytes],
-    at: int,
-    value: Callable[[bytes], tuple[T, ...] | None],
-    samples: Sequence[str],
-    what: str,
-) -> list[tuple[T, ...]]:
-    """A field of every sample; one that is cut short by the end of the cell is missing."""
-    cells = columns[len(FIXED_COLUMNS) :]
-    if at:
-        fields = [cell.split(b":", at + 1) for cell in cells]
-        texts = [field[at] if at < len(field) else MISSING for field in fields]
+def _table(
+    cells: bytes, at: int, read: Read, fill: float, samples: Sequence[str], what: str
+) -> np.ndarray:
+    """(longest, samples) float64 numbers of a field of the cells, filled where it has fewer.
+
+    A field that the cell ends before is missing. Raises UserError for what cannot be read.
+    """
+    if at == 0:
+        texts = FIRST.findall(b"\t" + cells)
     else:
-        texts = [cell.partition(b":")[0] for cell in cells]
+        fields = [cell.split(b":", at + 1) for cell in cells.split(b"\t")]
+        texts = [field[at] if at < len(field) else MISSING for field in fields]
+    column = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     values = []
-    for text, sample in zip(texts, samples, strict=True):
-        found = value(text)
-        if found is None:
-            shown = text.decode("utf-8", "replace")
+    for text in column:
+        value = read(text)
+        if value is None:
             raise UserError(
-                f"{what} of sample {sample!r} is {shown!r}: correct it, or make it missing (.)"
+                f"{what} of sample {samples[texts.index(text)]!r} is "
+                f"{text.decode('utf-8', 'replace')!r}: correct it, or make it missing (.)"
             )
-        values.append(found)
-    return values
+        values.append(value)
+    distinct = np.array(list(zip_longest(*values, fillvalue=fill)), np.float64)
+    return distinct[:, np.fromiter(map(column.__getitem__, texts), np.intp, len(texts))]
 
 
-@lru_cache(KNOWN_CALLS)
 def _call(text: bytes) -> tuple[int, ...] | None:
     """The allele numbers of a call; None for what is none."""
     if not CALL.fullmatch(text):
