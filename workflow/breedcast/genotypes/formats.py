@@ -65,7 +65,7 @@ def recognise(path: str | Path) -> str:
         raise UserError(f"{path} has no calls: name the {BESIDE[path.suffix]} beside it")
     if not start.strip() or b"\0" in start[:16]:
         raise UserError(f"{path} is no file of genotypes: give {KNOWN}")
-    if path.name.endswith((".vcf", ".vcf.gz")):
+    if path.name.lower().endswith((".vcf", ".vcf.gz")):
         return "vcf"  # which says what its header lacks
     return "hapmap" if has_letters(path) else "matrix"
 

@@ -90,7 +90,7 @@ class Calls:
     def _named(self, record: Record, markers: int) -> tuple[list[str], Sequence[str]]:
         """ID and ALT of the markers that a record becomes."""
         if markers == 1:
-            return [record.id], [",".join(record.alternates) or "."]
+            return [record.id], [",".join(record.alternates) if record.alternates else "."]
         self.counts["multi_allelic"] += 1
         self.counts["without_id"] += record.id == "."
         name = f"{record.contig}_{record.position}" if record.id == "." else record.id

@@ -23,13 +23,13 @@ from breedcast.genotypes.source import (
     joined,
 )
 
-BASES = r"[A-Za-z0-9.*+-]+|<[^<>,]+>"
+BASES = r"[A-Za-z0-9*+-]+|<[^<>,]+>"
 BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
 #: What may stand in a column, and what VCF calls it.
 SPELLING = {
     "contig": ("CHROM", re.compile(r"\S+")),
-    "ref": ("REF", re.compile(BASES)),
-    "alt": ("ALT", re.compile(f"({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*")),
+    "ref": ("REF", re.compile(rf"\.|{BASES}")),
+    "alt": ("ALT", re.compile(rf"\.|({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*")),
 }
 #: What stands there mostly; the rest is looked at one by one.
 PLAIN_SPELLING = {
