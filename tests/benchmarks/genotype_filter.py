@@ -33,25 +33,24 @@ HAPLOTYPES, STRETCH, CONTIGS, MISSING = 40, 500, 10, 0.03
 def make_import(path: Path, lines: int, markers: int) -> None:
     """An imported.zarr of random diploid lines."""
     rng = np.random.default_rng(0)
-    writer = ImportWriter(path, [f"line{number}" for number in range(lines)])
-    for rows in marker_blocks(markers, lines):
-        size = rows.stop - rows.start
-        haplotypes = rng.random((size, HAPLOTYPES)) < rng.beta(0.5, 1.5, size)[:, np.newaxis]
-        block = np.zeros((size, lines), np.int8)
-        for start in range(0, size, STRETCH):
-            for chosen in rng.integers(HAPLOTYPES, size=(2, lines)):
-                block[start : start + STRETCH] += haplotypes[start : start + STRETCH, chosen]
-        block[rng.random(block.shape, np.float32) < MISSING] = -1
-        at = np.arange(rows.start, rows.stop)
-        columns = {
-            "contig": [f"chr{number}" for number in at * CONTIGS // markers],
-            "position": at,
-            "id": [f"marker{number}" for number in at],
-            "ref": ["A"] * size,
-            "alt": ["C"] * size,
-        }
-        writer.append(Block(block, marker_table(columns), at))
-    writer.finish()
+    with ImportWriter(path, [f"line{number}" for number in range(lines)]) as writer:
+        for rows in marker_blocks(markers, lines):
+            size = rows.stop - rows.start
+            haplotypes = rng.random((size, HAPLOTYPES)) < rng.beta(0.5, 1.5, size)[:, np.newaxis]
+            block = np.zeros((size, lines), np.int8)
+            for start in range(0, size, STRETCH):
+                for chosen in rng.integers(HAPLOTYPES, size=(2, lines)):
+                    block[start : start + STRETCH] += haplotypes[start : start + STRETCH, chosen]
+            block[rng.random(block.shape, np.float32) < MISSING] = -1
+            at = np.arange(rows.start, rows.stop)
+            columns = {
+                "contig": [f"chr{number}" for number in at * CONTIGS // markers],
+                "position": at,
+                "id": [f"marker{number}" for number in at],
+                "ref": ["A"] * size,
+                "alt": ["C"] * size,
+            }
+            writer.append(Block(block, marker_table(columns), at))
     made_up = [InputFile("made up", "VCF", "0" * 64)]
     writer.summarise(ImportSummary(made_up, lines, markers, 2, {}))
 

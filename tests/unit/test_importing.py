@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from breedcast.errors import UserError
+from breedcast.files import read_table
 from breedcast.genotypes.importing import import_genotypes
 from breedcast.genotypes.source import Reading
 from breedcast.genotypes.store import Imported
@@ -195,6 +196,48 @@ def test_files_of_the_same_lines_are_read_one_after_another(tmp_path: Path) -> N
         ("part1.vcf", "VCF"),
         ("part2.bcf", "BCF"),
     ]
+
+
+def test_files_of_other_lines_are_joined(tmp_path: Path) -> None:
+    """The second panel has REF and ALT swapped at one marker, and lacks another."""
+    paths = _files(
+        tmp_path,
+        vcf(["a", "b"], [record(["0/1", "1/1"], position=at, alt="C") for at in (1, 2, 3)]),
+        vcf(
+            ["c"],
+            [
+                record(["0/1"], position=1, alt="C"),
+                record(["0/0"], position=3, alt="C").replace("\tA\tC\t", "\tC\tA\t"),
+            ],
+        ),
+        vcf(["b", "a"], [record(["0/0", "0/1"], position=5, contig="2", alt="C")]),
+        vcf(["c"], [record(["1/1"], position=5, contig="2", alt="C")]),
+    )
+    store = tmp_path / "imported.zarr"
+    import_genotypes(paths, store, Reading())
+    source = Imported(store)
+    assert source.samples == ["a", "b", "c"]
+    assert dosages(source) == [[1, 2, 1], [1, 2, 2], [1, 0, 2]]
+    assert source.markers["position"].tolist() == [1, 3, 5]
+    changes = read_table(tmp_path / "joined_markers.tsv")
+    assert changes[["position", "action"]].values.tolist() == [[2, "dropped"], [3, "swapped"]]
+    assert source.summary.counts["joined_dropped"] == 1
+    assert source.summary.counts["joined_swapped"] == 1
+    names = [file.name for file in source.summary.inputs]
+    assert names == ["part0.vcf", "part2.vcf", "part1.vcf", "part3.vcf"]
+    import_genotypes(paths, store, Reading(), join="union")
+    source = Imported(store)
+    assert dosages(source) == [[1, 2, 1], [1, 2, -1], [1, 2, 2], [1, 0, 2]]
+    assert source.summary.counts["missing_calls"] == 1
+    assert source.summary.counts["joined_missing"] == 1
+    assert not list(tmp_path.glob("*.panels*"))
+
+
+def test_a_line_in_two_panels_is_refused(tmp_path: Path) -> None:
+    texts = [vcf(names, [record(["0/1"] * 2)]) for names in (["a", "b"], ["b", "c"])]
+    with pytest.raises(UserError, match=r"'b'.*part0\.vcf.*part1\.vcf"):
+        import_genotypes(_files(tmp_path, *texts), tmp_path / "imported.zarr", Reading())
+    assert not (tmp_path / "imported.zarr").exists()
 
 
 def test_files_of_different_ploidy_are_refused(tmp_path: Path) -> None:

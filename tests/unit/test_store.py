@@ -1,5 +1,6 @@
 """The code store: what is written is read, what is damaged is noticed."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -115,3 +116,9 @@ def _refused(folder: Path) -> None:
     with pytest.raises(UserError, match="delete the genotypes folder and run again") as error:
         read_codes(folder / "codes.zarr")
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_store_names_what_it_was_read_from(folder: Path) -> None:
+    (read,) = zarr.open_group(folder / "codes.zarr", mode="r").attrs["inputs"]
+    assert read["name"] == "input.vcf"
+    assert read["sha256"] == hashlib.sha256((folder / "input.vcf").read_bytes()).hexdigest()

@@ -35,7 +35,16 @@ GOOD_VCF, GOOD_TRAITS = vcf(), traits()
 
 CASES = {
     "no such genotypes": ({"genotypes.vcf": None}, {}, r"genotypes\.vcf: no such file"),
-    "not a VCF": ({"genotypes.vcf": "a,b\n1,2\n"}, {}, r"genotypes\.vcf.*VCF"),
+    "not genotypes": (
+        {"genotypes.vcf": "GIF89a\0\0"},
+        {},
+        r"genotypes\.vcf is no file of genotypes",
+    ),
+    "a table of others": (
+        {"genotypes.vcf": "a,b\n1,2\n"},
+        {},
+        r"none of its 12 lines is in genotypes\.vcf",
+    ),
     "truncated gzip": (
         {"genotypes.vcf": gzip.compress(vcf(records=3000).encode())[:-300]},
         {},

@@ -36,6 +36,7 @@ def test_every_file_of_the_contract_is_there(results):
             *("codes.zarr", "codes.json", "dropped_markers.tsv", "dropped_samples.tsv"),
             *("duplicated_lines.tsv", "split_heterozygosity.tsv"),
             "split_heterozygosity_lines.tsv",
+            "joined_markers.tsv",
             *("structure.tsv", "structure.json"),
         )
     }

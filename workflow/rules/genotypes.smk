@@ -3,12 +3,14 @@ rule import_genotypes:
         genotypes=project.genotype_files,
     output:
         store=temp(directory("<results>/genotypes/imported.zarr")),
+        joined="<results>/genotypes/joined_markers.tsv",
     log:
         "<logs>/genotypes/import.log",
     benchmark:
         "<benchmarks>/genotypes/import.tsv"
     conda:
         "../../envs/genotypes.yaml"
+    threads: 2
     resources:
         mem_mb=1000,
         runtime=60,

@@ -75,7 +75,7 @@ def read_cells(content: Content, delimiter: str, columns: int, first: int) -> It
         start = 0
         while start < len(lines):
             end = lines.rfind(b"\n", start, start + TEXT_BYTES) + 1 or lines.find(b"\n", start) + 1
-            text = lines[start:end]
+            text = bytes(lines[start:end])
             if delimiter == " ":
                 text = re.sub(rb"(?m)^ +| +$", b"", re.sub(rb" +", b" ", text))
             cells = _cells(content, text, ord(delimiter), columns, first)

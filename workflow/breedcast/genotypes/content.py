@@ -104,23 +104,34 @@ class Content:
         with _damage(self.path, self._raw):
             return self._content.readline(LONGEST_LINE)
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self) -> Iterator[bytearray]:
         """The rest of the text in pieces of whole lines, each line ending with a newline.
 
         Windows' line ends become newlines. Raises UserError as `read` does, and for a line of
         more than LONGEST_LINE bytes.
         """
-        begun: list[bytes] = []
-        while text := self.read(TEXT_BYTES):
+        begun = b""
+        while (text := self._filled(begun)) and len(text) > len(begun):
             cut = text.rfind(b"\n") + 1
-            if cut:
-                yield _unix(b"".join([*begun, text[:cut]]))
-                begun = []
-            begun.append(text[cut:])
-            if sum(map(len, begun)) > LONGEST_LINE:
+            begun = bytes(memoryview(text)[cut:])
+            del text[cut:]
+            if text:
+                yield _unix(text)
+            if len(begun) > LONGEST_LINE:
                 raise UserError(f"{self.path}: a line of over {LONGEST_LINE:,} bytes: {COPY_AGAIN}")
-        if any(begun):
-            yield _unix(b"".join(begun) + b"\n")
+        if begun:
+            yield _unix(bytearray(begun + b"\n"))
+
+    def _filled(self, begun: bytes) -> bytearray:
+        """What was begun, and the next bytes of the file."""
+        text = bytearray(len(begun) + TEXT_BYTES)
+        text[: len(begun)] = begun
+        end = len(begun)
+        with _damage(self.path, self._raw), memoryview(text) as room:
+            while end < len(text) and (read := self._content.readinto(room[end:])):
+                end += read
+        del text[end:]
+        return text
 
     @property
     def sha256(self) -> str:
@@ -201,5 +212,5 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _unix(text: bytes) -> bytes:
+def _unix(text: bytearray) -> bytearray:
     return text.replace(b"\r\n", b"\n") if b"\r" in text else text

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -318,6 +318,7 @@ def _write_codes(source: Imported, choice: Choice, path: Path) -> tuple[str, flo
         group[column][:] = strings(values) if kind == "str" else np.array(values)
     group["frequency"][:] = choice.frequency
     group.attrs["ploidy"] = source.summary.ploidy
+    group.attrs["inputs"] = [asdict(file) for file in source.summary.inputs]
     codes = group.create_array(
         "codes",
         shape=(lines, markers),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from breedcast.errors import UserError
-from breedcast.files import whole
+from breedcast.files import whole, write_table
 from breedcast.genotypes.formats import open_source
+from breedcast.genotypes.join import CHANGES, How, Panel, join_panels
 from breedcast.genotypes.source import (
     COUNTS,
     MISSING_DOSAGE,
@@ -24,7 +26,7 @@ from breedcast.genotypes.source import (
     named,
     parse_region,
 )
-from breedcast.genotypes.store import ImportSummary, ImportWriter, InputFile
+from breedcast.genotypes.store import Imported, ImportSummary, ImportWriter, InputFile
 
 #: Symbolic alleles: <DEL>, *, breakends.
 SYMBOLIC = re.compile(r"[<*\[\]]|[A-Za-z]\.|\.[A-Za-z]")
@@ -33,25 +35,94 @@ logger = logging.getLogger(__name__)
 
 
 def import_genotypes(
-    paths: Sequence[str | Path], store_path: str | Path, reading: Reading
+    paths: Sequence[str | Path],
+    store_path: str | Path,
+    reading: Reading,
+    join: How = "intersection",
 ) -> ImportSummary:
-    """Read files of the same lines, one after another, into imported.zarr.
+    """Read files into imported.zarr; what joining them changed into joined_markers.tsv beside it.
 
-    Raises UserError for what a reader refuses, markers out of order, files of other lines,
+    Files of the same lines are read one after another; those of others are joined, as `join` says.
+
+    Raises UserError for what a reader refuses, markers out of order, files that cannot be joined,
     no marker at all, and no call at all.
     """
-    sources = [open_source(path, reading) for path in paths]
-    importing = _Importing(sources, reading)
+    panels = _by_lines([open_source(path, reading) for path in paths])
     with whole(store_path) as unfinished:
-        writer = ImportWriter(unfinished, sources[0].samples)
+        if len(panels) == 1:
+            summary, changes = _import_panel(panels[0], unfinished, reading), CHANGES.empty_table()
+        else:
+            summary, changes = _import_joined(panels, unfinished, reading, join)
+    write_table(changes.to_pandas(), Path(store_path).with_name("joined_markers.tsv"))
+    return summary
+
+
+def _by_lines(sources: Sequence[Source]) -> list[list[Source]]:
+    """The files in groups of the same lines."""
+    groups: dict[frozenset[str], list[Source]] = {}
+    for source in sources:
+        groups.setdefault(frozenset(source.samples), []).append(source)
+    return list(groups.values())
+
+
+def _import_panel(sources: Sequence[Source], store: Path, reading: Reading) -> ImportSummary:
+    """Files of the same lines, one after another."""
+    importing = _Importing(sources, reading)
+    with ImportWriter(store, sources[0].samples) as writer:
         for block in importing.blocks():
             writer.append(block)
             logger.info("read %d markers", importing.markers)
-        writer.finish()
-        importing.counts["duplicated_ids"] = writer.duplicated_ids()
-        summary = importing.summary()
-        writer.summarise(summary)
+    importing.counts["duplicated_ids"] = writer.duplicated_ids()
+    summary = importing.summary()
+    writer.summarise(summary)
     return summary
+
+
+def _import_joined(
+    groups: Sequence[Sequence[Source]], store: Path, reading: Reading, how: How
+) -> tuple[ImportSummary, pa.Table]:
+    """Files of different lines, each panel in a store of its own before they are joined."""
+    with tempfile.TemporaryDirectory(dir=store.parent, prefix=f"{store.name}.panels") as folder:
+        parts = [Path(folder, str(number)) for number in range(len(groups))]
+        read = [
+            _import_panel(sources, part, reading)
+            for sources, part in zip(groups, parts, strict=True)
+        ]
+        stores, names = [Imported(part) for part in parts], _names(groups)
+        joined = join_panels(list(map(_panel, stores, names)), how)
+        for note in joined.notes:
+            logger.info(note)
+        missing = 0
+        with ImportWriter(store, joined.samples) as writer:
+            for block in joined.blocks():
+                missing += int(np.count_nonzero(block.dosage == MISSING_DOSAGE))
+                writer.append(block)
+        counts = sum((Counter(summary.counts) for summary in read), Counter[str]())
+        counts["missing_calls"] = missing
+        counts["duplicated_ids"] = writer.duplicated_ids()
+        for (_, action, _), number in joined.counts.items():
+            counts[f"joined_{action}".replace(" ", "_")] += number
+        summary = ImportSummary(
+            inputs=[file for summary in read for file in summary.inputs],
+            lines=len(joined.samples),
+            markers=len(joined.markers),
+            ploidy=joined.ploidy,
+            counts={name: counts[name] for name in COUNTS if counts[name]},
+        )
+        writer.summarise(summary)
+    return summary, joined.changes
+
+
+def _names(groups: Sequence[Sequence[Source]]) -> list[str]:
+    """What each panel is called: its files' names, with their folders where names repeat."""
+    names = [", ".join(source.path.name for source in sources) for sources in groups]
+    if len(set(names)) < len(names):
+        return [", ".join(str(source.path) for source in sources) for sources in groups]
+    return names
+
+
+def _panel(imported: Imported, name: str) -> Panel:
+    return Panel(name, imported.samples, imported.table, imported.summary.ploidy, imported.at)
 
 
 class _Importing:
@@ -176,28 +247,27 @@ class _Order:
 
 def _kinds(markers: pa.Table) -> dict[str, np.ndarray]:
     """(markers,) which markers are of each kind that `leave_out` or COUNTS name."""
+    alleles = markers["alt"].unique().to_pylist()
     return {
         "indel": _indels(markers),
-        "symbolic": _with_alternate(markers, lambda alt: bool(SYMBOLIC.search(alt))),
-        "multi_allelic": _with_alternate(markers, lambda alt: "," in alt),
+        "symbolic": _among(markers["alt"], filter(SYMBOLIC.search, alleles)),
+        "multi_allelic": _among(markers["alt"], (it for it in alleles if "," in it)),
         # a table of dosages may name neither allele
-        "no_alternate": _with_alternate(markers, lambda alt: alt == ".")
-        & np.asarray(pc.not_equal(markers["ref"], ".")),
+        "no_alternate": _among(markers["alt"], {"."} & set(alleles))
+        & ~_among(markers["ref"], {"."} & set(alleles)),
     }
 
 
-def _with_alternate(markers: pa.Table, holds: Callable[[str], bool]) -> np.ndarray:
-    """(markers,) whether it holds for ALT, of which there are few different ones."""
-    some = [alt for alt in markers["alt"].unique().to_pylist() if holds(alt)]
-    if not some:
-        return np.zeros(len(markers), bool)
-    return np.asarray(pc.is_in(markers["alt"], pa.array(some)))
+def _among(column: pa.ChunkedArray, values: Iterable[str]) -> np.ndarray:
+    """(markers,) which have one of the values."""
+    values = list(values)
+    return np.asarray(pc.is_in(column, pa.array(values))) if values else np.zeros(len(column), bool)
 
 
 def _indels(markers: pa.Table) -> np.ndarray:
     """(markers,) where some alternate allele is longer or shorter than the reference."""
     ref, alt = markers["ref"], markers["alt"]
-    long = pc.or_(pc.greater(pc.utf8_length(ref), 1), pc.greater(pc.utf8_length(alt), 1))
+    long = pc.or_(pc.greater(pc.binary_length(ref), 1), pc.greater(pc.binary_length(alt), 1))
     indel = np.zeros(len(markers), bool)
     for row in np.flatnonzero(long).tolist():
         length, alleles = len(ref[row].as_py()), alt[row].as_py().split(",")

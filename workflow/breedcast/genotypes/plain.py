@@ -12,7 +12,6 @@ Both only accept what they have verified byte by byte; what is not plain is left
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +32,8 @@ SLASH, BAR, TAB, ZERO = b"/|\t0"
 DOT = ord(".") ^ ZERO
 #: Genomes are shorter by far.
 LARGEST_POSITION = 10**15
-#: What Arrow takes for a number, and nobody else.
-ODD_NUMBER = re.compile(rb"\t(?: |0[xX])| \t")
+#: Lines from which on it is faster to look for one end after another than for all at once.
+LONG_LINE = 1000
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,26 @@ class Plain:
         return Plain(self.rows[keep], self.dosage[keep], self.half_calls[keep], markers)
 
 
+def _places(text: bytearray, character: int) -> np.ndarray:
+    """Where a character is in a text."""
+    letters = np.frombuffer(text, np.uint8)
+    pieces = range(0, len(letters), CACHED_BYTES)
+    return np.concatenate(
+        [np.flatnonzero(letters[at : at + CACHED_BYTES] == character) + at for at in pieces]
+        or [np.empty(0, np.int64)]
+    )
+
+
+def _line_ends(text: bytearray) -> np.ndarray:
+    """Where each line ends: the position behind its newline."""
+    if text.find(b"\n") < LONG_LINE:
+        return _places(text, ord("\n")) + 1
+    find, ends, at = text.find, [], 0
+    while at := find(b"\n", at) + 1:
+        ends.append(at)
+    return np.array(ends, dtype=np.int64)
+
+
 class Lines:
     """Some whole lines of a text.
 
@@ -65,9 +84,9 @@ class Lines:
     the text, its newline included.
     """
 
-    def __init__(self, text: bytes, first: int) -> None:
+    def __init__(self, text: bytearray, first: int) -> None:
         self.text = text
-        self.ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+        self.ends = _line_ends(text)
         self.starts = np.concatenate([[0], self.ends[:-1]])[: len(self.ends)]
         self.numbers = np.arange(first, first + len(self.ends))
 
@@ -76,12 +95,12 @@ class Lines:
 
     def split(self) -> list[bytes]:
         """The lines without their ends."""
-        return self.text.split(b"\n")[:-1]
+        return bytes(self.text).split(b"\n")[:-1]
 
     def where(self, keep: np.ndarray) -> Lines:
         """Those lines (boolean mask)."""
         places = zip(self.starts[keep].tolist(), self.ends[keep].tolist(), strict=True)
-        some = Lines(b"".join([self.text[at:end] for at, end in places]), 0)
+        some = Lines(bytearray().join([self.text[at:end] for at, end in places]), 0)
         some.numbers = self.numbers[keep]
         return some
 
@@ -108,7 +127,7 @@ def tabbed(lines: Lines, samples: int, ploidy: int) -> Plain:
     """The plain records, wherever the calls begin."""
     text, starts, ends = lines.text, lines.starts, lines.ends
     columns = COLUMNS_BEFORE_CALLS + samples - 1
-    tabs: np.ndarray = np.flatnonzero(np.frombuffer(text, np.uint8) == TAB)
+    tabs = _places(text, TAB)
     count = np.diff(np.searchsorted(tabs, ends), prepend=0)
     rows = np.flatnonzero(count == columns)
     if len(rows) < len(ends):
@@ -159,10 +178,12 @@ class _Calls:
         pairs ^= self.reference[BAR if pairs[0, 0] >> 8 == BAR else SLASH]
         self.good[some] = True
         other = pairs > 1
-        if other.any():
-            self._read_others(some, pairs, other)
+        if not other.any():
+            self.dosage[some] = _sums(pairs, self.ploidy)
+            return
+        self._read_others(some, pairs, other)
         self.dosage[some] = _sums(pairs & 1, self.ploidy)
-        unknown = pairs == DOT if other.any() else other
+        unknown = pairs == DOT
         if unknown.any():
             unknown = unknown.reshape(len(pairs), -1, self.ploidy)
             missing = unknown.any(axis=2)
@@ -181,7 +202,9 @@ class _Calls:
             odd[odd] = ((rows > 1) & (rows != DOT)).any(axis=1)
         self.good[some] = ~odd
 
-    def plain(self, text: bytes, rows: np.ndarray, starts: np.ndarray, heads: np.ndarray) -> Plain:
+    def plain(
+        self, text: bytearray, rows: np.ndarray, starts: np.ndarray, heads: np.ndarray
+    ) -> Plain:
         """The good ones, with their markers; none where their columns cannot be read."""
         good = self.good
         markers = _markers(text, starts[good], heads[good])
@@ -219,23 +242,32 @@ _CONVERT = csv.ConvertOptions(
 )
 
 
-def _markers(text: bytes, starts: np.ndarray, heads: np.ndarray) -> pa.Table | None:
+def _markers(text: bytes | bytearray, starts: np.ndarray, heads: np.ndarray) -> pa.Table | None:
     """The columns of markers whose first eight columns stand at text[start:head]."""
     if not len(starts):
         return None
     places = zip(starts.tolist(), heads.tolist(), strict=True)
+    text = bytes(text)
     lines = b"\n".join([text[start:head] for start, head in places])
+    if _is_odd(lines):
+        return None
     try:
         markers = csv.read_csv(pa.BufferReader(lines), _READ, _PARSE, _CONVERT)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
-    if len(markers) != len(starts) or ODD_NUMBER.search(lines):
+    if len(markers) != len(starts):
         return None
     positions = pc.min_max(markers["position"]).as_py()
     return markers if positions["min"] >= 0 and positions["max"] <= LARGEST_POSITION else None
 
 
-def _words(text: bytes, kind: type[np.unsignedinteger]) -> np.ndarray:
+def _is_odd(lines: bytes) -> bool:
+    """Whether there may be what Arrow, and nobody else, takes for a number or for text."""
+    blanks = b" " in lines and (b"\t " in lines or b" \t" in lines)
+    return blanks or any(odd in lines for odd in (b"\0", b"\r", b"\t0x", b"\t0X"))
+
+
+def _words(text: bytearray, kind: type[np.unsignedinteger]) -> np.ndarray:
     """The text as little-endian numbers that begin at every byte."""
     size = np.dtype(kind).itemsize
     return np.ndarray((max(len(text) - size + 1, 0),), kind, text, strides=(1,))

@@ -31,6 +31,7 @@ MARKERS = pa.schema(
     }
 )
 
+JOINED = "listed in genotypes/joined_markers.tsv"
 #: What readers count, with what it means; the report shows those that are not 0.
 COUNTS = {
     "missing_calls": ("Missing calls", "of the lines and markers that were read"),
@@ -47,6 +48,12 @@ COUNTS = {
     "haploid_heterozygous": ("Heterozygous calls on haploid contigs", "counted as missing"),
     "other_contigs": ("Markers on contigs or outside regions left out", "as the config says"),
     "other_variants": ("Markers of a kind that is left out", "as `leave_out` says"),
+    "joined_dropped": ("Markers of single files that the join left out", JOINED),
+    "joined_missing": ("Markers that some files lack", JOINED),
+    "joined_swapped": ("Markers with reference and alternate swapped in a file", JOINED),
+    "joined_flipped": ("Markers read on the other strand in a file", JOINED),
+    "joined_flipped_and_swapped": ("Markers both swapped and on the other strand", JOINED),
+    "joined_suspected": ("Markers that may count the other allele in a file", JOINED),
     "multi_allelic_dropped": ("Markers of several alternate alleles, left out", "`drop`"),
 }
 

@@ -6,7 +6,8 @@ Both are zarr version 3 groups of named dimensions, so that xarray opens them to
                     markers.arrow: contig, position, id, ref, alt of the markers (Arrow IPC,
                     which is written as fast as markers are read)
     codes.zarr      codes (sample, marker) uint8: 0..ploidy alternate alleles, ploidy + 1 = missing;
-                    sample; contig, position, id, ref, alt and frequency of the markers
+                    sample; contig, position, id, ref, alt and frequency of the markers; the
+                    names and checksums of the files that were read among its attributes
 """
 
 from __future__ import annotations
@@ -16,15 +17,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import zarr
-from zarr.codecs import BloscCodec
 
 from breedcast.errors import UserError
 from breedcast.files import write_json
@@ -50,8 +49,17 @@ class InputFile:
     sha256: str
 
 
-# One compute thread per process, as everywhere: zarr's would each keep a block's memory.
-zarr.config.set({"threading.max_workers": 1})
+@cache
+def _zarr() -> Any:
+    """The library, loaded when it is needed.
+
+    It is given one thread, as everywhere: each of more would keep a block's memory.
+    """
+    import zarr
+    import zarr.codecs
+
+    zarr.config.set({"threading.max_workers": 1})
+    return zarr
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class Imported:
     """imported.zarr, opened for reading."""
 
     def __init__(self, path: str | Path) -> None:
-        group: Any = zarr.open_group(Path(path), mode="r")
+        group: Any = _zarr().open_group(Path(path), mode="r")
         self.summary = ImportSummary.of(group.attrs["summary"])
         self.samples: list[str] = group["sample"][:].tolist()
         self.table = _arrow(Path(path))
@@ -160,6 +168,10 @@ class Imported:
     def markers(self) -> pd.DataFrame:
         """contig, position, id, ref and alt of the markers."""
         return self.table.to_pandas()
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """The dosages (rows, samples) of these markers (ascending)."""
+        return np.asarray(self._dosage.oindex[rows, :])
 
     def blocks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """The dosages (markers, samples) of these markers (ascending), some megabytes at a time.
@@ -193,29 +205,28 @@ def _arrow(path: Path) -> pa.Table:
 
 
 class ImportWriter:
-    """imported.zarr, written marker by marker; the dosages in another thread, as they come.
-
-    ready: how many markers were written.
-    """
+    """imported.zarr, written marker by marker; the dosages in another thread, as they come."""
 
     def __init__(self, path: Path, samples: Sequence[str]) -> None:
-        self._path = path
-        self._group: Any = create_group(path, samples, 0, {})
-        self._chunk = np.empty((max(1, BLOCK_BYTES // len(samples)), len(samples)), np.int8)
-        self._dosage = self._group.create_array(
-            "dosage",
-            shape=(0, len(samples)),
-            chunks=self._chunk.shape,
-            dtype="int8",
-            fill_value=MISSING_DOSAGE,
-            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="noshuffle"),
-            dimension_names=("marker", "sample"),
-        )
+        self._path, self._samples = path, samples
+        path.mkdir()
         self._markers = pa.ipc.new_file(path / MARKERS_FILE, MARKERS)
         self._thread = ThreadPoolExecutor(1)
-        self._writing: Future[None] | None = None
-        self._held = 0
-        self.ready = 0
+        self._busy: Future[None] = self._thread.submit(self._create)
+        self._chunk = self._empty()
+        self._held = self._ready = 0
+
+    def __enter__(self) -> ImportWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                self._busy.result()
+        finally:
+            self._thread.shutdown()
+            self._markers.close()
 
     def append(self, block: Block) -> None:
         """Add markers."""
@@ -229,35 +240,41 @@ class ImportWriter:
             if self._held == len(self._chunk):
                 self._flush()
 
-    def finish(self) -> None:
-        """Write what is left of the markers."""
-        self._flush()
-        self._wait()
-        self._thread.shutdown()
-        self._markers.close()
-
     def duplicated_ids(self) -> int:
-        """How many markers have the id of an earlier one; after `finish`."""
+        """How many markers have the id of an earlier one; when all are written."""
         ids = _arrow(self._path)["id"]
         return len(ids) - int(pc.count_distinct(ids).as_py())
 
     def summarise(self, summary: ImportSummary) -> None:
-        """Write the summary."""
+        """Write the summary, when all markers are written."""
         self._group.attrs["summary"] = asdict(summary)
 
+    def _empty(self) -> np.ndarray:
+        lines = len(self._samples)
+        return np.empty((max(1, BLOCK_BYTES // lines), lines), np.int8)
+
+    def _create(self) -> None:
+        """Done in the thread, since to load zarr takes as long as to read some blocks."""
+        self._group = create_group(self._path, self._samples, 0, {})
+        self._dosage = self._group.create_array(
+            "dosage",
+            shape=(0, len(self._samples)),
+            chunks=self._chunk.shape,
+            dtype="int8",
+            fill_value=MISSING_DOSAGE,
+            compressors=_zarr().codecs.BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
+            dimension_names=("marker", "sample"),
+        )
+
     def _flush(self) -> None:
-        self._wait()
-        self._writing = self._thread.submit(self._write, self._chunk[: self._held], self.ready)
-        self.ready += self._held
-        self._chunk, self._held = np.empty_like(self._chunk), 0
+        self._busy.result()
+        self._busy = self._thread.submit(self._write, self._chunk[: self._held], self._ready)
+        self._ready += self._held
+        self._chunk, self._held = self._empty(), 0
 
     def _write(self, dosage: np.ndarray, at: int) -> None:
         self._dosage.resize((at + len(dosage), dosage.shape[1]))
         self._dosage[at : at + len(dosage)] = dosage
-
-    def _wait(self) -> None:
-        if self._writing is not None:
-            self._writing.result()
 
 
 def marker_blocks(markers: int, lines: int) -> Iterator[slice]:
@@ -275,7 +292,7 @@ def create_group(
     path: Path, samples: Sequence[str], markers: int, columns: Mapping[str, str]
 ) -> Any:
     """A new group with the sample names and empty marker columns (name -> type)."""
-    group: Any = zarr.create_group(path)
+    group: Any = _zarr().create_group(path)
     names = group.create_array("sample", shape=(len(samples),), dtype="str", **_dimension("sample"))
     names[:] = strings(samples)
     for column, kind in columns.items():
@@ -352,7 +369,7 @@ def read_codes(path: str | Path) -> Codes:
     path = Path(path)
     summary = read_summary(path.with_suffix(".json"))
     try:
-        group: Any = zarr.open_group(path, mode="r")
+        group: Any = _zarr().open_group(path, mode="r")
         codes = group["codes"][:]
         samples = group["sample"][:].tolist()
         markers = read_markers(group)

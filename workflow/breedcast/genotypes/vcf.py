@@ -104,11 +104,11 @@ class VcfSource(Source):
     def _read_plain(self, lines: Lines) -> _Done:
         """What array operations can read of some lines."""
         done = _Done(lines, self._expected_ploidy(lines), [], lines)
-        damaged = b"\0" in lines.text or b"\r" in lines.text
-        if done.ploidy is None or self.reading.field != "GT" or damaged:
+        if done.ploidy is None or self.reading.field != "GT":
             return done
         for read in (fixed, tabbed):
-            if not len(done.left):
+            damaged = read is tabbed and (b"\0" in done.left.text or b"\r" in done.left.text)
+            if damaged or not len(done.left):
                 break
             plain = read(done.left, len(self.samples), done.ploidy)
             plain = plain.where(self._accepted(plain))
@@ -129,9 +129,7 @@ class VcfSource(Source):
                 self.ploidy = done.ploidy
         if len(done.left):
             blocks.append(self._careful_block(done.left))
-        block = joined(blocks)
-        self._check_spelling(block)
-        return block
+        return joined(blocks)
 
     def _expected_ploidy(self, lines: Lines) -> int | None:
         """The ploidy so far, else that of the first call; None where that cannot be told."""
@@ -171,6 +169,7 @@ class VcfSource(Source):
         self._calls.ploidy = self.ploidy
         block = self._calls.block(records, self.place)
         self.ploidy = self._calls.ploidy
+        self._check_spelling(block)
         return block
 
     def _check_spelling(self, block: Block) -> None:
