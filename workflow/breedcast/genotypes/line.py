@@ -18,12 +18,14 @@ from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES
 from breedcast.genotypes.header import FIXED_COLUMNS
 from breedcast.genotypes.plain import LARGEST_POSITION
 from breedcast.genotypes.records import MISSING_ALLELE, NO_ALLELE, Record
-from breedcast.genotypes.text import OLD_MAC
+from breedcast.genotypes.text import OLD_MAC, quoted
 
 #: A call; since VCF 4.4 the phase of the first allele may come first.
-CALL = re.compile(rb"[/|]?(?:[0-9]{1,9}|\.)(?:[/|](?:[0-9]{1,9}|\.))*")
+CALL = re.compile(rb"[/|]?(?:[0-9]{1,9}|\.)(?:[/|](?:[0-9]{1,9}|\.)){0,99}")
 NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|NaN")
 MISSING = b"."
+#: Of a list in one cell; more would be damage.
+MOST_NUMBERS = 1000
 #: The first field of each sample.
 FIRST = re.compile(rb"\t([^\t:]*)")
 #: Reads a field: its numbers, or None where it has none.
@@ -38,7 +40,9 @@ def parsed(line: bytes, samples: Sequence[str], field: str, place: str) -> Recor
     columns = _columns(line, len(samples), place)
     contig, position, name, ref, alt = (_decoded(column, place) for column in columns[:5])
     if not re.fullmatch("[0-9]{1,19}", position) or int(position) > LARGEST_POSITION:
-        raise UserError(f"{place}: position {position!r}: correct it, or leave the marker out")
+        raise UserError(
+            f"{place}: position {quoted(position)}: correct it, or leave the marker out"
+        )
     alternates = [] if alt == "." else alt.split(",")
     keys = columns[8].split(b":")
     alleles = values = None
@@ -80,7 +84,7 @@ def _decoded(column: bytes, place: str) -> str:
         return column.decode("utf-8")
     except UnicodeDecodeError:
         raise UserError(
-            f"{place}: {column.decode('utf-8', 'replace')!r} is not UTF-8: convert: "
+            f"{place}: {quoted(column.decode('utf-8', 'replace'))} is not UTF-8: convert: "
             "iconv -f LATIN1 -t UTF-8 FILE > NEW"
         ) from None
 
@@ -104,7 +108,7 @@ def _table(
         if value is None:
             raise UserError(
                 f"{what} of sample {samples[texts.index(text)]!r} is "
-                f"{text.decode('utf-8', 'replace')!r}: correct it, or make it missing (.)"
+                f"{quoted(text.decode('utf-8', 'replace'))}: correct it, or make it missing (.)"
             )
         values.append(value)
     distinct = np.array(list(zip_longest(*values, fillvalue=fill)), np.float64)
@@ -122,6 +126,8 @@ def _call(text: bytes) -> tuple[int, ...] | None:
 def _numbers(text: bytes) -> tuple[float, ...] | None:
     """The numbers of a list, NaN where missing; None for what is none."""
     numbers = text.split(b",")
+    if len(numbers) > MOST_NUMBERS:
+        return None
     if not all(it == MISSING or NUMBER.fullmatch(it) for it in numbers):
         return None
     return tuple(np.nan if it == MISSING else float(it) for it in numbers)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
 
+LONGEST_QUOTE = 60
 OLD_MAC = "line ends of an old Mac (CR alone): convert them: tr '\\r' '\\n' < FILE > NEW"
 
 
@@ -24,6 +25,11 @@ def decoded(line: bytes, place: str) -> str:
         raise UserError(
             f"{place}: not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
         ) from None
+
+
+def quoted(text: str) -> str:
+    """Text from a file, for a message: in quotes, and no longer than a message may be."""
+    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}...")
 
 
 def line_names(names: Sequence[str], place: str) -> list[str]:

@@ -22,6 +22,7 @@ from breedcast.genotypes.source import (
     Source,
     joined,
 )
+from breedcast.genotypes.text import quoted
 
 BASES = r"[A-Za-z0-9*+-]+|<[^<>,]+>"
 BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
@@ -178,7 +179,7 @@ class VcfSource(Source):
                 if not spelling.fullmatch(value):
                     row = pc.index(block.markers[column], value).as_py()
                     raise UserError(
-                        f"{self.place(int(block.rows[row]))}: {value!r} is no {name}: "
+                        f"{self.place(int(block.rows[row]))}: {quoted(value)} is no {name}: "
                         "correct it, or leave the marker out"
                     )
 
