@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from breedcast.files import write_arrays, write_json, write_parquet, write_table
+from breedcast.genotypes.columns import CodeColumns
 from breedcast.genotypes.store import (
     CodesSummary,
     ImportSummary,
@@ -86,7 +87,7 @@ def report(tmp_path_factory):
     )
     write_table(compare_models(scores, plan), folder / "t" / "comparison.tsv")
     write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
-    scan = scan_association(codes[:LINES], 2, markers, lines.iloc[:LINES])
+    scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
     read = ImportSummary([InputFile("g.vcf", "VCF", "0" * 64)], len(samples), MARKERS + 2, 2, {})
     limits = Thresholds(0.01, 0.2, 0.5)

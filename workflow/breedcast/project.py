@@ -196,9 +196,9 @@ class Project:
         return math.ceil(500 + (10 * 8 * lines * lines + 2 * lines * markers) / MEGABYTE)
 
     def association_mb(self, codes_json: str) -> int:
-        """Memory of an association scan in MB: the relationships, the codes and a block."""
+        """Memory of an association scan in MB: matrices of lines, a block, the markers' table."""
         lines, markers = _shape(codes_json)
-        return math.ceil(500 + (5 * 8 * lines * lines + 10 * lines * markers) / MEGABYTE)
+        return math.ceil(900 + (8 * 8 * lines * lines + 1000 * markers) / MEGABYTE)
 
     def training_mb(self, codes_json: str) -> int:
         """Memory of a training job in MB, from the shape of the codes.

@@ -15,7 +15,7 @@ rule scan_association:
         mem_mb=lambda wildcards, input: project.association_mb(input.codes_summary),
         runtime=30,
     params:
-        settings=lambda wildcards: settings(),
+        settings=lambda wildcards: settings(**project.config["association"]),
         code=code_hash("scan_association"),
     message:
         "Test every marker for {wildcards.trait}"
