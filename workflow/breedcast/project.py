@@ -137,6 +137,11 @@ class Project:
         given = self.config["candidates"]
         return {} if given == UNPHENOTYPED else {"candidates": given}
 
+    def gene_file(self) -> dict[str, str]:
+        """The rule input that holds the genes, where the config gives one."""
+        given = self.config["markers"]["genes"]
+        return {} if given is None else {"genes": given}
+
     def filter_lists(self) -> dict[str, str]:
         """The rule inputs that name lines and markers to keep or to leave out."""
         chosen = self.config["filter"]
