@@ -319,11 +319,17 @@ def test_more_fixed_effects_than_lines_is_an_error():
 
 def test_saliency_is_averaged_over_the_validation_folds_alone():
     table = pd.DataFrame(
-        [(0, 0, 0, 1.0), (0, 0, 1, 5.0), (0, 1, 0, 3.0), (0, 1, 1, 5.0), (-1, -1, 0, 99.0)],
-        columns=["repeat", "fold", "marker", "saliency"],
+        [
+            *((0, 0, 0, 0, 1.0), (0, 0, 0, 1, 5.0), (0, 1, 0, 0, 3.0), (0, 1, 0, 1, 5.0)),
+            *((0, 0, 1, 0, 99.0), (-1, -1, 0, 0, 99.0)),
+        ],
+        columns=["repeat", "fold", "permutation", "marker", "saliency"],
     )
     summary = summarise(table)
     assert summary["marker"].tolist() == [0, 1]
     assert summary["mean"].tolist() == [2.0, 5.0]
     assert summary["sd"].tolist() == pytest.approx([2**0.5, 0.0])
-    assert summarise(table.iloc[:0]).columns.tolist() == ["marker", "mean", "sd"]
+    assert summary["prominence"].tolist() == pytest.approx([2 / 3.5, 5 / 3.5])
+    empty = summarise(table.iloc[:0])
+    assert empty.columns.tolist() == ["marker", "mean", "sd", "prominence"]
+    assert len(empty) == 0

@@ -14,6 +14,8 @@ rule render_report:
                 "comparison.tsv",
                 "candidates.tsv",
                 "association.parquet",
+                "regions.tsv",
+                "region_methods.tsv",
             ],
         ),
         expand(

@@ -17,16 +17,14 @@ def summarise(saliency: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread of each marker's saliency over the validation folds of the real trait.
 
     saliency: repeat, fold, permutation, marker, saliency, as a training job writes it. Returns
-    marker, mean, sd (over folds; NaN of one fold), in the markers' order; no rows for a model
-    without saliency.
+    marker, mean, sd (over folds; NaN of one fold), prominence (as below), in the markers' order;
+    no rows for a model without saliency.
     """
     folds = saliency[(saliency["repeat"] >= 0) & (saliency["permutation"] == 0)]
-    return (
-        folds.groupby("marker")["saliency"]
-        .agg(["mean", "std"])
-        .rename(columns={"std": "sd"})
-        .reset_index()
-    )
+    by_marker = folds.groupby("marker")["saliency"]
+    summary = pd.DataFrame({"mean": by_marker.mean(), "sd": by_marker.std()})
+    real = prominence(saliency[saliency["permutation"] == 0]).T.reindex(columns=[0])
+    return summary.assign(prominence=real[0]).reset_index()
 
 
 def prominence(saliency: pd.DataFrame) -> pd.DataFrame:

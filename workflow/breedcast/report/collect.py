@@ -99,6 +99,8 @@ class TraitResult:
     comparison: pd.DataFrame
     candidates: pd.DataFrame
     association: pd.DataFrame
+    regions: pd.DataFrame
+    region_methods: pd.DataFrame
 
     @property
     def best(self) -> ModelResult:
@@ -214,6 +216,8 @@ def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) 
         comparison=read_table(folder / "comparison.tsv"),
         candidates=read_table(folder / "candidates.tsv"),
         association=read_parquet(folder / "association.parquet"),
+        regions=read_table(folder / "regions.tsv"),
+        region_methods=read_table(folder / "region_methods.tsv"),
     )
 
 
