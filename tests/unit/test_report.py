@@ -274,8 +274,8 @@ def test_the_regions_on_the_page_are_those_of_the_table(report):
     assert len(shown) == len(trait.regions) > 0
     for cells, region in zip(shown, trait.regions.itertuples(), strict=True):
         assert cells[0] == region.contig
-        assert cells[4] == region.id
-        assert cells[10] == region.methods.replace(",", ", ")
+        assert cells[5] == region.id
+        assert cells[3] == region.methods.replace(",", ", ")
         assert cells[11] == ("<gene>" if region.contig == "1" else "NA")
     methods = next(table for table in page.tables if "Markers named" in table[0])[1:]
     assert [row[0] for row in methods] == ["Wald", "gblup", "deepgs"]

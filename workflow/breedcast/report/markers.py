@@ -321,8 +321,8 @@ def region_table(trait: TraitResult) -> Table:
         "figure. Models share lines and permuted traits: agreement of two is less than two "
         "independent proofs.",
         [
-            *("Contig", "From", "To", "Markers", "Peak", "Ref / alt", "Frequency of alt"),
-            *("Effect", "p", "q", "Named by"),
+            *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
+            *("Frequency of alt", "Effect", "p", "q"),
             *(["Nearest gene"] if has_genes else []),
         ],
         [
@@ -330,6 +330,7 @@ def region_table(trait: TraitResult) -> Table:
                 row["contig"],
                 whole(row["first"]),
                 whole(row["last"]),
+                row["methods"].replace(",", ", "),
                 whole(row["markers"]),
                 Cell(row["id"], whole(row["position"])),
                 f"{row['ref']} / {row['alt']}",
@@ -337,12 +338,11 @@ def region_table(trait: TraitResult) -> Table:
                 number(row["effect"], decimals_for(trait.sd)),
                 f"{row['p_value']:.2g}",
                 f"{row['q_value']:.2g}",
-                row["methods"].replace(",", ", "),
                 *([_gene_cell(row)] if has_genes else []),
             ]
             for row in top.to_dict("records")
         ],
-        text=(0, 4, 5, 10, 11) if has_genes else (0, 4, 5, 10),
+        text=(0, 3, 5, 6, 11) if has_genes else (0, 3, 5, 6),
     )
 
 
