@@ -101,7 +101,7 @@ def test_a_model_names_markers_of_a_trait_without_any_as_often_as_it_says():
     for seed in range(24):
         lines = lines_of(np.random.default_rng(seed).normal(size=60))
         scan = scan_association(CodeColumns.of(codes, 2), contigs_of(120, 3), lines)
-        naming = name_markers(scan, {"gblup": trained(codes, lines, f"t{seed}", 3)})
+        naming = name_markers(scan, [("gblup", trained(codes, lines, f"t{seed}", 3))])
         told = naming.methods.set_index("method").loc["gblup"]
         assert told["chance"] == 0.25
         named += int(told["markers"] > 0)
@@ -124,7 +124,7 @@ def planted() -> tuple[CodeColumns, pd.DataFrame, pd.DataFrame]:
 
 def test_regions_hold_the_planted_loci_and_say_who_names_them(planted):
     columns, scan, saliency = planted
-    naming = name_markers(scan, {"gblup": saliency, "baseline": saliency.iloc[:0]})
+    naming = name_markers(scan, [("gblup", saliency), ("baseline", saliency.iloc[:0])])
     assert naming.methods["method"].tolist() == [WALD, "gblup"]
     assert naming.methods["chance"].tolist()[1] == ALPHA
     regions = find_regions(columns, scan, naming.named, None)

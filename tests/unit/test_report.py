@@ -91,7 +91,7 @@ def report(tmp_path_factory):
     write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
-    naming = name_markers(scan, saliencies)
+    naming = name_markers(scan, saliencies.items())
     # every method names its first marker, beside what it names by its threshold
     named = {
         method: np.append(own, order) for order, (method, own) in enumerate(naming.named.items())

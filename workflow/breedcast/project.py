@@ -205,6 +205,12 @@ class Project:
         lines, markers = _shape(codes_json)
         return math.ceil(900 + (8 * 8 * lines * lines + 1000 * markers) / MEGABYTE)
 
+    def regions_mb(self, codes_json: str) -> int:
+        """Memory of naming regions in MB: as of the scan, and a model's saliency in every unit."""
+        _, markers = _shape(codes_json)
+        units = self.networks_per_job // (self.config["validation"]["inner_folds"] + 1)
+        return self.association_mb(codes_json) + math.ceil(100 * markers * units / MEGABYTE)
+
     def training_mb(self, codes_json: str) -> int:
         """Memory of a training job in MB, from the shape of the codes.
 

@@ -45,7 +45,7 @@ rule name_regions:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=lambda wildcards, input: project.association_mb(input.codes_summary),
+        mem_mb=lambda wildcards, input: project.regions_mb(input.codes_summary),
         runtime=60,
     params:
         settings=lambda wildcards: settings(models=list(project.models)),

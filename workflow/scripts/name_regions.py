@@ -11,7 +11,7 @@ with job(snakemake) as settings:
     lines = phenotyped_lines(read_table(snakemake.input.phenotypes))
     association = read_parquet(snakemake.input.association)
     given = zip(settings["models"], snakemake.input.saliencies, strict=True)
-    naming = name_markers(association, {model: read_parquet(path) for model, path in given})
+    naming = name_markers(association, ((model, read_parquet(path)) for model, path in given))
     genes = snakemake.input.get("genes")
     if genes is not None:
         genes = read_genes(genes, genotypes.markers["contig"].unique())

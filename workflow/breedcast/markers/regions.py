@@ -49,14 +49,17 @@ class Naming:
     named: Mapping[str, np.ndarray]
 
 
-def name_markers(association: pd.DataFrame, saliencies: Mapping[str, pd.DataFrame]) -> Naming:
+def name_markers(
+    association: pd.DataFrame, saliencies: Iterable[tuple[str, pd.DataFrame]]
+) -> Naming:
     """Apply the thresholds.
 
-    saliencies: model -> its saliency.parquet; models without saliency are no methods.
+    saliencies: models and their saliency.parquet, looked at in turn; models without saliency are
+    no methods.
     """
     named = {WALD: np.flatnonzero(association["q_value"] <= ALPHA)}
     rows: list[tuple[object, ...]] = [(WALD, "q_value", ALPHA, np.nan, len(named[WALD]))]
-    for model, saliency in saliencies.items():
+    for model, saliency in saliencies:
         if saliency.empty:
             continue
         found = prominence(saliency)
