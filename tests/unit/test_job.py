@@ -146,9 +146,15 @@ def test_gblup_follows_the_signal_and_not_the_permuted_one():
     assert abs(np.mean(control)) < 0.15
 
 
-def test_saliency_and_weights_are_of_the_real_trait_and_all_lines():
+def test_saliency_is_of_every_unit_and_weights_are_of_all_lines():
     tables = make_job(quick("gblup")).run(threads=1)
-    assert tables.saliency.groupby(["repeat", "fold"]).size().tolist() == [MARKERS] * 4
+    units = ["repeat", "fold", "permutation"]
+    predicted = tables.predictions[tables.predictions["role"] != "inner"]
+    assert set(map(tuple, predicted[units].to_numpy())) == set(
+        tables.saliency.groupby(units).groups
+    )
+    assert (tables.saliency.groupby(units)["marker"].nunique() == MARKERS).all()
+    assert len(tables.saliency) == MARKERS * len(tables.saliency.groupby(units))
     assert tables.weights["marker_effects"].shape == (MARKERS,)
     assert len(tables.history) == 0
     networks = make_job(quick("deepgs")).run(threads=1)

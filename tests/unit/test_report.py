@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from breedcast.files import write_arrays, write_json, write_parquet, write_table
+from breedcast.genotypes.columns import CodeColumns
 from breedcast.genotypes.store import (
     CodesSummary,
     ImportSummary,
@@ -20,12 +21,14 @@ from breedcast.genotypes.store import (
     write_summary,
 )
 from breedcast.genotypes.structure import find_structure
-from breedcast.markers.association import scan_association
+from breedcast.markers.association import inflation, scan_association
+from breedcast.markers.regions import find_regions, name_markers
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.report.advice import findings
 from breedcast.report.collect import collect
+from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
 from breedcast.report.page import render, summary
 from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
@@ -56,12 +59,12 @@ def report(tmp_path_factory):
     lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
     plan = KFoldScheme(3, 1, 2, 0).make_plan(lines, TRAIT)
     dealt = partial(permuted, lines, 0, TRAIT)
-    predictions, scores = {}, {}
+    predictions, scores, saliencies = {}, {}, {}
     for name, options in OPTIONS.items():
         model = model_class(MODELS[name])(**options)
         job = TrainingJob(model, name, TRAIT, lines, codes, 2, plan, 1, 0, "cpu")
         tables = job.run(threads=1)
-        predictions[name] = tables.predictions
+        predictions[name], saliencies[name] = tables.predictions, tables.saliency
         write_parquet(tables.history, folder / "t" / name / "history.parquet")
         write_parquet(tables.saliency, folder / "t" / name / "saliency.parquet")
         write_table(tables.facts, folder / "t" / name / "facts.tsv")
@@ -92,8 +95,17 @@ def report(tmp_path_factory):
     write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
     intervals = try_intervals(predictions, lines, structure.table(samples), 0.9)
     write_table(intervals, folder / "t" / "intervals.tsv")
-    scan = scan_association(codes[:LINES], 2, markers, lines.iloc[:LINES])
+    scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
+    naming = name_markers(scan, saliencies.items())
+    # every method names its first marker, beside what it names by its threshold
+    named = {
+        method: np.append(own, order) for order, (method, own) in enumerate(naming.named.items())
+    }
+    genes = pd.DataFrame([("1", 0, 500, "<gene>")], columns=["contig", "start", "end", "gene"])
+    regions = find_regions(CodeColumns.of(codes[:LINES], 2), scan, named, genes)
+    write_table(regions, folder / "t" / "regions.tsv")
+    write_table(naming.methods, folder / "t" / "region_methods.tsv")
     read = ImportSummary([InputFile("g.vcf", "VCF", "0" * 64)], len(samples), MARKERS + 2, 2, {})
     limits = Thresholds(0.01, 0.2, 0.5)
     dropped = {"monomorphic": 2}
@@ -110,6 +122,7 @@ def report(tmp_path_factory):
         "validation": {"scheme": "kfold", "folds": 3, "repeats": 1, "inner_folds": 2, "seed": 0},
         "control": {"permutations": 1},
         "structure": {"clusters": 3, "coordinates": 4},
+        "association": {"leave_out_contig": False},
     }
     settings = {
         "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
@@ -323,3 +336,29 @@ def test_groups_of_lines_are_counted_once_whatever_the_repeats(report):
         counts = cluster[measured].value_counts()
         assert sizes == {f"cluster {number}": n for number, n in counts.items() if n >= 10}
         assert list(sizes) == sorted(sizes)
+
+
+def test_the_regions_on_the_page_are_those_of_the_table(report):
+    trait = report[0].traits[0]
+    page = Page(render(report[0]))
+    shown = next(table for table in page.tables if table[0][-1] == "Nearest gene")[1:]
+    assert len(shown) == len(trait.regions) > 0
+    for cells, region in zip(shown, trait.regions.itertuples(), strict=True):
+        assert cells[0] == region.contig
+        assert cells[5] == region.id
+        assert cells[3] == region.methods.replace(",", ", ")
+        assert cells[11] == ("<gene>" if region.contig == "1" else "NA")
+    methods = next(table for table in page.tables if "Markers named" in table[0])[1:]
+    assert [row[0] for row in methods] == ["Wald", "gblup", "deepgs"]
+    assert [row[3] for row in methods] == ["NA", "0.50", "0.50"]
+
+
+def test_inflation_and_thresholds_are_told(report):
+    trait = report[0].traits[0]
+    told = quantile_figure(trait, 1000).caption
+    assert f": {inflation(trait.association['p_value'].to_numpy()):.2f}. " in told
+    assert "other contigs" in manhattan_figure(trait, True, 1000).caption
+    assert "other contigs" not in manhattan_figure(trait, False, 1000).caption
+    assert "somewhere with probability 0.5; more" in saliency_figure(trait, 1000).caption
+    lone = dataclasses.replace(trait, region_methods=trait.region_methods.assign(chance=np.nan))
+    assert "There is no threshold" in saliency_figure(lone, 1000).caption

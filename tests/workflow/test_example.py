@@ -47,6 +47,7 @@ def test_every_file_of_the_contract_is_there(results):
                 *("phenotypes.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
                 *("candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
                 "intervals.tsv",
+                *("regions.tsv", "regions.csv", "regions.bed", "region_methods.tsv"),
             )
         }
         for model in MODELS:
@@ -130,6 +131,18 @@ def test_gblup_saliency_points_where_the_loci_are(results, repository):
         )
     top = scan["p_value"].rank() <= 10
     assert near[top].mean() > 3 * near.mean()
+
+
+def test_regions_that_methods_agree_on_hold_the_largest_loci(results, repository):
+    """The three largest loci of height, within 2 Mb."""
+    loci = pd.read_csv(repository / "tests" / "data" / "example_qtl.tsv", sep="\t")
+    loci = loci[loci["trait"] == "height"]
+    largest = loci.loc[loci["effect"].abs().nlargest(3).index]
+    regions = read_table(results / "height" / "regions.tsv")
+    agreed = regions[regions["named_by"] >= 2]
+    for locus in largest.itertuples():
+        near = (agreed["contig"] == locus.contig) & (agreed["first"] < locus.position + 2e6)
+        assert (near & (agreed["last"] > locus.position - 2e6)).any()
 
 
 def test_the_summary_carries_the_scores(results):

@@ -75,6 +75,8 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     for key in FILTER_LISTS:
         if config["filter"][key] is not None:
             config["filter"][key] = _name_list(config["filter"][key], f"filter: {key}")
+    if config["markers"]["genes"] is not None:
+        config["markers"]["genes"] = _gene_file(config["markers"]["genes"])
     return config
 
 
@@ -248,6 +250,14 @@ def _name_list(path: str, key: str) -> str:
     path = _expand(path, key)
     if not os.path.isfile(path):
         raise UserError(f"config, {key}: {path}: no such file; give a file with one name a row")
+    return path
+
+
+def _gene_file(path: str) -> str:
+    """The path of the genes; a UserError if there is no such file."""
+    path = _expand(path, "markers: genes")
+    if not os.path.isfile(path):
+        raise UserError(f"config, markers: genes: {path}: no such file; give a GFF3 file of genes")
     return path
 
 

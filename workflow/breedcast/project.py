@@ -142,6 +142,11 @@ class Project:
         given = self.config["candidates"]
         return {} if given == UNPHENOTYPED else {"candidates": given}
 
+    def gene_file(self) -> dict[str, str]:
+        """The rule input that holds the genes, where the config gives one."""
+        given = self.config["markers"]["genes"]
+        return {} if given is None else {"genes": given}
+
     def filter_lists(self) -> dict[str, str]:
         """The rule inputs that name lines and markers to keep or to leave out."""
         chosen = self.config["filter"]
@@ -201,9 +206,15 @@ class Project:
         return math.ceil(500 + (10 * 8 * lines * lines + 2 * lines * markers) / MEGABYTE)
 
     def association_mb(self, codes_json: str) -> int:
-        """Memory of an association scan in MB: the relationships, the codes and a block."""
+        """Memory of an association scan in MB: matrices of lines, a block, the markers' table."""
         lines, markers = _shape(codes_json)
-        return math.ceil(500 + (5 * 8 * lines * lines + 10 * lines * markers) / MEGABYTE)
+        return math.ceil(900 + (8 * 8 * lines * lines + 1000 * markers) / MEGABYTE)
+
+    def regions_mb(self, codes_json: str) -> int:
+        """Memory of naming regions in MB: as of the scan, and a model's saliency in every unit."""
+        _, markers = _shape(codes_json)
+        units = self.networks_per_job // (self.config["validation"]["inner_folds"] + 1)
+        return self.association_mb(codes_json) + math.ceil(100 * markers * units / MEGABYTE)
 
     def training_mb(self, codes_json: str) -> int:
         """Memory of a training job in MB, from the shape of the codes.

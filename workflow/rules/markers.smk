@@ -13,11 +13,44 @@ rule scan_association:
         "../../envs/models.yaml"
     resources:
         mem_mb=lambda wildcards, input: project.association_mb(input.codes_summary),
-        runtime=30,
+        runtime=240,
     params:
-        settings=lambda wildcards: settings(),
+        settings=lambda wildcards: settings(**project.config["association"]),
         code=code_hash("scan_association"),
     message:
         "Test every marker for {wildcards.trait}"
     script:
         "../scripts/scan_association.py"
+
+
+rule name_regions:
+    input:
+        **project.gene_file(),
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+        association="<results>/{trait}/association.parquet",
+        saliencies=expand(
+            "<results>/{{trait}}/{model}/saliency.parquet", model=project.models
+        ),
+    output:
+        regions="<results>/{trait}/regions.tsv",
+        csv="<results>/{trait}/regions.csv",
+        bed="<results>/{trait}/regions.bed",
+        methods="<results>/{trait}/region_methods.tsv",
+    log:
+        "<logs>/{trait}/name_regions.log",
+    benchmark:
+        "<benchmarks>/{trait}/name_regions.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, input: project.regions_mb(input.codes_summary),
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings(models=list(project.models)),
+        code=code_hash("name_regions"),
+    message:
+        "Name the regions of {wildcards.trait}"
+    script:
+        "../scripts/name_regions.py"

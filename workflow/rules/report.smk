@@ -15,6 +15,8 @@ rule render_report:
                 "candidates.tsv",
                 "intervals.tsv",
                 "association.parquet",
+                "regions.tsv",
+                "region_methods.tsv",
             ],
         ),
         expand(

@@ -1,14 +1,14 @@
 from breedcast.script import job
 
-with job(snakemake):
+with job(snakemake) as settings:
     from breedcast.files import read_table, write_parquet
-    from breedcast.genotypes.store import read_codes
+    from breedcast.genotypes.columns import StoredCodes
     from breedcast.markers.association import scan_association
     from breedcast.phenotypes.clean import phenotyped_lines
 
-    genotypes = read_codes(snakemake.input.codes)
+    genotypes = StoredCodes.open(snakemake.input.codes)
     lines = phenotyped_lines(read_table(snakemake.input.phenotypes))
     association = scan_association(
-        genotypes.of(lines["sample"]), genotypes.ploidy, genotypes.markers, lines
+        genotypes.of(lines["sample"]), genotypes.markers, lines, **settings
     )
     write_parquet(association, snakemake.output.association)

@@ -197,8 +197,8 @@ class _Joining:
     def _contigs(self) -> tuple[np.ndarray, list[str]]:
         """The contig of each marker as a number, in the order they are met, and their names."""
         written, names = _encoded(self.markers["contig"])
-        keys = [_contig_key(name) for name in names]
-        apart = {_contig_key(name) for name in names if name == UNPLACED}
+        keys = [contig_key(name) for name in names]
+        apart = {contig_key(name) for name in names if name == UNPLACED}
         for first, end in pairwise(self.start):
             here = Counter(keys[code] for code in np.unique(written[first:end]))
             apart |= {key for key, spellings in here.items() if spellings > 1}
@@ -456,7 +456,7 @@ class _Joining:
         yield self._changed(markers[apart], "suspected", why + first)
 
 
-def _contig_key(name: str) -> str:
+def contig_key(name: str) -> str:
     """What a contig is called without capitals, chr and leading zeros."""
     return re.sub(r"^(chr(om(osome)?)?[ _.-]?)?0*(?=.)", "", name.casefold())
 

@@ -355,10 +355,10 @@ def read_summary(path: str | Path) -> CodesSummary:
         facts["imported"] = ImportSummary.of(facts["imported"])
         return CodesSummary(**facts)
     except (OSError, ValueError, TypeError, KeyError) as damage:
-        raise UserError(f"{path} cannot be read ({damage}): {_REMAKE}") from damage
+        raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
 
 
-_REMAKE = "delete the genotypes folder and run again"
+REMAKE = "delete the genotypes folder and run again"
 
 
 def read_codes(path: str | Path) -> Codes:
@@ -374,10 +374,10 @@ def read_codes(path: str | Path) -> Codes:
         samples = group["sample"][:].tolist()
         markers = read_markers(group)
     except Exception as damage:  # zarr, its codecs and the file system each raise their own
-        raise UserError(f"{path} cannot be read ({damage}): {_REMAKE}") from damage
+        raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
     checksum = Checksum(samples)
     checksum.update(codes)
     shape = (summary.lines, summary.markers)
     if codes.shape != shape or checksum.hexdigest() != summary.checksum:
-        raise UserError(f"{path} does not match the checksum in codes.json: {_REMAKE}")
+        raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
     return Codes(codes, summary.ploidy, samples, markers)

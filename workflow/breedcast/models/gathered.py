@@ -21,7 +21,7 @@ HISTORY = [
     *(*UNIT, "inner_fold", "network", "epoch"),
     *("train_loss", "stop_loss", "stop_pearson", "learning_rate"),
 ]
-SALIENCY = ["repeat", "fold", "marker", "saliency"]
+SALIENCY = [*UNIT, "marker", "saliency"]
 FACTS = [*UNIT, "inner_fold", "fact", "value"]
 
 
@@ -67,7 +67,7 @@ class Gathered:
         if salient:
             frame = pd.DataFrame({"saliency": np.mean(salient, axis=0)})
             frame.insert(0, "marker", np.arange(len(frame)))
-            self.saliency.append(frame.assign(repeat=unit.repeat, fold=unit.fold)[SALIENCY])
+            self.saliency.append(frame.assign(**key)[SALIENCY])
 
     def _predictions(self, unit: Unit, role: str, rows: np.ndarray, prediction: Prediction) -> None:
         frame = self.lines.iloc[rows].assign(

@@ -247,7 +247,7 @@ class TrainingJob:
         return Result(
             inner,
             test,
-            fitted.saliency if task.final and not unit.permutation else None,
+            fitted.saliency if task.final else None,
             list(fitted.history),
             dict(fitted.facts),
             self._weights(task, fitted) if task.final and unit.is_candidates else {},

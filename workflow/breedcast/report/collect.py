@@ -98,6 +98,8 @@ class TraitResult:
     candidates: pd.DataFrame
     intervals: pd.DataFrame
     association: pd.DataFrame
+    regions: pd.DataFrame
+    region_methods: pd.DataFrame
 
     @property
     def best(self) -> ModelResult:
@@ -208,6 +210,8 @@ def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) 
         candidates=read_table(folder / "candidates.tsv"),
         intervals=read_table(folder / "intervals.tsv"),
         association=read_parquet(folder / "association.parquet"),
+        regions=read_table(folder / "regions.tsv"),
+        region_methods=read_table(folder / "region_methods.tsv"),
     )
 
 

@@ -22,10 +22,16 @@ from breedcast.report.collect import Report, TraitResult
 from breedcast.report.figures import (
     Figure,
     accuracy_figure,
-    manhattan_figure,
     observed_figure,
-    saliency_figure,
     training_figure,
+)
+from breedcast.report.markers import (
+    manhattan_figure,
+    marker_table,
+    method_table,
+    quantile_figure,
+    region_table,
+    saliency_figure,
 )
 from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import cluster_table, scheme_told, structure_figure
@@ -117,12 +123,14 @@ def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, An
     """All that the page shows of a trait."""
     level = report.settings["config"]["interval"]
     random_folds = report.settings["random_folds"]
+    leave_out = report.settings["config"]["association"]["leave_out_contig"]
     best = trait.best
     figures: dict[str, Figure | None] = {
         "accuracy": accuracy_figure(trait),
         "observed": observed_figure(trait, limit),
         "training": training_figure(trait, limit),
-        "manhattan": manhattan_figure(trait, limit),
+        "manhattan": manhattan_figure(trait, leave_out, limit),
+        "quantiles": quantile_figure(trait, limit),
         "saliency": saliency_figure(trait, limit),
     }
     heritability = [tables.heritability_table(model) for model in trait.models]
@@ -148,7 +156,9 @@ def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, An
             tables.candidate_table(trait, model, level, tables.OTHER_CANDIDATE_ROWS)
             for model in others
         ],
-        "markers": tables.marker_table(trait),
+        "markers": marker_table(trait),
+        "regions": region_table(trait),
+        "methods": method_table(trait),
         "level": f"{100 * level:g} %",
         "coverage": f"{100 * trait.coverage(best):.0f} %",
         "intervals": interval_table(trait, level),

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 
 from breedcast.report.collect import Report
-from breedcast.report.figures import ALPHA, AMBER, GREEN, GREY, Figure, _data, _spec
+from breedcast.report.figures import AMBER, GREEN, GREY, Figure, _data, _spec
 from breedcast.report.tables import Table, number, p_text, table
 from breedcast.scoring.ranks import critical_difference, friedman, ranks
+
+#: Level of the test of average ranks.
+ALPHA = 0.05
 
 
 def rank_table(report: Report) -> Table | None:

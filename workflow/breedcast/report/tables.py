@@ -14,7 +14,6 @@ from breedcast.report.collect import GBLUP, ModelResult, Report, TraitResult
 
 #: Rows of the candidates' table: of the best model, and of each other one.
 CANDIDATE_ROWS, OTHER_CANDIDATE_ROWS = 200, 20
-TOP_MARKERS = 20
 MISSING = "NA"
 
 #: Metric -> heading, meaning. Those in trait units are rounded by the trait's spread.
@@ -247,55 +246,6 @@ def _range(lower: float, upper: float, decimals: int) -> str:
     if np.isinf(lower):
         return "unlimited"
     return f"{number(lower, decimals)} to {number(upper, decimals)}"
-
-
-def marker_table(trait: TraitResult) -> Table:
-    """The markers with the smallest p-values, and their rank by each network's saliency."""
-    tested = trait.association.dropna(subset=["p_value"])
-    top = tested.sort_values(["p_value", "marker"]).head(TOP_MARKERS)
-    networks = [model for model in trait.models if has_saliency(model)]
-    ranks = {
-        model.name: model.saliency.set_index("marker")["mean"].rank(ascending=False, method="min")
-        for model in networks
-        if model.saliency is not None
-    }
-    decimals = decimals_for(trait.sd)
-    return table(
-        f"The {len(top)} markers of smallest p for {trait.name}. Effect: in the trait's units per "
-        "copy of the alternate allele, ± standard error; p: Wald test, single marker; q: false "
-        "discovery rate (Benjamini and Hochberg)"
-        + (
-            "; saliency: the marker's rank by each model's mean saliency, 1 is the largest."
-            if networks
-            else "."
-        ),
-        [
-            *("Marker", "Contig", "Position", "Ref / alt", "Frequency of alt", "Effect", "p", "q"),
-            *(f"Saliency rank, {name}" for name in ranks),
-        ],
-        [
-            [
-                row["id"],
-                row["contig"],
-                whole(row["position"]),
-                f"{row['ref']} / {row['alt']}",
-                number(row["frequency"], 2),
-                Cell(
-                    number(row["effect"], decimals), f"± {number(row['standard_error'], decimals)}"
-                ),
-                f"{row['p_value']:.2g}",
-                f"{row['q_value']:.2g}",
-                *(whole(ranks[name][row["marker"]]) for name in ranks),
-            ]
-            for row in top.to_dict("records")
-        ],
-        text=(0, 1, 3),
-    )
-
-
-def has_saliency(model: ModelResult) -> bool:
-    """Whether a model says how much each marker moves its prediction."""
-    return model.saliency is not None and len(model.saliency) > 0
 
 
 def kept_table(report: Report) -> Table:

@@ -1,0 +1,229 @@
+"""Regions that methods name: thresholds against chance, stretches against plain correlations."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from breedcast.errors import UserError
+from breedcast.genotypes.columns import CodeColumns
+from breedcast.markers.association import scan_association
+from breedcast.markers.genes import nearest_gene, read_genes
+from breedcast.markers.regions import (
+    ALPHA,
+    GAP,
+    LINKED,
+    WALD,
+    as_bed,
+    as_csv,
+    find_regions,
+    linked_stretch,
+    name_markers,
+)
+from breedcast.markers.saliency import prominence, threshold
+from breedcast.models.job import TrainingJob
+from breedcast.validation.plan import KFoldScheme
+from tests.unit.quick import quick
+from tests.unit.test_association import lines_of, places
+
+
+def chromosomes(lines: int, contigs: int, markers: int, seed: int) -> np.ndarray:
+    """Codes of inbred lines: each contig one of six haplotypes, crossed over at random."""
+    rng = np.random.default_rng(seed)
+    founders = rng.binomial(1, 0.5, (6, contigs * markers))
+    codes = np.empty((lines, contigs * markers), np.uint8)
+    for line in range(lines):
+        crossed = rng.random(contigs * markers) < 4 / markers
+        crossed[::markers] = True
+        origin = rng.integers(6, size=crossed.sum())[np.cumsum(crossed) - 1]
+        codes[line] = 2 * founders[origin, np.arange(contigs * markers)]
+    return codes
+
+
+def contigs_of(markers: int, count: int) -> pd.DataFrame:
+    frame = places(markers)
+    frame["contig"] = (1 + np.arange(markers) * count // markers).astype(str)
+    return frame
+
+
+def saliency_table(rows: dict[tuple[int, int, int], list[float]]) -> pd.DataFrame:
+    """From (repeat, fold, permutation) -> the markers' saliencies."""
+    return pd.DataFrame(
+        [
+            (*unit, marker, value)
+            for unit, values in rows.items()
+            for marker, value in enumerate(values)
+        ],
+        columns=["repeat", "fold", "permutation", "marker", "saliency"],
+    )
+
+
+def test_prominence_is_the_share_of_the_mean_in_repeat_0():
+    table = saliency_table(
+        {
+            (0, 0, 0): [1.0, 2.0, 9.0],
+            (0, 1, 0): [3.0, 4.0, 5.0],
+            (1, 0, 0): [99.0, 0.0, 0.0],
+            (-1, -1, 0): [99.0, 0.0, 0.0],
+            (0, 0, 1): [0.01, 0.02, 0.03],
+            (0, 0, 2): [0.0, 0.0, 0.0],
+        }
+    )
+    found = prominence(table)
+    np.testing.assert_allclose(found.to_numpy(), [[0.5, 0.75, 1.75], [0.5, 1, 1.5], [0, 0, 0]])
+
+
+def test_the_threshold_is_an_order_statistic_of_the_permuted_traits():
+    largest = [3.0, 9.0, 5.0]
+    found = pd.DataFrame([[0.0, 7.0], *([1.0, it] for it in largest)])
+    assert (threshold(found, 0.05).value, threshold(found, 0.05).chance) == (9.0, 0.25)
+    assert (threshold(found, 0.5).value, threshold(found, 0.5).chance) == (5.0, 0.5)
+    forty = pd.DataFrame(np.arange(40.0)[:, None])  # the real trait, 0, and 1 to 39
+    assert (threshold(forty, 0.05).value, threshold(forty, 0.05).chance) == (38.0, 0.05)
+    none = threshold(found.loc[[0]], 0.05)
+    assert np.isnan(none.value)
+    assert np.isnan(none.chance)
+
+
+def trained(codes: np.ndarray, lines: pd.DataFrame, trait: str, permutations: int) -> pd.DataFrame:
+    plan = KFoldScheme(folds=2, repeats=1, inner_folds=2, seed=0).make_plan(lines, trait)
+    plan = plan[plan["repeat"] == 0].reset_index(drop=True)
+    job = TrainingJob(
+        *(quick("gblup"), "gblup", trait, lines, codes, 2, plan, permutations, 0, "cpu")
+    )
+    return job.run(threads=1).saliency
+
+
+def test_a_model_names_markers_of_a_trait_without_any_as_often_as_it_says():
+    codes, named = chromosomes(60, 3, 40, 0), 0
+    for seed in range(24):
+        lines = lines_of(np.random.default_rng(seed).normal(size=60))
+        scan = scan_association(CodeColumns.of(codes, 2), contigs_of(120, 3), lines)
+        naming = name_markers(scan, [("gblup", trained(codes, lines, f"t{seed}", 3))])
+        told = naming.methods.set_index("method").loc["gblup"]
+        assert told["chance"] == 0.25
+        named += int(told["markers"] > 0)
+    low, high = stats.binom.interval(0.999, 24, 0.25)
+    assert low <= named <= high
+
+
+@pytest.fixture(scope="module")
+def planted() -> tuple[CodeColumns, pd.DataFrame, pd.DataFrame]:
+    """Two large loci, markers 30 of the first contig and 150 of the second."""
+    codes = chromosomes(150, 4, 100, 1)
+    codes[np.random.default_rng(3).random(codes.shape) < 0.02] = 3
+    value = np.where(codes[:, 30] == 2, 2.0, 0.0) - np.where(codes[:, 150] == 2, 2.0, 0.0)
+    value += np.random.default_rng(2).normal(size=150) * 0.7
+    lines = lines_of(value)
+    columns, markers = CodeColumns.of(codes, 2), contigs_of(400, 4)
+    scan = scan_association(columns, markers, lines)
+    return columns, scan, trained(codes, lines, "t", 19)
+
+
+def test_regions_hold_the_planted_loci_and_say_who_names_them(planted):
+    columns, scan, saliency = planted
+    naming = name_markers(scan, [("gblup", saliency), ("baseline", saliency.iloc[:0])])
+    assert naming.methods["method"].tolist() == [WALD, "gblup"]
+    assert naming.methods["chance"].tolist()[1] == ALPHA
+    regions = find_regions(columns, scan, naming.named, None)
+    both = regions[regions["methods"] == f"{WALD},gblup"]
+    for contig, position in (("1", 3000), ("2", 15000)):
+        here = both[(both["contig"] == contig) & (both["first"] <= position)]
+        assert (here["last"] >= position).any()
+    assert regions["named_by"].is_monotonic_decreasing
+    for region in regions.itertuples():
+        inside = scan[scan["contig"].eq(region.contig)]
+        inside = inside[inside["position"].between(region.first, region.last)]
+        assert len(inside) == region.markers
+        assert region.p_value == inside["p_value"].min()
+        expected = [it for it, own in naming.named.items() if np.isin(own, inside.index).any()]
+        assert region.methods.split(",") == expected
+    # every named marker is in one region and one alone
+    for marker in np.concatenate(list(naming.named.values())):
+        at = scan.loc[marker]
+        holds = regions["contig"].eq(at["contig"]) & regions["first"].le(at["position"])
+        assert (holds & regions["last"].ge(at["position"])).sum() == 1
+
+
+def test_stretches_are_those_of_plain_correlations(planted):
+    columns, _, _ = planted
+    dosage = pd.DataFrame(np.where(columns.codes == 3, np.nan, columns.codes.astype(float)))
+    squared = dosage.fillna(dosage.mean()).corr() ** 2
+    lengths = []
+    for peak in range(100, 200, 7):
+        linked = np.flatnonzero(squared[peak][100:200] >= LINKED) + 100
+        assert GAP >= 100  # the contig is no longer than what is searched at once
+        assert linked_stretch(columns, peak, 100, 200) == (linked[0], linked[-1])
+        lengths.append(linked[-1] - linked[0])
+    assert max(lengths) > 3
+
+
+def test_a_stretch_ends_where_a_hundred_markers_are_not_linked():
+    rng = np.random.default_rng(0)
+    codes = rng.binomial(2, 0.5, (200, 1000)).astype(np.uint8)
+    for linked in (560, 640, 741, 500 - 99, 500 - 199, 500 - 300):
+        codes[:, linked] = codes[:, 500]
+    # 741 is 101 behind 640, 200 is 101 before 301
+    assert linked_stretch(CodeColumns.of(codes, 2), 500, 0, 1000) == (301, 640)
+    assert linked_stretch(CodeColumns.of(codes, 2), 500, 450, 600) == (500, 560)
+
+
+def test_nothing_named_is_no_region(planted):
+    columns, scan, _ = planted
+    regions = find_regions(columns, scan, {WALD: np.array([], int)}, None)
+    assert len(regions) == 0
+    assert as_bed(regions) == ""
+    assert as_csv(regions).startswith("contig,first,last,")
+
+
+GFF = """##gff-version 3
+chr01\tx\tgene\t101\t200\t.\t+\t.\tID=gene:g1;Name=Ppd%2DH1
+chr01\tx\tmRNA\t101\t200\t.\t+\t.\tID=t1;Parent=g1
+chr01\tx\tgene\t501\t600\t.\t-\t.\tID=g2
+chr02\tx\tgene\t1\t9\t.\t-\t.\tnote=none
+##FASTA
+>chr01
+ACGT
+"""
+
+
+def test_the_nearest_gene(tmp_path):
+    (tmp_path / "g.gff3").write_text(GFF)
+    with gzip.open(tmp_path / "g.gff3.gz", "wt") as packed:
+        packed.write(GFF)
+    for name in ("g.gff3", "g.gff3.gz"):
+        genes = read_genes(tmp_path / name, ["1", "3"])
+        assert genes["gene"].tolist() == ["Ppd-H1", "g2"]
+        assert nearest_gene(genes, "1", 150) == ("Ppd-H1", 0)
+        assert nearest_gene(genes, "1", 90) == ("Ppd-H1", 11)
+        assert nearest_gene(genes, "1", 351) == ("g2", 150)
+        assert nearest_gene(genes, "3", 351) is None
+    assert read_genes(tmp_path / "g.gff3", ["chr02"])["gene"].tolist() == ["unnamed"]
+
+
+def test_genes_of_another_genome_and_no_gff(tmp_path):
+    (tmp_path / "g.gff3").write_text(GFF)
+    with pytest.raises(UserError, match=r"no gene lies on a contig .* 'chr01'; .* 'LG7'"):
+        read_genes(tmp_path / "g.gff3", ["LG7"])
+    (tmp_path / "t.tsv").write_text("gene\tstart\n")
+    with pytest.raises(UserError, match=r"line 1: not the nine columns of GFF3"):
+        read_genes(tmp_path / "t.tsv", ["1"])
+    (tmp_path / "x.gz").write_bytes(b"\x1f\x8bbroken")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_genes(tmp_path / "x.gz", ["1"])
+
+
+def test_tables_to_download_are_safe(planted):
+    columns, scan, _ = planted
+    scan = scan.assign(id=["=cmd()"] * 400, contig="my contig")
+    genes = pd.DataFrame(
+        [("my contig", 2900, 3100, "@g")], columns=["contig", "start", "end", "gene"]
+    )
+    regions = find_regions(columns, scan, {WALD: np.array([30])}, genes)
+    assert regions["gene_distance"].tolist() == [0]
+    row = regions.iloc[0]
+    assert as_bed(regions) == f"my_contig\t{row['first'] - 1}\t{row['last']}\t=cmd()\n"
+    assert ",'=cmd()," in as_csv(regions)
+    assert ",'@g,0" in as_csv(regions)

@@ -1,0 +1,95 @@
+"""Codes read marker by marker, for what needs no more than a block of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+
+from breedcast.errors import UserError
+from breedcast.genotypes.store import (
+    REMAKE,
+    Checksum,
+    markers_per_block,
+    read_markers,
+    read_summary,
+)
+
+
+@dataclass(frozen=True)
+class CodeColumns:
+    """Codes (lines, markers) uint8 of chosen lines, in an array in memory or in codes.zarr.
+
+    rows: positions of these lines in `codes`. step: markers that are read at a time.
+    """
+
+    codes: Any
+    rows: np.ndarray
+    ploidy: int
+    step: int
+
+    @classmethod
+    def of(cls, codes: np.ndarray, ploidy: int) -> CodeColumns:
+        """All lines of an array."""
+        step = markers_per_block(codes.shape[1], len(codes))
+        return cls(codes, np.arange(len(codes)), ploidy, step)
+
+    @property
+    def markers(self) -> int:
+        """How many markers there are."""
+        return int(self.codes.shape[1])
+
+    def read(self, first: int, end: int) -> np.ndarray:
+        """The codes of the markers from `first` to before `end`."""
+        codes: np.ndarray = self.codes[:, first:end][self.rows]
+        return codes
+
+    def blocks(self, first: int, end: int) -> Iterator[np.ndarray]:
+        """The same, some at a time; a block ends where a chunk on disk does."""
+        while first < end:
+            last = min((first // self.step + 1) * self.step, end)
+            yield self.read(first, last)
+            first = last
+
+
+@dataclass(frozen=True)
+class StoredCodes:
+    """codes.zarr, opened: the samples and markers are read, the codes are not."""
+
+    codes: Any
+    ploidy: int
+    samples: list[str]
+    markers: pd.DataFrame
+
+    @classmethod
+    def open(cls, path: str | Path) -> StoredCodes:
+        """Open codes.zarr, verified against the codes.json beside it as `read_codes` does.
+
+        Raises UserError if either is absent, damaged, or not made from the other.
+        """
+        path = Path(path)
+        summary = read_summary(path.with_suffix(".json"))
+        try:
+            group: Any = zarr.open_group(path, mode="r")
+            codes, samples = group["codes"], group["sample"][:].tolist()
+            checksum = Checksum(samples)
+            for start in range(0, codes.shape[0], codes.chunks[0]):
+                checksum.update(codes[start : start + codes.chunks[0], :])
+            markers = read_markers(group)
+        except Exception as damage:  # zarr, its codecs and the file system each raise their own
+            raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
+        shape = (summary.lines, summary.markers)
+        if codes.shape != shape or checksum.hexdigest() != summary.checksum:
+            raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
+        return cls(codes, summary.ploidy, samples, markers)
+
+    def of(self, samples: Sequence[str]) -> CodeColumns:
+        """The codes of these lines, in this order."""
+        row = {sample: number for number, sample in enumerate(self.samples)}
+        rows = np.array([row[sample] for sample in samples])
+        return CodeColumns(self.codes, rows, self.ploidy, self.codes.chunks[1])

@@ -1,0 +1,181 @@
+"""regions.tsv: where the association test and the models' saliencies point.
+
+A method names single markers: the association test those of a small false discovery rate, a
+model those more prominent than the control allows. Markers that are linked cannot be told apart,
+so what is compared between methods is regions: from the first to the last marker in linkage
+disequilibrium with a peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from breedcast.genotypes.columns import CodeColumns
+from breedcast.markers.association import centred_dosages
+from breedcast.markers.genes import nearest_gene
+from breedcast.markers.saliency import prominence, threshold
+
+#: The association test among the methods; no model can be called so.
+WALD = "Wald"
+#: False discovery rate of the association test, and chance that a model names any marker wrongly
+#: where the control has permutations enough to tell.
+ALPHA = 0.05
+#: Squared correlation of dosages from which a marker belongs to a peak's region.
+LINKED = 0.5
+#: A region ends where so many markers in a row are not linked to its peak.
+GAP = 100
+
+METHODS = ["method", "statistic", "threshold", "chance", "markers"]
+REGIONS = [
+    *("contig", "first", "last", "markers", "id", "position", "ref", "alt", "frequency"),
+    *("effect", "p_value", "q_value", "named_by", "methods", "gene", "gene_distance"),
+]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What each method names.
+
+    methods: method, statistic (q_value or prominence), threshold, chance (that it names any
+    marker of a trait that no marker has a part in; NA for a rate of false discoveries), markers
+    (how many it names). named: method -> (its markers' indices).
+    """
+
+    methods: pd.DataFrame
+    named: Mapping[str, np.ndarray]
+
+
+def name_markers(
+    association: pd.DataFrame, saliencies: Iterable[tuple[str, pd.DataFrame]]
+) -> Naming:
+    """Apply the thresholds.
+
+    saliencies: models and their saliency.parquet, looked at in turn; models without saliency are
+    no methods.
+    """
+    named = {WALD: np.flatnonzero(association["q_value"] <= ALPHA)}
+    rows: list[tuple[object, ...]] = [(WALD, "q_value", ALPHA, np.nan, len(named[WALD]))]
+    for model, saliency in saliencies:
+        if saliency.empty:
+            continue
+        found = prominence(saliency)
+        limit = threshold(found, ALPHA)
+        named[model] = np.flatnonzero(found.loc[0] > limit.value)
+        rows.append((model, "prominence", limit.value, limit.chance, len(named[model])))
+    return Naming(pd.DataFrame(rows, columns=METHODS), named)
+
+
+def find_regions(
+    codes: CodeColumns,
+    association: pd.DataFrame,
+    named: Mapping[str, np.ndarray],
+    genes: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """The regions around named markers, those that most methods name first.
+
+    codes: of the phenotyped lines. Of a region's named markers the one of smallest p is its peak.
+    Regions that overlap are one.
+
+    Returns contig, first, last (positions), markers (in it), the peak's id, position, ref, alt,
+    frequency, effect, p_value, q_value, named_by (the number of methods), methods (separated by
+    commas), and the gene nearest to the peak with its distance (0: inside).
+    """
+    markers = np.unique(np.concatenate(list(named.values()))).astype(int)
+    by_p = association.loc[markers, "p_value"].sort_values(kind="stable").index
+    contig = association["contig"].to_numpy()
+    stretches: list[tuple[int, int]] = []
+    free = set(by_p)
+    for peak in by_p:
+        if peak in free:
+            here = np.flatnonzero(contig == contig[peak])
+            first, last = linked_stretch(codes, int(peak), int(here[0]), int(here[-1]) + 1)
+            free -= set(range(first, last + 1))
+            stretches.append((first, last))
+    rows = []
+    for first, last in _merged(stretches):
+        methods = [it for it, own in named.items() if ((own >= first) & (own <= last)).any()]
+        peak = next(marker for marker in by_p if first <= marker <= last)
+        about = association.loc[peak]
+        near = None
+        if genes is not None:
+            near = nearest_gene(genes, about["contig"], int(about["position"]))
+        gene, distance = near or (None, None)
+        rows.append(
+            {
+                **about.to_dict(),
+                "first": association.loc[first, "position"],
+                "last": association.loc[last, "position"],
+                "markers": last - first + 1,
+                "named_by": len(methods),
+                "methods": ",".join(methods),
+                "gene": gene,
+                "gene_distance": distance,
+            }
+        )
+    table = pd.DataFrame(rows, columns=REGIONS).astype({"gene_distance": "Int64"})
+    order = ["named_by", "p_value"]
+    return table.sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def linked_stretch(codes: CodeColumns, peak: int, first: int, end: int) -> tuple[int, int]:
+    """First and last marker linked to a peak, between `first` and before `end`.
+
+    It is searched outwards until GAP markers in a row are not linked to the peak.
+    """
+    at = _standardised(codes, peak, peak + 1)[:, 0]
+
+    def linked(start: int, stop: int) -> np.ndarray:
+        squared = (at @ _standardised(codes, start, stop)) ** 2
+        return start + np.flatnonzero(squared >= LINKED)
+
+    left = right = peak
+    while right + 1 < end and len(found := linked(right + 1, min(right + 1 + GAP, end))):
+        right = int(found[-1])
+    while left > first and len(found := linked(max(left - GAP, first), left)):
+        left = int(found[0])
+    return left, right
+
+
+def as_bed(regions: pd.DataFrame) -> str:
+    """The regions as BED: contig, start from 0, end, name of the peak; blanks become `_`."""
+    rows = zip(*(regions[it] for it in ("contig", "first", "last", "id")), strict=True)
+    return "".join(
+        "\t".join([_one_word(contig), str(first - 1), str(last), _one_word(name)]) + "\n"
+        for contig, first, last, name in sorted(rows)
+    )
+
+
+def as_csv(regions: pd.DataFrame) -> str:
+    """The regions for a spreadsheet: text that one would take for a formula begins with `'`."""
+    safe = regions.copy()
+    for column in ("contig", "id", "ref", "alt", "gene"):
+        text = safe[column].astype(object)
+        formula = text.map(lambda it: isinstance(it, str) and it[:1] in set("=+-@\t\r"))
+        safe[column] = text.where(~formula, "'" + text.astype(str))
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches of markers, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(stretches):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _standardised(codes: CodeColumns, first: int, end: int) -> np.ndarray:
+    """Dosages (lines, markers) of norm 1 about their means; 0 of a marker that does not vary."""
+    centred, _ = centred_dosages(codes.read(first, end), codes.ploidy)
+    norm = np.linalg.norm(centred, axis=0)
+    return np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0)
+
+
+def _one_word(text: str) -> str:
+    return "_".join(text.split())

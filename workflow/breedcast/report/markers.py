@@ -1,0 +1,394 @@
+"""What the report tells of markers: the association test, saliencies, and regions they name."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from breedcast.markers.association import inflation
+from breedcast.markers.regions import ALPHA, LINKED, WALD
+from breedcast.report.collect import ModelResult, TraitResult
+from breedcast.report.figures import (
+    AMBER,
+    GREEN,
+    GREY,
+    OTHER_GREEN,
+    Figure,
+    _data,
+    _model_facet,
+    _spec,
+)
+from breedcast.report.tables import MISSING, Cell, Table, decimals_for, number, table, whole
+
+#: Contigs narrower than this share of the genome get no name under the figure.
+NAMED_SHARE = 0.025
+MEGABASE = 1e6
+#: Rows of the tables of markers and of regions.
+TOP_MARKERS, TOP_REGIONS = 20, 30
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A line across the Manhattan plot: its p-value and what it stands for."""
+
+    p_value: float
+    name: str
+
+
+def thresholds(association: pd.DataFrame) -> list[Threshold]:
+    """Bonferroni's threshold, and Benjamini and Hochberg's where any marker reaches it."""
+    tested = association.dropna(subset=["p_value"])
+    found = []
+    if len(tested):
+        found.append(Threshold(ALPHA / len(tested), f"Bonferroni {ALPHA:g}"))
+    discovered = tested[tested["q_value"] <= ALPHA]
+    if len(discovered):
+        found.append(Threshold(float(discovered["p_value"].max()), f"FDR {ALPHA:g}"))
+    return found
+
+
+def manhattan_figure(trait: TraitResult, leave_out_contig: bool, limit: int) -> Figure:
+    """-log10 p of every marker along the genome."""
+    tested = trait.association.dropna(subset=["p_value"])
+    points = _along_genome(tested).assign(y=-np.log10(tested["p_value"].clip(lower=1e-300)))
+    shown = largest_and_sample(points, "y", limit)
+    data = shown.assign(
+        y=shown["y"].round(3), p=shown["p_value"].map("{:.2g}".format), effect=shown["effect"].map(
+            lambda effect: number(effect, decimals_for(trait.sd))
+        ),
+    )[["x", "y", "shade", "id", "contig", "position", "p", "effect"]]  # fmt: skip
+    dots = (
+        alt.Chart(_data(data, x="number", y="number", id="string", contig="string", shade="string"))
+        .mark_circle(size=22, opacity=0.75)
+        .encode(
+            x=alt.X("x:Q", axis=None, scale=alt.Scale(nice=False, padding=4)),
+            y=alt.Y("y:Q", title="-log10 p"),
+            color=_shade(),
+            tooltip=["id:N", "contig:N", "position:N", "p:N", "effect:N"],
+        )
+    )
+    lines = thresholds(trait.association)
+    chart = alt.layer(dots, *_threshold_layers(lines), _contig_names(points)).properties(
+        width="container", height=260
+    )
+    return Figure(
+        f"manhattan-{trait.id}",
+        f"Association of each marker with {trait.name}: Wald test in the mixed model with the "
+        f"genomic relationships{', those of other contigs' * leave_out_contig}. "
+        f"{_shown(points, shown, 'markers', 'smallest p')} " + _thresholds_told(trait, lines),
+        f"Manhattan plot of {trait.name}: -log10 p by position along the contigs. The table below "
+        "lists the top markers.",
+        _spec(chart),
+    )
+
+
+def quantile_figure(trait: TraitResult, limit: int) -> Figure:
+    """Sorted -log10 p of all markers against those that chance gives."""
+    p = np.sort(trait.association["p_value"].dropna().to_numpy())
+    chance = (np.arange(len(p)) + 0.5) / len(p)
+    points = pd.DataFrame({"x": -np.log10(chance), "y": -np.log10(np.maximum(p, 1e-300))})
+    shown = largest_and_sample(points, "y", limit // 4).round(3)
+    base = alt.Chart(_data(shown, x="number", y="number"))
+    dots = base.mark_circle(size=22, opacity=0.75, color=GREEN).encode(
+        x=alt.X("x:Q", title="-log10 p by chance"), y=alt.Y("y:Q", title="-log10 p")
+    )
+    end = float(points["x"].max()) if len(points) else 1.0
+    ends = {"x": alt.datum(0), "x2": alt.datum(end), "y": alt.datum(0), "y2": alt.datum(end)}
+    equal = base.mark_rule(color=GREY, strokeDash=[3, 3]).encode(**ends)
+    factor = number(inflation(p))
+    return Figure(
+        f"quantiles-{trait.id}",
+        f"p-values of the association test on {trait.name} against those that chance gives; on the "
+        f"dashed line they are equal. Genomic inflation factor lambda (median of chi-squared over "
+        f"that by chance): {factor}. Well above 1, something else than single loci makes p small "
+        "(relatedness not accounted for, or very many loci); well below 1 the test is "
+        f"conservative, as where relationships hold the tested loci. "
+        f"{_shown(points, shown, 'markers', 'smallest p')}",
+        f"Quantile-quantile plot of p-values on {trait.name}; lambda is {factor}.",
+        _spec(alt.layer(equal, dots).properties(width="container", height=260)),
+    )
+
+
+def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
+    """Prominence along the genome, one chart per model that has one; None without any."""
+    models = [model for model in trait.models if has_saliency(model)]
+    if not models:
+        return None
+    genome = _along_genome(trait.association).set_index("marker")
+    limits = trait.region_methods.set_index("method")["threshold"]
+    parts, sizes = [], 0
+    for model in models:
+        assert model.saliency is not None  # noqa: S101  has_saliency
+        y = model.saliency.set_index("marker")["prominence"]
+        all_markers = genome.assign(model=model.name, y=y)
+        shown = largest_and_sample(all_markers, "y", limit // len(models))
+        parts.append(shown.assign(limit=limits[model.name]))
+        sizes += len(all_markers)
+    points = pd.concat(parts).round({"y": 3, "limit": 3})
+    data = points[["x", "y", "shade", "id", "contig", "model", "limit"]]
+    types = dict.fromkeys(["x", "y", "limit"], "number")
+    base = alt.Chart()
+    dots = base.mark_circle(size=16, opacity=0.7).encode(
+        x=alt.X("x:Q", axis=None, scale=alt.Scale(nice=False, padding=4)),
+        y=alt.Y("y:Q", title="Prominence", axis=alt.Axis(tickCount=3)),
+        color=_shade(),
+        tooltip=["id:N", "contig:N", alt.Tooltip("y:Q", title="prominence")],
+    )
+    line = base.mark_rule(color=AMBER, strokeDash=[5, 4]).encode(y="mean(limit):Q")
+    chart = alt.layer(dots, line, data=_data(data, **types)).properties(height=110)
+    facets = chart.facet(facet=_model_facet(trait, models), columns=1)
+    part = (
+        "All markers are shown."
+        if len(points) == sizes
+        else f"{whole(len(points))} of {whole(sizes)} points are shown: the most prominent of "
+        "each model, and a random sample of the rest."
+    )
+    return Figure(
+        f"saliency-{trait.id}",
+        f"Prominence of each marker for {trait.name} by model: its saliency as a multiple of the "
+        "mean over all markers. Saliency is the median over lines of the absolute gradient of the "
+        "prediction (of trees: what the splits on it gain), mean over the folds of the first "
+        f"repeat. {_control_told(trait)} The contigs are in the order of the association above. "
+        f"{part}",
+        f"Prominence of markers along the contigs for {trait.name}, one chart per model; the "
+        "marker table has saliencies and ranks.",
+        _spec(facets.resolve_scale(y="independent")),
+        cell=100_000,
+    )
+
+
+def _control_told(trait: TraitResult) -> str:
+    """What the thresholds of the models' prominences are."""
+    chance = trait.region_methods["chance"].dropna()
+    if chance.empty:
+        return "There is no threshold: without a control (control: permutations) chance is unknown."
+    return (
+        "Dashed line: what the most prominent marker reached in permuted traits (the control). A "
+        f"model of a trait without any genetic part exceeds it somewhere with probability "
+        f"{chance.max():.2g}"
+        + (f"; more permutations would make that {ALPHA:g}." if chance.max() > ALPHA else ".")
+    )
+
+
+def largest_and_sample(frame: pd.DataFrame, column: str, limit: int) -> pd.DataFrame:
+    """The rows largest in a column and a fixed random sample of the rest, half of each."""
+    if len(frame) <= limit:
+        return frame
+    largest = frame.nlargest(limit // 2, column)
+    rest = frame.drop(largest.index).sample(limit - len(largest), random_state=0)
+    return pd.concat([largest, rest])
+
+
+def _shown(all_points: pd.DataFrame, shown: pd.DataFrame, what: str, first: str) -> str:
+    if len(shown) == len(all_points):
+        return f"All {whole(len(shown))} tested {what} are shown."
+    largest = len(shown) // 2
+    return (
+        f"{whole(len(shown))} of {whole(len(all_points))} tested {what} are shown: the "
+        f"{whole(largest)} of {first} and a random sample of the rest."
+    )
+
+
+def _thresholds_told(trait: TraitResult, lines: list[Threshold]) -> str:
+    tested = trait.association["p_value"].notna().sum()
+    if not lines:
+        return "No marker could be tested."
+    reached = int((trait.association["q_value"] <= ALPHA).sum())
+    told = (
+        f"Upper dashed line: Bonferroni, p = {ALPHA:g} / {whole(tested)} = {lines[0].p_value:.2g}. "
+    )
+    if len(lines) == 1:
+        return told.replace("Upper dashed", "Dashed") + (
+            "No marker reaches a false discovery rate of 5 % (Benjamini and Hochberg)."
+        )
+    return told + (
+        f"Lower: false discovery rate of 5 % (Benjamini and Hochberg), p = {lines[1].p_value:.2g}, "
+        f"reached by {whole(reached)}."
+    )
+
+
+def _along_genome(markers: pd.DataFrame) -> pd.DataFrame:
+    """The markers with x, their place with all contigs in a row (megabases), and shade."""
+    ends = markers.groupby("contig", sort=False)["position"].max()
+    gap = ends.sum() * 0.005
+    starts = (ends + gap).cumsum().shift(fill_value=0)
+    shades = pd.Series(np.arange(len(ends)) % 2, index=ends.index).map({0: "even", 1: "odd"})
+    return markers.assign(
+        x=((markers["position"] + markers["contig"].map(starts)) / MEGABASE).round(4),
+        shade=markers["contig"].map(shades),
+    )
+
+
+def _contig_names(points: pd.DataFrame) -> alt.Chart:
+    """The contigs' names beneath the figure; those too narrow for a name have none."""
+    span = points.groupby("contig", sort=False)["x"].agg(["min", "max"]).reset_index()
+    width = points["x"].max() - points["x"].min()
+    wide = span[(span["max"] - span["min"]) >= NAMED_SHARE * width]
+    names = pd.DataFrame({"name": wide["contig"], "x": (wide["min"] + wide["max"]) / 2})
+    upright = len(names) > 7
+    mark = alt.MarkDef(type="text", fontSize=11, color=GREY, limit=90)
+    if upright:
+        mark.angle, mark.align, mark.baseline = 270, "right", "middle"
+    else:
+        mark.dy = 14
+    chart = alt.Chart(_data(names, name="string", x="number"), mark=mark)
+    return chart.encode(x="x:Q", y=alt.value(268 if upright else 260), text="name:N")
+
+
+def _threshold_layers(lines: list[Threshold]) -> list[alt.Chart]:
+    rows = pd.DataFrame(
+        [(-np.log10(line.p_value), line.name) for line in lines], columns=["y", "name"]
+    )
+    base = alt.Chart(_data(rows, y="number", name="string")).encode(y="y:Q")
+    return [
+        base.mark_rule(color=AMBER, strokeDash=[5, 4]),
+        base.mark_text(align="right", dy=-6, color=AMBER, fontSize=11).encode(
+            x=alt.value("width"), text="name:N"
+        ),
+    ]
+
+
+def _shade() -> alt.Color:
+    return alt.Color(
+        "shade:N",
+        legend=None,
+        scale=alt.Scale(domain=["even", "odd"], range=[GREEN, OTHER_GREEN]),
+    )
+
+
+def marker_table(trait: TraitResult) -> Table:
+    """The markers with the smallest p-values, and their saliency by each model that has one."""
+    tested = trait.association.dropna(subset=["p_value"])
+    top = tested.sort_values(["p_value", "marker"]).head(TOP_MARKERS)
+    saliencies = {
+        model.name: _share_and_rank(model.saliency)
+        for model in trait.models
+        if model.saliency is not None and has_saliency(model)
+    }
+    decimals = decimals_for(trait.sd)
+    return table(
+        f"The {len(top)} markers of smallest p for {trait.name}. Effect: in the trait's units per "
+        "copy of the alternate allele, ± standard error; p: Wald test, single marker; q: false "
+        "discovery rate (Benjamini and Hochberg)"
+        + (
+            "; saliency: the marker's rank by each model's saliency, 1 is the largest, and the "
+            "saliency as a share of that, mean ± standard deviation over the folds."
+            if saliencies
+            else "."
+        ),
+        [
+            *("Marker", "Contig", "Position", "Ref / alt", "Frequency of alt", "Effect", "p", "q"),
+            *(f"Saliency, {name}" for name in saliencies),
+        ],
+        [
+            [
+                row["id"],
+                row["contig"],
+                whole(row["position"]),
+                f"{row['ref']} / {row['alt']}",
+                number(row["frequency"], 2),
+                _effect(row, decimals),
+                f"{row['p_value']:.2g}",
+                f"{row['q_value']:.2g}",
+                *(_saliency_cell(it.loc[row["marker"]]) for it in saliencies.values()),
+            ]
+            for row in top.to_dict("records")
+        ],
+        text=(0, 1, 3),
+    )
+
+
+def region_table(trait: TraitResult) -> Table:
+    """The regions that most methods name."""
+    regions = trait.regions
+    top = regions.head(TOP_REGIONS)
+    has_genes = bool(regions["gene"].notna().any())
+    part = (
+        f"all {whole(len(regions))}"
+        if len(top) == len(regions)
+        else f"the first {whole(len(top))} of {whole(len(regions))}"
+    )
+    return table(
+        f"Regions for {trait.name} that methods name, those of most methods first: {part}. A "
+        "region holds the markers linked to its peak (squared correlation of dosages "
+        f"{LINKED:g} or more); effect, p and q are the peak's, the named marker of smallest p. "
+        f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
+        "figure. Models share lines and permuted traits: agreement of two is less than two "
+        "independent proofs.",
+        [
+            *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
+            *("Frequency of alt", "Effect", "p", "q"),
+            *(["Nearest gene"] if has_genes else []),
+        ],
+        [
+            [
+                row["contig"],
+                whole(row["first"]),
+                whole(row["last"]),
+                row["methods"].replace(",", ", "),
+                whole(row["markers"]),
+                Cell(row["id"], whole(row["position"])),
+                f"{row['ref']} / {row['alt']}",
+                number(row["frequency"], 2),
+                number(row["effect"], decimals_for(trait.sd)),
+                f"{row['p_value']:.2g}",
+                f"{row['q_value']:.2g}",
+                *([_gene_cell(row)] if has_genes else []),
+            ]
+            for row in top.to_dict("records")
+        ],
+        text=(0, 3, 5, 6, 11) if has_genes else (0, 3, 5, 6),
+    )
+
+
+def method_table(trait: TraitResult) -> Table:
+    """By what threshold each method names markers, and how many it names."""
+    return table(
+        f"Which methods name markers of {trait.name}. Chance: that a trait without any genetic "
+        "part has a marker beyond the threshold, from the permuted traits.",
+        ["Method", "Statistic", "Threshold", "Chance", "Markers named"],
+        [
+            [
+                row["method"],
+                "q up to" if row["method"] == WALD else "prominence above",
+                number(row["threshold"]),
+                number(row["chance"]),
+                whole(row["markers"]),
+            ]
+            for row in trait.region_methods.to_dict("records")
+        ],
+        text=(0, 1),
+    )
+
+
+def _share_and_rank(saliency: pd.DataFrame) -> pd.DataFrame:
+    """By marker: rank, and mean and sd as shares of the largest mean."""
+    by_marker = saliency.set_index("marker")
+    shares = by_marker[["mean", "sd"]] / max(by_marker["mean"].max(), np.finfo(float).tiny)
+    return shares.assign(rank=by_marker["mean"].rank(ascending=False, method="min"))
+
+
+def _saliency_cell(marker: pd.Series) -> Cell:
+    return Cell(whole(marker["rank"]), f"{number(marker['mean'])} ± {number(marker['sd'])}")
+
+
+def _effect(marker: Mapping[Hashable, Any], decimals: int) -> Cell:
+    error = f"± {number(marker['standard_error'], decimals)}"
+    return Cell(number(marker["effect"], decimals), error)
+
+
+def _gene_cell(region: Mapping[Hashable, Any]) -> Cell | str:
+    gene, distance = region["gene"], region["gene_distance"]
+    if not isinstance(gene, str):
+        return MISSING
+    return Cell(gene, f"{whole(distance)} bases away" if distance else "holds the peak")
+
+
+def has_saliency(model: ModelResult) -> bool:
+    """Whether a model says how much each marker moves its prediction."""
+    return model.saliency is not None and len(model.saliency) > 0

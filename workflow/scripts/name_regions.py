@@ -1,0 +1,26 @@
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from breedcast.files import read_parquet, read_table, whole, write_table
+    from breedcast.genotypes.columns import StoredCodes
+    from breedcast.markers.genes import read_genes
+    from breedcast.markers.regions import as_bed, as_csv, find_regions, name_markers
+    from breedcast.phenotypes.clean import phenotyped_lines
+
+    genotypes = StoredCodes.open(snakemake.input.codes)
+    lines = phenotyped_lines(read_table(snakemake.input.phenotypes))
+    association = read_parquet(snakemake.input.association)
+    given = zip(settings["models"], snakemake.input.saliencies, strict=True)
+    naming = name_markers(association, ((model, read_parquet(path)) for model, path in given))
+    genes = snakemake.input.get("genes")
+    if genes is not None:
+        genes = read_genes(genes, genotypes.markers["contig"].unique())
+    regions = find_regions(genotypes.of(lines["sample"]), association, naming.named, genes)
+    write_table(naming.methods, snakemake.output.methods)
+    write_table(regions, snakemake.output.regions)
+    for text, path in (
+        (as_csv(regions), snakemake.output.csv),
+        (as_bed(regions), snakemake.output.bed),
+    ):
+        with whole(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
