@@ -46,6 +46,7 @@ def test_every_file_of_the_contract_is_there(results):
             for name in (
                 *("phenotypes.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
                 *("candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
+                "intervals.tsv",
             )
         }
         for model in MODELS:
