@@ -82,3 +82,10 @@ def test_damage_is_a_users_error(
     path.write_bytes(bgzip(bytes(damaged)))
     with contextlib.suppress(UserError):
         assert all(block.dosage.shape[1] == 3 for block in BcfSource(path, Reading()).blocks())
+
+
+def test_an_allele_below_0_is_refused(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "input.bcf"
+    path.write_bytes(bgzip(whole[:-1] + b"\x90"))  # of the last call
+    with pytest.raises(UserError, match=r"record 4: .*an allele below 0"):
+        list(BcfSource(path, Reading()).blocks())

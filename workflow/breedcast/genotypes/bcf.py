@@ -180,7 +180,9 @@ def _alleles(stored: np.ndarray) -> np.ndarray:
         raise ValueError("GT is no vector of whole numbers")
     ended = stored == np.iinfo(stored.dtype).min + 1
     alleles = (stored.astype(np.int64) >> 1) - 1
-    unknown = (alleles < 0) | (stored == np.iinfo(stored.dtype).min)
+    if ((stored < 0) & ~ended & (stored != np.iinfo(stored.dtype).min)).any():
+        raise ValueError("an allele below 0")
+    unknown = alleles < 0
     if (ended[:, :-1] & ~ended[:, 1:]).any():
         raise ValueError("a call goes on behind its end")
     alleles[unknown] = MISSING_ALLELE
