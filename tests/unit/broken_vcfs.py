@@ -67,19 +67,39 @@ BROKEN = {
     "too many columns": _second(record(["0/0", "0/1", "0/0", "1/1"]), "13 columns", "12"),
     "half a line": _second("chr1\t12", "2 columns"),
     "empty line": _second("", "empty line"),
-    "empty last line": _text(vcf(NAMES, [GOOD, ""]), f"line {HEADER_LINES + 2}:", "empty line"),
+    "empty lines, then records": _text(
+        vcf(NAMES, [GOOD, "", "", GOOD]), f"line {HEADER_LINES + 2}:", "empty line"
+    ),
     "two files in one": _text(vcf(NAMES, [GOOD]) * 2, f"line {HEADER_LINES + 2}:", "header line"),
     "NUL byte in the header": _header(f"{FIXED}\tFORMAT\tA\t\0B\tC", "line 5", "NUL"),
     "NUL bytes": _second(record(["0/0", "0/\0", "0/1"]), "NUL"),
+    "no header": _text(GOOD + "\n", "is not a VCF", "#CHROM", in_header=True),
+    # at which cyvcf2 ends the process
+    "no GT, none declared": _text(
+        vcf(NAMES, [record(["3", "4", "5"], form="DP")]).replace("ID=GT", "ID=XX"),
+        "no GT in FORMAT",
+    ),
+    "no FORMAT": _second(record(["0/0", "0/1", "1/1"], form="."), "no GT in FORMAT"),
     "no GT": _second(record(["3", "4", "5"], form="DP"), "no GT in FORMAT"),
     "allele beyond ALT": _second(record(["0/0", "0/2", "0/1"]), "'B'", "allele 2", "ALT names 1"),
     "allele without ALT": _second(record(["0/0", "0/0", "0/1"], alt="."), "'C'", "ALT names 0"),
-    "fewer alleles": _second(record(["0/0", "0/0", "1"]), "'C'", "1 allele,", "have 2"),
+    "fewer alleles": _second(
+        record(["0/0", "0/0", "1"]), "'C'", "1 allele,", "have 2", "{chr1: exclude}"
+    ),
     "more alleles": _second(record(["0/0", "0/0/1", "1/1"]), "'B'", "3 alleles", "have 2"),
     "ploidy 9": _text(vcf(["A"], [record(["0/0/0/0/0/0/0/0/1"])]), "line 6:", "9 alleles"),
-    "letters as alleles": _second(record(["0/0", "A/A", "0/1"]), "GT"),
-    "call cut off": _second(record(["0/0", "0/0", "0/"]), "GT"),
-    "empty call": _second(record(["0/0", "", "0/1"]), "GT"),
+    "letters as alleles": _second(record(["0/0", "A/A", "0/1"]), "GT", "'B'", "'A/A'"),
+    "call cut off": _second(record(["0/0", "0/0", "0/"]), "GT", "'C'"),
+    "empty call": _second(record(["0/0", "", "0/1"]), "GT", "'B'"),
+    "huge allele": _second(record(["0/0", "0/99999999999999999999", "0/1"]), "GT", "'B'"),
+    "negative allele": _second(record(["0/0", "0/-1", "0/1"]), "GT", "'B'"),
+    "huge position": _second(record(["0/0", "0/1", "0/1"], position=10**30), "position '1000"),
+    "negative position": _second(record(["0/0", "0/1", "0/1"], position=-5), "position '-5'"),
+    "no ALT": _second(record(["0/0", "0/1", "0/1"], alt=""), "'' is no ALT"),
+    "half an ALT": _second(record(["0/0", "0/1", "0/2"], alt="T,."), "'T,.' is no ALT"),
+    "symbol cut off": _second(record(["0/0", "0/1", "0/1"], alt="<DEL"), "'<DEL' is no ALT"),
+    "space in CHROM": _second(record(["0/0", "0/1", "0/1"], contig="a b"), "no CHROM"),
+    "CR among the records": _second(record(["0/0", "0/1", "0/1\rchr1"]), "old Mac"),
     "position no number": _second(record(["0/0", "0/1", "0/1"], position="12k"), "position '12k'"),
     "undeclared contig, bad position": _second(
         record(["0/0", "0/1", "0/1"], position=".", contig="2"), "position '.'"
@@ -87,7 +107,7 @@ BROKEN = {
     "undeclared contig, bad call": _second(record(["0/0", "0/", "0/1"], contig="2"), "GT"),
     "text not UTF-8": Broken(
         vcf(NAMES, [GOOD, record(["0/0", "0/1", "0/1"], contig="Bär")]).encode("latin1"),
-        ("line 7", "utf-8"),
+        ("line 7", "not UTF-8"),
     ),
     "all missing": _text(vcf(NAMES, [record(["./.", ".", "./."])]), "every call is missing"),
     "gzip cut": Broken(_GZIP[:-40], ("truncated",)),

@@ -2,8 +2,10 @@
 
 import contextlib
 import gzip
+import re
 from pathlib import Path
 
+import cyvcf2
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -36,6 +38,27 @@ def test_bcf_equals_the_vcf(
     for name in ("half_calls", "multi_allelic", "multi_allelic_dropped"):
         assert source.counts[name] == counts.get(name, 0)
     assert source.ploidy == ploidy
+
+
+def test_numbers_follow_from_the_order_where_the_header_gives_none(
+    whole: bytes, tmp_path: Path
+) -> None:
+    """As htslib counts: a line that is there twice counts once; ID need not come first."""
+    length = int.from_bytes(whole[5:9], "little")
+    header = re.sub(rb",IDX=\d+>", b">", whole[9 : 9 + length])
+    header = re.sub(rb"ID=DP,Number=1", b"Number=1,ID=DP", header)
+    contigs = b"##contig=<ID=x>\n##contig=<length=5,ID=x>\n##contig=<length=9,ID=chr1>\n"
+    header = header.replace(b"##contig=<ID=chr1>\n", contigs)
+    path = tmp_path / "input.bcf"
+    path.write_bytes(
+        bgzip(whole[:5] + len(header).to_bytes(4, "little") + header + whole[9 + length :])
+    )
+    (block,) = BcfSource(path, Reading()).blocks()
+    expected = list(cyvcf2.VCF(str(path)))
+    assert block.markers["contig"].to_pylist() == [it.CHROM for it in expected]
+    assert block.dosage.tolist() == [
+        [-1 if -1 in call else sum(call[:-1]) for call in it.genotypes] for it in expected
+    ]
 
 
 @pytest.fixture(scope="module")

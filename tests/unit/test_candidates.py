@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from breedcast.files import read_table, write_table
+from breedcast.models.base import model_class
+from breedcast.models.job import TrainingJob
+from breedcast.models.registry import MODELS
 from breedcast.selection.candidates import COLUMNS, rank_candidates
+from breedcast.validation.plan import KFoldScheme
+
+TRAINED, NEW = 150, 50
 
 
 @pytest.fixture
@@ -52,6 +58,43 @@ def test_rank_follows_the_direction_and_ties_share_the_better_one(phenotypes, di
     ranked = rank_candidates({"dnngp": table}, phenotypes, 0.9, direction)
     assert ranked["sample"].tolist() == best
     assert ranked["rank"].tolist() == [1, 2, 2, 4]
+
+
+def simulate(seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Lines with and without a value, their codes, and true genetic values; heritability 0.5."""
+    rng = np.random.default_rng(seed)
+    frequencies = rng.uniform(0.1, 0.9, 250)
+    codes = rng.binomial(2, frequencies, (TRAINED + NEW, 250)).astype(np.uint8)
+    genetic = (codes - 2 * frequencies) @ rng.normal(0, 1, 250)
+    genetic = 50 + 4 * genetic / genetic.std()
+    value = genetic + rng.normal(0, 4, len(genetic))
+    samples = [f"L{number}" for number in range(len(value))]
+    lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
+    return lines, codes, genetic
+
+
+def test_either_interval_holds_what_it_is_an_interval_for():
+    """Simulated lines whose genetic values are known: 90 % of these lie in GBLUP's interval of the
+    genetic value, 90 % of new adjusted means in theirs, which holds nearly all genetic values."""
+    held = {"genetic": [], "value": [], "genetic in the wide one": []}
+    for seed in range(25):
+        full, codes, genetic = simulate(seed)
+        lines = full.assign(value=full["value"].where(full.index < TRAINED))
+        plan = KFoldScheme(2, 1, 5, seed).make_plan(lines, "yield").query("repeat == -1")
+        plan = plan.reset_index(drop=True)
+        model = model_class(MODELS["gblup"])()
+        job = TrainingJob(model, "gblup", "yield", lines, codes, 2, plan, 0, seed, "cpu")
+        ranked = rank_candidates({"gblup": job.run(threads=1).predictions}, lines, 0.9, "high")
+        ranked = ranked.set_index("sample")
+        true = pd.Series(genetic, full["sample"])[ranked.index]
+        new = full.set_index("sample").loc[ranked.index, "value"]
+        held["genetic"] += list(true.between(ranked["bv_lower"], ranked["bv_upper"]))
+        held["value"] += list(new.between(ranked["lower"], ranked["upper"]))
+        held["genetic in the wide one"] += list(true.between(ranked["lower"], ranked["upper"]))
+    assert len(held["genetic"]) == 25 * NEW
+    assert np.mean(held["genetic"]) == pytest.approx(0.9, abs=0.03)
+    assert np.mean(held["value"]) == pytest.approx(0.9, abs=0.03)
+    assert np.mean(held["genetic in the wide one"]) > 0.96
 
 
 def test_every_model_ranks_every_candidate(phenotypes):

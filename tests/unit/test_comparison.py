@@ -65,6 +65,22 @@ def test_every_pair_is_compared_once_on_the_folds_of_both():
         assert (row["df"], row["folds"]) == (9, 10)
 
 
+def test_models_are_tested_against_the_standard_alone():
+    """Holm over the two comparisons with it; of the other pair nothing is claimed."""
+    rng = np.random.default_rng(2)
+    tables = {name: scores_of(*rng.normal(size=(2, 10)), folds=5) for name in ("a", "gblup", "c")}
+    tables["c"]["value"] += 1
+    comparison = compare_models(tables, plan_of(50, 5, 2), standard="gblup")
+    for metric in ("pearson", "rmse"):
+        rows = comparison[comparison["metric"] == metric]
+        pairs = list(zip(rows["model"], rows["reference"], strict=True))
+        assert pairs == [("a", "gblup"), ("c", "gblup"), ("c", "a")]
+        assert rows["p_value"].notna().all()
+        assert rows["p_holm"].tolist() == pytest.approx(
+            [*holm(rows["p_value"].to_numpy()[:2]), np.nan], nan_ok=True
+        )
+
+
 def test_holm_follows_the_worked_case_and_leaves_untested_pairs_alone():
     """Holm: .01 x 4, .02 x 3, .03 x 2, .04 x 1, never below an earlier one."""
     p_values = np.array([0.03, np.nan, 0.01, 0.04, 0.02])

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import mean_absolute_error, mean_squared_error, ndcg_score
+from sklearn.metrics import (
+    brier_score_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    ndcg_score,
+    roc_auc_score,
+)
 
 from breedcast.scoring import metrics
 
@@ -33,6 +39,20 @@ def test_spearman_agrees_with_scipy_with_ties(pair):
 
 def test_rmse_is_the_root_in_trait_units():
     assert metrics.rmse(np.array([0.0, 0.0]), np.array([3.0, 3.0])) == 3.0
+
+
+def test_auc_and_brier_agree_with_sklearn_ties_included():
+    rng = np.random.default_rng(4)
+    is_high = rng.random(80) < 0.3
+    predicted = np.round(1 + 2 * (0.3 * is_high + rng.normal(0.3, 0.3, 80)), 1)
+    scored = metrics.evaluate_binary(np.where(is_high, 3.0, 1.0), predicted, 1.0, 3.0)
+    assert scored["auc"] == pytest.approx(roc_auc_score(is_high, predicted))
+    share = np.clip((predicted - 1) / 2, 0, 1)
+    assert scored["brier"] == pytest.approx(brier_score_loss(is_high, share))
+
+
+def test_auc_of_one_class_is_undefined():
+    assert np.isnan(metrics.auc(np.full(5, True), np.arange(5.0)))
 
 
 @pytest.mark.parametrize("constant", [np.full(5, 0.3), 0.3 + 1e-16 * np.arange(5), np.zeros(5)])

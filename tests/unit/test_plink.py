@@ -137,6 +137,16 @@ def test_blocks_are_whatever_size(bed: Path, monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(read(bed)[1], DOSAGE)
 
 
+def test_a_fam_of_several_traits(bed: Path) -> None:
+    """As GEMMA wants it; of which nothing is read."""
+    fam = bed.with_suffix(".fam")
+    fam.write_text("".join(f"F L{row} 0 0 0 -9 1.5 NA\n" for row in range(5)))
+    assert read_samples(bed) == [f"L{row}" for row in range(5)]
+    fam.write_text(fam.read_text() + "F L5 0 0 0 -9 1.5\n")
+    with pytest.raises(UserError, match=r"g\.fam, line 6: 7 columns instead of 8 .* PHENO3\)"):
+        read_samples(bed)
+
+
 def test_repeated_iids_take_their_families(bed: Path) -> None:
     fam = bed.with_suffix(".fam")
     fam.write_text("".join(f"F{row} {row % 4} 0 0 0 -9\n" for row in range(5)))

@@ -30,10 +30,13 @@ from breedcast.report.advice import findings
 from breedcast.report.collect import collect
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
 from breedcast.report.page import render, summary
+from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
-from breedcast.report.tables import comparison_table
+from breedcast.report.tables import accuracy_table, comparison_table
+from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
+from breedcast.scoring.intervals import try_intervals
 from breedcast.scoring.scores import score
 from breedcast.selection.candidates import rank_candidates
 from breedcast.validation.control import permuted
@@ -82,13 +85,16 @@ def report(tmp_path_factory):
             "alt": "C",
         }
     )
+    structure = find_structure(codes, 2, clusters=3, coordinates=4)
     write_table(lines, folder / "t" / "phenotypes.tsv")
     write_table(plan, folder / "t" / "plan.tsv")
     write_table(
         pd.DataFrame({"sample": ["X"], "reason": ["why <not>"]}), folder / "t" / "dropped.tsv"
     )
-    write_table(compare_models(scores, plan), folder / "t" / "comparison.tsv")
+    write_table(compare_models(scores, plan, standard="gblup"), folder / "t" / "comparison.tsv")
     write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
+    intervals = try_intervals(predictions, lines, structure.table(samples), 0.9)
+    write_table(intervals, folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
     naming = name_markers(scan, saliencies.items())
@@ -107,7 +113,6 @@ def report(tmp_path_factory):
         CodesSummary(len(samples), MARKERS, 2, "1" * 64, 0.0, {}, dropped, limits, read),
         folder / "genotypes" / "codes.json",
     )
-    structure = find_structure(codes, 2, clusters=3, coordinates=4)
     write_table(structure.table(samples), folder / "genotypes" / "structure.tsv")
     write_json(structure.facts(), folder / "genotypes" / "structure.json")
     table = folder / "traits.tsv"
@@ -255,6 +260,59 @@ def test_left_out_clusters_are_not_said_to_be_tested(report):
     assert not any("chance" in sentence for sentence in findings(untested))
 
 
+def test_what_the_intervals_held_is_counted_anew(report, page):
+    """From predictions and values, without the table."""
+    collected, _ = report
+    trait = collected.traits[0]
+    shown = {row[0].text: row for row in interval_table(trait, 0.9).rows}
+    for model in trait.models:
+        folds = trait.intervals[(trait.intervals["model"] == model.name)]
+        folds = folds[folds["by"] == "fold"].set_index("fold")
+        error = (model.test["observed"] - model.test["predicted"]).abs()
+        if model.kind in ("baseline", "deepgs", "ensemble"):  # one width for all lines of a fold
+            held = error <= model.test["fold"].map(folds["width"]) / 2 + 1e-9
+            assert trait.coverage(model) == pytest.approx(held.mean())
+        assert shown[model.name][1].text == f"{100 * trait.coverage(model):.3g} %"
+    assert "How many values the intervals held" in page
+    assert "1 - 2 alpha" in page
+
+
+def test_the_binomial_band_holds_its_share():
+    held = np.random.default_rng(0).binomial(60, 0.9, 20_000) / 60
+    low, high = band(60, 0.9)
+    assert np.mean((held >= low) & (held <= high)) >= 0.95
+    assert np.mean((held > low) & (held < high)) < 0.95
+
+
+def test_models_are_ranked_where_there_are_several_traits(report):
+    collected, _ = report
+    assert rank_figure(collected) is None
+    assert rank_table(collected) is None
+    first = collected.traits[0]
+    turned = [dataclasses.replace(model, summary=model.summary * -1.0) for model in first.models]
+    second = dataclasses.replace(first, id="u", name="<i>u</i>", models=turned)
+    several = dataclasses.replace(collected, traits=[first, second, second])
+    table = {row[0].text: [cell.text for cell in row[1:]] for row in rank_table(several).rows}
+    for mean, *single in table.values():  # the order of the other traits is the reverse
+        ranks = [float(rank) for rank in single]
+        assert ranks[0] + ranks[1] == 5
+        assert ranks[1] == ranks[2]
+        assert float(mean) == pytest.approx(np.mean(ranks), abs=0.005)
+    assert float(table[first.best.name][1]) <= 1.5
+    figure = rank_figure(several)
+    assert "Critical difference 2.71" in figure.caption  # 2.569 sqrt(4 x 5 / 18)
+    page = Page(render(several))
+    assert len(page.charts) == len([it for it in page.elements if it[0] == "figure"])
+
+
+def test_only_a_trait_of_two_values_shows_auc(report):
+    trait = report[0].traits[0]
+    assert "AUC" not in accuracy_table(trait).headings
+    value = trait.phenotypes["value"]
+    cut = trait.phenotypes.assign(value=(value > value.median()).astype(float).where(value.notna()))
+    assert "AUC" in accuracy_table(dataclasses.replace(trait, phenotypes=cut)).headings
+
+
 def test_the_summary_is_json_with_the_scores(report):
     collected, scores = report
     told = json.loads(json.dumps(summary(collected), allow_nan=False))
@@ -291,3 +349,16 @@ def test_inflation_and_thresholds_are_told(report):
     assert "somewhere with probability 0.5; more" in saliency_figure(trait, 1000).caption
     lone = dataclasses.replace(trait, region_methods=trait.region_methods.assign(chance=np.nan))
     assert "There is no threshold" in saliency_figure(lone, 1000).caption
+
+
+def test_groups_of_lines_are_counted_once_whatever_the_repeats(report):
+    trait = report[0].traits[0]
+    again = trait.intervals.assign(repeat=1)
+    twice = dataclasses.replace(trait, intervals=pd.concat([trait.intervals, again]))
+    for told in (group_table(trait, 0.9), group_table(twice, 0.9)):
+        sizes = {row[0].text: int(row[1].text) for row in told.rows}
+        cluster = report[0].structure.set_index("sample")["cluster"]
+        measured = trait.phenotypes.loc[trait.phenotypes["value"].notna(), "sample"]
+        counts = cluster[measured].value_counts()
+        assert sizes == {f"cluster {number}": n for number, n in counts.items() if n >= 10}
+        assert list(sizes) == sorted(sizes)

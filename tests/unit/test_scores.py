@@ -52,6 +52,19 @@ def predictions(plan, phenotypes_of) -> pd.DataFrame:
     return pd.concat(units).drop(columns="inner_fold").assign(sd=np.nan, reliability=np.nan)
 
 
+def test_a_trait_of_two_values_has_auc_and_brier_and_no_other_has(
+    predictions, plan, phenotypes, phenotypes_of
+):
+    assert not {"auc", "brier"} & set(score(predictions, plan, phenotypes_of, "high")["metric"])
+    binary = phenotypes.assign(value=np.where(phenotypes["value"] > 5, 2.0, 1.0))
+    dealt = partial(permuted, binary, 0, "yield")
+    scores = score(predictions, plan, dealt, "high")
+    by_metric = scores[scores["permutation"] == 0].groupby("metric")["value"]
+    # what is predicted is the value that was cut in two, plus 1
+    assert by_metric.mean()["auc"] == 1
+    assert by_metric.size()[["auc", "brier"]].tolist() == [2 * FOLDS, 2 * FOLDS]
+
+
 def test_every_fold_is_scored_and_candidates_are_not(predictions, plan, phenotypes_of):
     scores = score(predictions, plan, phenotypes_of, "high")
     real = scores[scores["permutation"] == 0]

@@ -47,6 +47,7 @@ def test_every_file_of_the_contract_is_there(results):
                 *("phenotypes.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
                 *("candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
                 *("regions.tsv", "regions.csv", "regions.bed", "region_methods.tsv"),
+                "intervals.tsv",
             )
         }
         for model in MODELS:

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 TRAITS = ("yield", "height", "disease")
-AFTER_TRAINING = Counter(combine_models=3, compare_models=3, rank_candidates=3, render_report=1)
+AFTER_TRAINING = Counter(
+    combine_models=3, compare_models=3, rank_candidates=3, try_intervals=3, render_report=1
+)
 
 
 @pytest.fixture
@@ -104,9 +106,10 @@ def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
     assert "import_genotypes" not in finished.jobs
 
 
-def test_the_interval_changes_the_candidates_alone(dry_run, config):
+def test_the_interval_changes_intervals_and_candidates_alone(dry_run, config):
     config["interval"] = 0.8
-    assert dry_run(config=config).jobs == Counter(rank_candidates=3, render_report=1)
+    jobs = Counter(rank_candidates=3, try_intervals=3, render_report=1)
+    assert dry_run(config=config).jobs == jobs
 
 
 def test_more_processes_run_nothing(dry_run, config):

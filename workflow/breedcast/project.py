@@ -69,6 +69,11 @@ class Project:
         return [*self.models, ENSEMBLE] if self.has_ensemble else list(self.models)
 
     @property
+    def standard(self) -> str | None:
+        """The model that all others are tested against: the first GBLUP, if there is one."""
+        return next((name for name, model in self.models.items() if model.kind == "gblup"), None)
+
+    @property
     def has_ensemble(self) -> bool:
         """Whether the models are combined into one more."""
         return self.config["ensemble"] != "none" and len(self.models) > 1

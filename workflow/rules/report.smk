@@ -13,6 +13,7 @@ rule render_report:
                 "plan.tsv",
                 "comparison.tsv",
                 "candidates.tsv",
+                "intervals.tsv",
                 "association.parquet",
                 "regions.tsv",
                 "region_methods.tsv",

@@ -2,6 +2,7 @@ localrules:
     score_model,
     compare_models,
     combine_models,
+    try_intervals,
 
 
 rule score_model:
@@ -59,6 +60,7 @@ rule combine_models:
             trait=wildcards.trait,
             models=list(project.models),
             method=project.config["ensemble"],
+            direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
         code=code_hash("combine_models"),
@@ -85,10 +87,39 @@ rule compare_models:
         runtime=10,
     params:
         settings=lambda wildcards: settings(
-            models=project.scored_models, random_folds=project.has_random_folds
+            models=project.scored_models,
+            standard=project.standard,
+            random_folds=project.has_random_folds,
         ),
         code=code_hash("compare_models"),
     message:
         "Compare the models of {wildcards.trait}"
     script:
         "../scripts/compare_models.py"
+
+
+rule try_intervals:
+    input:
+        predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+        structure="<results>/genotypes/structure.tsv",
+    output:
+        intervals="<results>/{trait}/intervals.tsv",
+    log:
+        "<logs>/{trait}/try_intervals.log",
+    benchmark:
+        "<benchmarks>/{trait}/try_intervals.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: settings(
+            models=project.scored_models, interval=project.config["interval"]
+        ),
+        code=code_hash("try_intervals"),
+    message:
+        "Try the intervals for {wildcards.trait}"
+    script:
+        "../scripts/try_intervals.py"

@@ -13,6 +13,8 @@ with job(snakemake) as settings:
         read_table(snakemake.input.plan),
         partial(permuted, lines, settings["seed"], settings["trait"]),
         settings["method"],
+        settings["direction"],
+        settings["seed"],
     )
     write_parquet(predictions, snakemake.output.predictions)
     write_table(weights, snakemake.output.weights)

@@ -121,18 +121,23 @@ class _Dictionary:
     def __init__(self, header: Header) -> None:
         self.contigs: dict[int, str] = {}
         self.strings: dict[int, str] = {0: "PASS"}
-        numbers = {"PASS": 0}
+        contigs: dict[str, int] = {}
+        strings = {"PASS": 0}
         text = header.text.decode("utf-8", "replace")
-        for kind, name, rest in re.findall(
-            r"^##(contig|INFO|FORMAT|FILTER)=<ID=([^,>]+)(.*)>", text, flags=re.MULTILINE
+        for kind, body in re.findall(
+            r"^##(contig|INFO|FORMAT|FILTER)=<(.*)>", text, flags=re.MULTILINE
         ):
-            given = re.search(r"[,]IDX=(\d+)", rest)
-            if kind == "contig":
-                self.contigs[int(given.group(1)) if given else len(self.contigs)] = name
-            else:
-                number = int(given.group(1)) if given else numbers.get(name, len(numbers))
-                numbers[name] = number
-                self.strings[number] = name
+            named = re.search("(?:^|,)ID=([^,]+)", body)
+            if named is None:
+                continue
+            names, numbers = (
+                (self.contigs, contigs) if kind == "contig" else (self.strings, strings)
+            )
+            given = re.search(r",IDX=(\d+)$", body)
+            # one that is there twice counts once
+            number = int(given[1]) if given else numbers.get(named[1], len(numbers))
+            numbers[named[1]] = number
+            names[number] = named[1]
 
 
 class _Fields:

@@ -40,6 +40,7 @@ OTHERS = {
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it: zstd -d FILE",
     b"BZh": "packed by bzip2: unpack it: bunzip2 FILE",
     b"\xfd7zXZ": "packed by xz: unpack it: unxz FILE",
+    b"\x1f\x9d": "packed by compress: unpack it: gunzip FILE",
     b"\x89HDF": "HDF5: export it as VCF or HapMap (TASSEL does)",
     b"\x6c\x1b\x00": "a .bed with lines in rows: convert it: plink --bfile NAME --make-bed",
 }
@@ -53,6 +54,8 @@ def recognise(path: str | Path) -> str:
     for magic, what in OTHERS.items():
         if start.startswith(magic):
             raise UserError(f"{path} is {what}")
+    if start[257:262] == b"ustar":
+        raise UserError(f"{path} is a tar archive: unpack it: tar -xf FILE")
     if start.startswith(b"BCF\x02"):
         return "bcf"
     if start.startswith(BED_MAGIC):
@@ -65,6 +68,8 @@ def recognise(path: str | Path) -> str:
         raise UserError(f"{path} has no calls: name the {BESIDE[path.suffix]} beside it")
     if not start.strip() or b"\0" in start[:16]:
         raise UserError(f"{path} is no file of genotypes: give {KNOWN}")
+    if path.name.lower().endswith((".vcf", ".vcf.gz")):
+        return "vcf"  # which says what its header lacks
     return "hapmap" if has_letters(path) else "matrix"
 
 

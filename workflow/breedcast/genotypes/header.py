@@ -56,9 +56,9 @@ def vcf_header(path: Path, lines: Iterable[bytes]) -> Header:
     for number, line in enumerate(lines, start=1):
         text.append(line)
         stripped = line.rstrip(b"\r\n")
-        if number == 1 and not stripped.startswith(b"##fileformat=VCF"):
+        if number == 1 and not stripped.startswith((b"##", b"#CHROM")):
             raise UserError(
-                f"{path} is not a VCF (it does not begin with ##fileformat=VCF): "
+                f"{path} is not a VCF (it begins with neither ##fileformat=VCF nor #CHROM): "
                 "give a VCF or BCF file, plain, gzip or bgzip"
             )
         if b"\r" in stripped:

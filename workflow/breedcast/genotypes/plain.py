@@ -7,7 +7,7 @@ alleles, each 0, 1 or missing. Two ways of finding the calls:
   back from the end of the line. About as fast as the text can be inflated.
 - `tabbed`: where more follows GT the tabs have to be found first.
 
-Both only accept what they have verified byte by byte; what is not plain is left to htslib.
+Both only accept what they have verified byte by byte; what is not plain is left.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ ENDS = np.frombuffer(b"\t\n:", np.uint8)
 SLASH, BAR, TAB, ZERO = b"/|\t0"
 #: What "." becomes where "0" is 0 and "1" is 1.
 DOT = ord(".") ^ ZERO
-#: That htslib takes.
-LARGEST_POSITION = 2**31 - 2
+#: Genomes are shorter by far.
+LARGEST_POSITION = 10**15
 #: Lines from which on it is faster to look for one end after another than for all at once.
 LONG_LINE = 1000
 

@@ -34,7 +34,9 @@ def read_samples(path: Path) -> list[str]:
         ]
     first = rows[0][1] if rows else []
     header = bool(first) and first[0] in ("#FID", "#IID")
-    columns = [first[0].removeprefix("#"), *first[1:]] if header else FAM_COLUMNS
+    # a .fam may hold further traits (GEMMA)
+    more = [f"PHENO{number}" for number in range(2, len(first) - 4)]
+    columns = [first[0].removeprefix("#"), *first[1:]] if header else [*FAM_COLUMNS, *more]
     if "IID" not in columns:
         raise UserError(f"{table}, line {rows[0][0]}: no column IID: correct the header")
     rows = rows[1:] if header else rows

@@ -90,7 +90,7 @@ class Calls:
     def _named(self, record: Record, markers: int) -> tuple[list[str], Sequence[str]]:
         """ID and ALT of the markers that a record becomes."""
         if markers == 1:
-            return [record.id], [",".join(record.alternates) or "."]
+            return [record.id], [",".join(record.alternates) if record.alternates else "."]
         self.counts["multi_allelic"] += 1
         self.counts["without_id"] += record.id == "."
         name = f"{record.contig}_{record.position}" if record.id == "." else record.id
@@ -112,7 +112,7 @@ class Calls:
         role = self.reading.contigs.get(record.contig)
         if role in ("haploid", "mixed"):
             alleles = self._doubled(alleles, missing, place)
-        self._check_ploidy(alleles, missing, place)
+        self._check_ploidy(alleles, missing, record.contig, place)
         if role == "haploid":
             heterozygous = ~missing & (alleles != alleles[0]).any(axis=0)
             self.counts["haploid_heterozygous"] += int(heterozygous.sum())
@@ -176,7 +176,9 @@ class Calls:
             f"{alleles[:, sample].max()}, but ALT names {alternates}: correct ALT or the call"
         )
 
-    def _check_ploidy(self, alleles: np.ndarray, missing: np.ndarray, place: str) -> None:
+    def _check_ploidy(
+        self, alleles: np.ndarray, missing: np.ndarray, contig: str, place: str
+    ) -> None:
         """Take the ploidy of the first call; refuse one of another ploidy, or of too many."""
         if len(alleles) == self.ploidy and alleles.min() > NO_ALLELE:
             return
@@ -191,8 +193,9 @@ class Calls:
             raise UserError(
                 f"{place}: sample {self.samples[called[other[0]]]!r} has a call of "
                 f"{_counted(lengths[other[0]])}, calls before it have {self.ploidy}: leave out "
-                "the contig, or say that it has such calls (genotypes: contigs in the config), "
-                "or write all calls with one ploidy (bcftools +fixploidy)"
+                f"the contig (genotypes: contigs: {{{contig}: exclude}} in the config), or say "
+                "that it has calls of one allele (mixed, or haploid), or write all calls with one "
+                "ploidy (bcftools +fixploidy)"
             )
         if self.ploidy > MAX_PLOIDY:
             raise UserError(

@@ -1,8 +1,4 @@
-"""VCF: plain records by array operations, all others by htslib.
-
-What htslib only warns of or crashes on is refused here: a record with too few or too many
-columns, an empty line, a header among the records, NUL bytes, alleles that are no bases.
-"""
+"""VCF: plain records by array operations on many, all others one by one."""
 
 from __future__ import annotations
 
@@ -15,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from breedcast.errors import UserError
-from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, Content, ahead, in_turn
-from breedcast.genotypes.header import FIXED_COLUMNS, vcf_header
-from breedcast.genotypes.htslib import Parser
+from breedcast.genotypes.content import Content, ahead, in_turn
+from breedcast.genotypes.header import vcf_header
+from breedcast.genotypes.line import parsed
 from breedcast.genotypes.plain import Lines, Plain, fixed, tabbed
 from breedcast.genotypes.records import Calls
 from breedcast.genotypes.source import (
@@ -27,21 +23,20 @@ from breedcast.genotypes.source import (
     joined,
 )
 
-BASES = r"[A-Za-z0-9.*+-]+|<[^<>,]+>"
+BASES = r"[A-Za-z0-9*+-]+|<[^<>,]+>"
 BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
-#: What may stand in a column.
+#: What may stand in a column, and what VCF calls it.
 SPELLING = {
-    "contig": re.compile(r"\S+"),
-    "ref": re.compile(BASES),
-    "alt": re.compile(f"({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*"),
+    "contig": ("CHROM", re.compile(r"\S+")),
+    "ref": ("REF", re.compile(rf"\.|{BASES}")),
+    "alt": ("ALT", re.compile(rf"\.|({BASES}|{BREAKEND})(,({BASES}|{BREAKEND}))*")),
 }
-#: What stands there mostly; htslib decides about the rest.
+#: What stands there mostly; the rest is looked at one by one.
 PLAIN_SPELLING = {
     "contig": re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]*"),
     "ref": re.compile("[A-Za-z]+|[01]"),
     "alt": re.compile(r"[A-Za-z]+(,[A-Za-z]+)*|[01]|\."),
 }
-FORMAT = re.compile(rb"[^:\s]+(:[^:\s]+)*")
 #: The first call of a record in which all alleles are known.
 CALL = re.compile(rb"\tGT(?::[^\t]*)?(?:\t[^\t]*)*?\t(\d+(?:[/|]\d+)*)[:\t\n]")
 
@@ -54,18 +49,18 @@ class VcfSource(Source):
     def _open(self) -> list[str]:
         self._content = Content(self.path)
         self._header = vcf_header(self.path, iter(self._content.line, b""))
-        self._parser = Parser(str(self.path), self._header.samples)
         self._calls = Calls(self._header.samples, self.reading, self.counts)
+        self._empty_line: int | None = None
         return self._header.samples
 
     def blocks(self) -> Iterator[Block]:
         with self._content:
-            for done in in_turn(self._read_plain, ahead(self._lines()), self.reading.threads):
+            records = map(self._ended, ahead(self._lines()))
+            for done in in_turn(self._read_plain, records, self.reading.threads):
                 # what was read before the ploidy was known may have been read with another
                 right = self.ploidy in (None, done.ploidy)
                 if len(done.lines):
                     yield self._block(done if right else self._read_plain(done.lines))
-        self._parser.warn()
 
     def checksums(self) -> dict[str, str]:
         return {self.path.name: self._content.sha256}
@@ -80,6 +75,17 @@ class VcfSource(Source):
             lines = Lines(text, first)
             first += len(lines)
             yield lines.where(self._wanted(lines)) if self.reading.is_partial else lines
+
+    def _ended(self, lines: Lines) -> Lines:
+        """Those lines without empty ones. Raises UserError unless these end the file."""
+        text = lines.ends - lines.starts > 1
+        if self._empty_line is None and text.all():
+            return lines
+        if self._empty_line is None:
+            self._empty_line = int(lines.numbers[~text][0])
+        if (lines.numbers[text] > self._empty_line).any():
+            raise UserError(f"{self.place(self._empty_line)}: an empty line: remove it")
+        return lines.where(text)
 
     def _wanted(self, lines: Lines) -> np.ndarray:
         """(lines,) whether each is on a contig, and in a region, that is read."""
@@ -113,7 +119,7 @@ class VcfSource(Source):
         return done
 
     def _block(self, done: _Done) -> Block:
-        """The markers of some lines, of which htslib reads what is left."""
+        """The markers of some lines: what was read, and what is left."""
         blocks = []
         for block, half_calls in done.parts:
             self.counts["half_calls"] += int(half_calls.sum())
@@ -154,46 +160,25 @@ class VcfSource(Source):
         return good
 
     def _careful_block(self, lines: Lines) -> Block:
-        """The markers of lines that are not plain, parsed by htslib."""
-        for number, line in zip(lines.numbers.tolist(), lines.split(), strict=True):
-            self._check_shape(line, self.place(number))
-        rows: list[int] = lines.numbers.tolist()
+        """The markers of lines that are not plain."""
+        records = (
+            (number, parsed(line, self.samples, self.reading.field, self.place(number)))
+            for number, line in zip(lines.numbers.tolist(), lines.split(), strict=True)
+        )
         self._calls.ploidy = self.ploidy
-        text = self._header.text + lines.text
-        block = self._calls.block(self._parser.records(text, rows, self.place), self.place)
+        block = self._calls.block(records, self.place)
         self.ploidy = self._calls.ploidy
         self._check_spelling(block)
         return block
 
-    def _check_shape(self, line: bytes, place: str) -> None:
-        """Raise UserError for a line that is no record with a column per sample."""
-        columns, found = len(FIXED_COLUMNS) + len(self.samples), line.count(b"\t") + 1
-        if not line.strip():
-            raise UserError(f"{place}: an empty line: remove it")
-        if line.startswith(b"#"):
-            raise UserError(
-                f"{place}: a header line among the records: join VCFs with bcftools concat, "
-                "not with cat"
-            )
-        if b"\0" in line:
-            raise UserError(f"{place}: {NUL_BYTES}")
-        if found != columns:
-            raise UserError(
-                f"{place}: {found} columns where the header has {columns}: "
-                f"the line is damaged; {COPY_AGAIN}"
-            )
-        form = line.split(b"\t", 9)[8]
-        if not FORMAT.fullmatch(form):  # of which htslib ends the process
-            raise UserError(f"{place}: FORMAT {form.decode('utf-8', 'replace')!r}: correct it")
-
     def _check_spelling(self, block: Block) -> None:
         """Raise UserError for a contig or allele that cannot be one."""
-        for column, spelling in SPELLING.items():
+        for column, (name, spelling) in SPELLING.items():
             for value in block.markers[column].unique().to_pylist():
                 if not spelling.fullmatch(value):
                     row = pc.index(block.markers[column], value).as_py()
                     raise UserError(
-                        f"{self.place(int(block.rows[row]))}: {value!r} is no {column.upper()}: "
+                        f"{self.place(int(block.rows[row]))}: {value!r} is no {name}: "
                         "correct it, or leave the marker out"
                     )
 

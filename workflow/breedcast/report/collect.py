@@ -18,7 +18,7 @@ from breedcast.markers.saliency import summarise as summarise_saliency
 from breedcast.phenotypes.clean import phenotyped_lines
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.scoring.alignment import observed
-from breedcast.scoring.intervals import half_width
+from breedcast.scoring.intervals import FOLD, pooled
 from breedcast.scoring.scores import summarise
 from breedcast.validation.folds import fold_sizes
 
@@ -33,7 +33,6 @@ class ModelResult:
     kind: its name in the registry, or `ensemble`; run: what its training job was made with.
     summary: mean, sd, folds, undefined by metric; scores: the folds' own values.
     test: repeat, fold, sample, environment, predicted, observed of every tested line.
-    coverage: share of tested lines inside intervals made as the candidates' are.
     history, facts, saliency, run, weights are None where the model has no such thing.
     """
 
@@ -42,7 +41,6 @@ class ModelResult:
     scores: pd.DataFrame
     summary: pd.DataFrame
     test: pd.DataFrame
-    coverage: float
     history: pd.DataFrame | None = None
     facts: pd.DataFrame | None = None
     saliency: pd.DataFrame | None = None
@@ -98,6 +96,7 @@ class TraitResult:
     models: list[ModelResult]
     comparison: pd.DataFrame
     candidates: pd.DataFrame
+    intervals: pd.DataFrame
     association: pd.DataFrame
     regions: pd.DataFrame
     region_methods: pd.DataFrame
@@ -118,6 +117,11 @@ class TraitResult:
         return float(self.phenotypes["value"].std())
 
     @property
+    def is_binary(self) -> bool:
+        """Whether the trait has two values."""
+        return self.phenotypes["value"].nunique() == 2
+
+    @property
     def covariates(self) -> list[str]:
         """The covariates' columns."""
         return covariate_columns(self.phenotypes)
@@ -130,6 +134,12 @@ class TraitResult:
     def of_kind(self, kind: str) -> ModelResult | None:
         """The first model of a kind, by the config's order."""
         return next((model for model in self.models if model.kind == kind), None)
+
+    def coverage(self, model: ModelResult) -> float:
+        """Share of the tested lines that lay within a model's intervals."""
+        tried = self.intervals[self.intervals["by"] == FOLD]
+        held = pooled(tried, ["model"]).set_index("model")["coverage"]
+        return float(held[model.name])
 
     def compared(self, model: str, reference: str, metric: str = "pearson") -> pd.Series | None:
         """The comparison of two models, the difference being model minus reference."""
@@ -184,22 +194,6 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     )
 
 
-def coverage(predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> float:
-    """Share of the tested lines that lie within intervals made as the candidates' are.
-
-    Each fold's half-width is conformal on the inner residuals of its own training lines, so
-    that the lines it is tried on had no part in it.
-    """
-    real = predictions[(predictions["permutation"] == 0) & (predictions["repeat"] >= 0)]
-    residual = np.abs(observed(phenotypes, real) - real["predicted"].to_numpy(np.float64))
-    inside = []
-    for _, unit in real.assign(residual=residual).groupby(["repeat", "fold"]):
-        inner = unit.loc[unit["role"] == "inner", "residual"].to_numpy()
-        test = unit.loc[unit["role"] == "test", "residual"].to_numpy()
-        inside.append(test <= half_width(inner, level))
-    return float(np.concatenate(inside).mean())
-
-
 def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) -> TraitResult:
     phenotypes = read_table(folder / "phenotypes.tsv")
     return TraitResult(
@@ -210,20 +204,18 @@ def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) 
         dropped=read_table(folder / "dropped.tsv"),
         plan=read_table(folder / "plan.tsv"),
         models=[
-            _model(folder, model["name"], model["kind"], phenotypes, settings["config"]["interval"])
-            for model in settings["models"]
+            _model(folder, model["name"], model["kind"], phenotypes) for model in settings["models"]
         ],
         comparison=read_table(folder / "comparison.tsv"),
         candidates=read_table(folder / "candidates.tsv"),
+        intervals=read_table(folder / "intervals.tsv"),
         association=read_parquet(folder / "association.parquet"),
         regions=read_table(folder / "regions.tsv"),
         region_methods=read_table(folder / "region_methods.tsv"),
     )
 
 
-def _model(
-    of_trait: Path, name: str, kind: str, phenotypes: pd.DataFrame, level: float
-) -> ModelResult:
+def _model(of_trait: Path, name: str, kind: str, phenotypes: pd.DataFrame) -> ModelResult:
     folder = of_trait / name
     predictions = read_parquet(folder / "predictions.parquet")
     scores = read_table(folder / "scores.tsv")
@@ -235,7 +227,6 @@ def _model(
         "scores": scores,
         "summary": summarise(scores).set_index("metric"),
         "test": test[columns].assign(observed=observed(phenotypes, test)),
-        "coverage": coverage(predictions, phenotypes, level),
     }
     if kind == "ensemble":
         return ModelResult(**common, weights=read_table(folder / "weights.tsv"))

@@ -33,7 +33,9 @@ from breedcast.report.markers import (
     region_table,
     saliency_figure,
 )
+from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import cluster_table, scheme_told, structure_figure
+from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
 TEMPLATES = PACKAGE.parent / "report"
 REPORT_PACKAGES = ("numpy", "pandas", "pyarrow", "altair", "vl-convert-python", "jinja2")
@@ -58,6 +60,9 @@ def render(report: Report) -> str:
         models=[model["name"] for model in report.settings["models"]],
         validation=report.settings["config"]["validation"],
         scheme_told=scheme_told(report.settings["config"]["validation"]),
+        rank_figure=rank_figure(report),
+        rank_table=rank_table(report),
+        guarantee=guarantee(report.settings["config"]["interval"]),
         structure_figure=structure_figure(report, POINTS_PER_FIGURE),
         cluster_table=cluster_table(report),
         permutations=report.settings["config"]["control"]["permutations"],
@@ -67,7 +72,6 @@ def render(report: Report) -> str:
             tables.dropped_table(report),
         ],
         genotype_notes=genotype_notes(report.genotypes),
-        metrics=tables.METRICS.values(),
         made_tables=[
             tables.inputs_table(report),
             tables.jobs_table(report),
@@ -138,6 +142,7 @@ def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, An
         "doubts": doubts(trait),
         "figures": figures,
         "accuracy": tables.accuracy_table(trait),
+        "metrics": tables.metrics_of(trait).values(),
         "comparisons": [
             tables.comparison_table(trait, metric, random_folds)
             for metric in trait.comparison["metric"].unique()
@@ -155,7 +160,9 @@ def _trait_parts(trait: TraitResult, report: Report, limit: int) -> dict[str, An
         "regions": region_table(trait),
         "methods": method_table(trait),
         "level": f"{100 * level:g} %",
-        "coverage": f"{100 * best.coverage:.0f} %",
+        "coverage": f"{100 * trait.coverage(best):.0f} %",
+        "intervals": interval_table(trait, level),
+        "interval_groups": group_table(trait, level),
     }
 
 
@@ -172,7 +179,7 @@ def _trait_summary(trait: TraitResult) -> dict[str, Any]:
             model.name: {
                 "kind": model.kind,
                 "device": model.device,
-                "interval_coverage": model.coverage,
+                "interval_coverage": trait.coverage(model),
                 "metrics": model.summary.to_dict("index"),
             }
             for model in trait.models

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from breedcast.genotypes.source import COUNTS
-from breedcast.report.collect import ModelResult, Report, TraitResult
+from breedcast.report.collect import GBLUP, ModelResult, Report, TraitResult
 
 #: Rows of the candidates' table: of the best model, and of each other one.
 CANDIDATE_ROWS, OTHER_CANDIDATE_ROWS = 200, 20
@@ -48,6 +48,19 @@ METRICS = {
         "lines' mean, in the trait's units",
     ),
     "response_10_sd": ("Response in SD", "the same in standard deviations of the tested lines"),
+}
+#: Those of traits that have two values, and of no others.
+BINARY_METRICS = {
+    "auc": (
+        "AUC",
+        "for a trait of two values: the chance that of a line of either value the right one is "
+        "predicted higher; 0.5 is guessing",
+    ),
+    "brier": (
+        "Brier score",
+        "for a trait of two values: mean squared error of the predicted share of the higher value, "
+        "0 is perfect",
+    ),
 }
 IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
 
@@ -115,14 +128,20 @@ def decimals_for(sd: float) -> int:
     return int(np.clip(2 - np.floor(np.log10(sd)), 0, 6))
 
 
+def metrics_of(trait: TraitResult) -> Mapping[str, tuple[str, str]]:
+    """The metrics of a trait: heading and meaning."""
+    return METRICS | BINARY_METRICS if trait.is_binary else METRICS
+
+
 def accuracy_table(trait: TraitResult) -> Table:
     """Mean and standard deviation over folds of every metric, a row per model."""
     unit = decimals_for(trait.sd)
+    metrics = metrics_of(trait)
     rows = [
         [
             Cell(model.name),
             *(_mean_and_sd(model, metric, unit if metric in IN_TRAIT_UNITS else 3)
-              for metric in METRICS),
+              for metric in metrics),
         ]
         for model in trait.models
     ]  # fmt: skip
@@ -130,7 +149,7 @@ def accuracy_table(trait: TraitResult) -> Table:
         f"Accuracy on {trait.name}: mean over {len(trait.fold_sizes)} test folds, and "
         "± the standard deviation between single folds. The control's is over the folds of repeat "
         "1 and its permutations. The best mean predictive ability is marked.",
-        ["Model", *(heading for heading, _ in METRICS.values())],
+        ["Model", *(heading for heading, _ in metrics.values())],
         rows,
         marked=[trait.models.index(trait.best)],
     )
@@ -149,10 +168,13 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
     rows = trait.comparison[trait.comparison["metric"] == metric]
     decimals = decimals_for(trait.sd) if metric in IN_TRAIT_UNITS else 3
     heading = METRICS[metric][0]
+    standard = trait.of_kind(GBLUP)
+    family = "all pairs" if standard is None else f"the comparisons with {standard.name}"
+    others = "" if standard is None else " Of other pairs nothing is claimed."
     tested = (
         "by the corrected resampled t-test (Nadeau and Bengio 2003), which allows for folds "
-        "sharing training lines; p corrected for all pairs by Holm. Below 0.05 is taken as more "
-        "than chance."
+        f"sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken as more "
+        f"than chance.{others}"
         if random_folds
         else "and not tested: folds that are clusters are not drawn at random, and what differs "
         "between them tells nothing of chance."
@@ -171,13 +193,19 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
                 ),
                 number(row["t"], 2),
                 p_text(row["p_value"]),
-                p_text(row["p_holm"]),
+                _p_claimed(row),
             ]
             for row in rows.to_dict("records")
         ],
         text=(0, 1),
         marked=np.flatnonzero(rows["p_holm"] < 0.05).tolist(),
     )
+
+
+def _p_claimed(row: Mapping[Any, Any]) -> str:
+    """The corrected p-value of a comparison; of one that was tested and not claimed none."""
+    is_claimed = np.isnan(row["p_value"]) or not np.isnan(row["p_holm"])
+    return p_text(row["p_holm"]) if is_claimed else "no claim"
 
 
 def candidate_table(trait: TraitResult, model: ModelResult, level: float, limit: int) -> Table:

@@ -31,28 +31,37 @@ COLUMNS = [
 
 
 def compare_models(
-    scores: Mapping[str, pd.DataFrame], plan: pd.DataFrame, random_folds: bool = True
+    scores: Mapping[str, pd.DataFrame],
+    plan: pd.DataFrame,
+    random_folds: bool = True,
+    standard: str | None = None,
 ) -> pd.DataFrame:
     """Compare every pair of models once, the later one with the earlier one as its reference.
 
-    scores: each model's scores.tsv; random_folds: whether lines were dealt to the folds at random.
-    An undefined correlation counts as 0. Returns COLUMNS:
-    p_value is two-sided, p_holm is corrected (Holm 1979) for the pairs compared in the metric.
+    scores: each model's scores.tsv; random_folds: whether lines were dealt to the folds at random;
+    standard: the model that the others have to beat, the reference of each of its pairs, which
+    come first. An undefined correlation counts as 0. Returns COLUMNS: p_value is two-sided; p_holm
+    is corrected (Holm 1979) for the pairs with the standard and NaN for the others, of which
+    nothing is claimed; without a standard it is corrected for all pairs.
     What cannot be tested (one fold, folds not random, no spread between the folds' differences)
     is NaN.
     Raises ValueError when the models were not scored on the same folds.
     """
     share = test_to_train(plan) if random_folds else np.nan
+    standards = list(scores) if standard is None else [standard]
+    order = sorted(scores, key=lambda model: model != standard)
+    pairs = list(combinations(order, 2))
     parts = []
     for metric in COMPARED:
         values = {model: _by_fold(table, metric) for model, table in scores.items()}
         records = [
             {"metric": metric, "model": model, "reference": reference}
             | _compare(values[model], values[reference], share)
-            for reference, model in combinations(values, 2)
+            for reference, model in pairs
         ]
         part = pd.DataFrame(records, columns=COLUMNS)
-        parts.append(part.assign(p_holm=holm(part["p_value"].to_numpy(np.float64))))
+        claimed = part["p_value"].where(part["reference"].isin(standards))
+        parts.append(part.assign(p_holm=holm(claimed.to_numpy(np.float64))))
     return pd.concat(parts, ignore_index=True)
 
 

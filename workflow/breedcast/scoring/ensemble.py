@@ -12,12 +12,17 @@ predict much alike, so on a hundred lines plain stacking chooses between them by
 equal weights carry a poor model along. On simulated predictions of 60 to 480 lines it stays within
 0.006 in correlation of the better of `stack` and `mean`, but for one model far ahead of the rest on
 60 lines, where `stack` is 0.02 better (tests/benchmarks/ensemble_prior.py).
+
+`elbpso` is how DeepGS weights its models: swarms of particles look for the weights that put the
+best lines first (swarm.py), here by the mean NDCG of the best 10 % in the trait's direction, and
+of standardised predictions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -25,8 +30,11 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from breedcast.scoring.alignment import UNIT, keys, observed
+from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
+from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
+from breedcast.seeds import derive_seed
 
-Method = Literal["auto", "mean", "stack"]
+Method = Literal["auto", "mean", "stack", "elbpso"]
 
 #: How many lines the prior weights of `auto` are worth.
 PRIOR_LINES = 30.0
@@ -47,9 +55,17 @@ class Combination:
     intercept: float
 
     @classmethod
-    def fit(cls, predicted: np.ndarray, value: np.ndarray, method: Method) -> Combination:
+    def fit(
+        cls,
+        predicted: np.ndarray,
+        value: np.ndarray,
+        method: Method,
+        direction: Direction = "high",
+        seed: int = 0,
+    ) -> Combination:
         """Learn weights, none negative, from inner predictions (lines, models) and values.
 
+        direction: which end of the trait `elbpso` looks at; seed: that of its swarms.
         Constant models get no weight. Where no weighting of the others agrees with the values
         (as in most permuted traits) their plain mean stands in, so that a ranking remains to be
         scored; where all are constant, the mean of the values.
@@ -59,7 +75,11 @@ class Combination:
         weights = np.zeros(len(mean))
         if varies.any():
             Z = (predicted[:, varies] - mean[varies]) / spread[varies]
-            standardised = _standardised_weights(Z, value - value.mean(), method)
+            centred = value - value.mean()
+            if method == "elbpso":
+                standardised = _elbpso_weights(Z, centred, direction, seed)
+            else:
+                standardised = _standardised_weights(Z, centred, method)
             weights[varies] = (
                 standardised / spread[varies] if standardised.any() else 1 / varies.sum()
             )
@@ -75,11 +95,14 @@ def combine(
     plan: pd.DataFrame,
     phenotypes_of: Callable[[int], pd.DataFrame],
     method: Method,
+    direction: Direction = "high",
+    seed: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The ensemble's predictions and weights from every model's predictions.
 
     phenotypes_of: the trait's phenotypes as a permutation deals them (0: the real trait); a
-    control is combined by weights learnt from its own permutation.
+    control is combined by weights learnt from its own permutation. direction: of the trait;
+    seed: the config's, from which that of every fit of weights follows.
 
     Returns predictions (the models' rows; no sd, no reliability) and weights (repeat, fold,
     permutation, model, weight; a row per model and one for the intercept). An inner line's
@@ -89,6 +112,7 @@ def combine(
     rows, predicted = _aligned(predictions)
     inner_fold = _inner_fold(rows, plan)
     combined = np.empty(len(rows))
+    fit = partial(Combination.fit, method=method, direction=direction)
     records = []
     for unit, unit_rows in rows.groupby(list(UNIT)):
         is_inner = (unit_rows["role"] == "inner").to_numpy()
@@ -98,9 +122,12 @@ def combine(
         value = observed(phenotypes_of(permutation), unit_rows[is_inner])
         for fold in np.unique(inner_fold[inner]):
             held_out = inner_fold[inner] == fold
-            rest = Combination.fit(predicted[inner[~held_out]], value[~held_out], method)
+            rest = fit(
+                *(predicted[inner[~held_out]], value[~held_out]),
+                seed=derive_seed(seed, "weights", *unit, fold),
+            )
             combined[inner[held_out]] = rest.predict(predicted[inner[held_out]])
-        combination = Combination.fit(predicted[inner], value, method)
+        combination = fit(predicted[inner], value, seed=derive_seed(seed, "weights", *unit))
         combined[others] = combination.predict(predicted[others])
         records += [
             (*unit, *item)
@@ -127,6 +154,19 @@ def _standardised_weights(Z: np.ndarray, value: np.ndarray, method: Method) -> n
     return nnls(np.vstack([Z, strength * np.eye(Z.shape[1])]), np.append(value, strength * prior))[
         0
     ]
+
+
+def _elbpso_weights(
+    Z: np.ndarray, value: np.ndarray, direction: Direction, seed: int
+) -> np.ndarray:
+    """`_standardised_weights` by swarms, at the scale of least squares."""
+    shuffled = np.random.default_rng(seed).permutation(len(Z))  # ties must not follow the file
+    gain = directed(value[shuffled], direction)
+    gain = gain - gain.min()
+    if not gain.any():
+        return np.zeros(Z.shape[1])
+    fitness = mean_ndcg_of_weights(gain, directed(Z[shuffled], direction), BEST_SHARE)
+    return _scaled(swarm_weights(fitness, Z.shape[1], seed), Z, value)
 
 
 def _scaled(direction: np.ndarray, Z: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -36,6 +36,39 @@ def evaluate(observed: np.ndarray, predicted: np.ndarray, direction: Direction) 
     }
 
 
+def evaluate_binary(
+    observed: np.ndarray, predicted: np.ndarray, low: float, high: float
+) -> dict[str, float]:
+    """What `evaluate` adds for a trait that has two values, low and high."""
+    is_high = observed == high
+    return {
+        "auc": auc(is_high, predicted),
+        "brier": brier(is_high, (predicted - low) / (high - low)),
+    }
+
+
+def auc(is_high: np.ndarray, predicted: np.ndarray) -> float:
+    """Chance that of two lines, one of the high value and one of the low, the first is predicted
+    higher; a tie counts half. NaN where all lines have one value.
+
+    The area under the curve of true against false positives, by rank sum (Hanley and McNeil 1982,
+    Radiology 143:29-36). is_high: (lines,) bool.
+    """
+    high, low = int(is_high.sum()), int((~is_high).sum())
+    if not high or not low:
+        return np.nan
+    return float((_ranks(predicted)[is_high].sum() - high * (high + 1) / 2) / (high * low))
+
+
+def brier(is_high: np.ndarray, probability: np.ndarray) -> float:
+    """Mean squared error of the probability of the high value (Brier 1950); 0 is perfect.
+
+    A regression's prediction, on the scale where the low value is 0 and the high one 1, is taken
+    for that probability, and what lies outside for 0 or 1.
+    """
+    return float(np.mean((np.clip(probability, 0.0, 1.0) - is_high) ** 2))
+
+
 def is_constant(values: np.ndarray) -> bool:
     """Whether values differ by no more than rounding."""
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.scoring.alignment import UNIT, keys, observed
-from breedcast.scoring.metrics import Direction, evaluate, pearson
+from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
 CORRELATIONS = ("pearson", "spearman", "control_pearson")
@@ -25,7 +25,8 @@ def score(
     phenotypes_of: the trait's phenotypes as a permutation deals them to the lines (0: the real
     trait); each permutation's predictions are scored against its own.
 
-    Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0
+    Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
+    with those of `evaluate_binary` for a trait of two values,
     and `control_pearson` for the others. The candidates have no values and so no scores.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
@@ -33,6 +34,7 @@ def score(
     scored = predictions[predictions["role"].isin(["test", "control"])]
     _check_finite(scored)
     _check_complete(scored, plan)
+    values = np.unique(phenotypes_of(0)["value"].dropna())
     records = []
     for permutation in sorted(scored["permutation"].unique()):
         phenotypes = phenotypes_of(permutation)
@@ -43,6 +45,8 @@ def score(
                 scores = {"control_pearson": pearson(value, predicted)}
             else:
                 scores = evaluate(value, predicted, direction)
+                if len(values) == 2:
+                    scores |= evaluate_binary(value, predicted, *values)
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
     return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
 

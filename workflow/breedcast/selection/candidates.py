@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from breedcast.scoring.alignment import observed
-from breedcast.scoring.intervals import half_width
+from breedcast.scoring.intervals import Intervals
 from breedcast.scoring.metrics import Direction, directed
 from breedcast.validation.plan import CANDIDATE_UNIT
 
@@ -28,7 +28,7 @@ def rank_candidates(
     """The candidates by model (in the order given) and rank.
 
     Returns COLUMNS. lower, upper: where a new adjusted mean of the line lies with probability
-    `level`, by the conformal half-width of the model's inner residuals over all phenotyped lines;
+    `level`, by `Intervals` of the model's inner residuals over all phenotyped lines;
     infinite where those are too few. bv_lower, bv_upper: the same for the genetic value, predicted
     -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
     trait's direction; lines predicted alike share the better rank. No candidates, no rows.
@@ -46,7 +46,9 @@ def _of_one_model(
     unit = predictions[predictions["repeat"] == CANDIDATE_UNIT]
     inner, candidates = unit[unit["role"] == "inner"], unit[unit["role"] == "candidate"]
     residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
-    predicted, half = candidates["predicted"], half_width(residuals, level)
+    intervals = Intervals.fit(residuals, inner["sd"].to_numpy(np.float64), level)
+    predicted = candidates["predicted"]
+    half = intervals.half_widths(candidates["sd"].to_numpy(np.float64))
     # only a model with a reliability has a posterior; the spread of dropout masks is none
     posterior_sd = candidates["sd"].where(candidates["reliability"].notna())
     genetic_half = ndtri((1 + level) / 2) * posterior_sd

@@ -1,0 +1,105 @@
+"""What the report tells of intervals: how many values they held, how wide, what is sure."""
+
+from __future__ import annotations
+
+from scipy.stats import binom
+
+from breedcast.report.collect import TraitResult
+from breedcast.report.tables import Cell, Table, decimals_for, number, table, whole
+from breedcast.scoring.intervals import FOLD, pooled
+
+#: Groups with fewer tested lines tell nothing of coverage; no more groups than these are shown.
+LEAST_LINES, MOST_GROUPS = 10, 20
+SURE = 0.95
+
+
+def interval_table(trait: TraitResult, level: float) -> Table:
+    """Coverage, width and Winkler score of every model's intervals, pooled and over folds."""
+    folds = trait.intervals[trait.intervals["by"] == FOLD]
+    decimals = decimals_for(trait.sd)
+    coverage = folds.groupby("model")["coverage"].agg(["min", "max"])
+    rows = []
+    for row in pooled(folds, ["model"]).to_dict("records"):
+        least, most = coverage.loc[row["model"]]
+        rows.append(
+            [
+                row["model"],
+                Cell(_percent(row["coverage"]), f"{_percent(least)} to {_percent(most)}"),
+                number(row["width"], decimals),
+                number(row["trivial_width"], decimals),
+                number(row["winkler"], decimals),
+                number(row["trivial_winkler"], decimals),
+            ]
+        )
+    low, high = band(trait.lines, level)
+    return table(
+        f"Intervals for a new adjusted mean of {trait.name}, tried on the tested lines: share of "
+        f"values held (nominal {_percent(level)}; small: the range over folds) and mean width, in "
+        "the trait's units. Trivial: the interval between the quantiles of the training values, "
+        "the same for every line. Winkler score: the width, and a penalty for what lies outside; "
+        f"less is better. With {whole(trait.lines)} lines, chance alone moves the share from "
+        f"{_percent(low)} to {_percent(high)} (binomial, {_percent(SURE)}).",
+        ["Model", "Held", "Width", "Trivial width", "Winkler score", "Trivial Winkler score"],
+        rows,
+    )
+
+
+def group_table(trait: TraitResult, level: float) -> Table | None:
+    """Coverage of the best model's intervals by group of lines; None where no groups are known."""
+    found = trait.intervals
+    found = found[(found["model"] == trait.best.name) & (found["by"] != FOLD)]
+    groups = pooled(found, ["by", "group"])
+    repeats = trait.intervals["repeat"].nunique()
+    groups["lines"] //= repeats
+    told = groups[groups["lines"] >= LEAST_LINES]
+    if len(told) < 2:
+        return None
+    largest = told.nlargest(MOST_GROUPS, "lines", keep="first")
+    decimals = decimals_for(trait.sd)
+    rows = []
+    in_order = sorted(
+        largest.to_dict("records"), key=lambda row: (row["by"], len(row["group"]), row["group"])
+    )  # cluster 2 before cluster 10
+    for row in in_order:
+        low, high = band(row["lines"], level)
+        rows.append(
+            [
+                f"{row['by']} {row['group']}",
+                whole(row["lines"]),
+                _percent(row["coverage"]),
+                f"{_percent(low)} to {_percent(high)}",
+                number(row["width"], decimals),
+            ]
+        )
+    return table(
+        f"The same by group of lines, for {trait.best.name}: "
+        f"{whole(len(rows))} of {whole(len(groups))} groups, the largest of those with "
+        f"{LEAST_LINES} tested lines or more. By chance: the binomial {_percent(SURE)} band for so "
+        "many lines. Of many groups some lie outside theirs by chance.",
+        ["Group", "Lines", "Held", "By chance", "Width"],
+        rows,
+        text=(0, 3),
+    )
+
+
+def guarantee(level: float) -> str:
+    """What is sure of the intervals, in words."""
+    return (
+        "What is guaranteed: CV+ intervals (Barber et al. 2021) hold about "
+        f"{_percent(max(2 * level - 1, 0.0))} of new values or more, whatever their distribution "
+        f"(1 - 2 alpha, alpha = {1 - level:.3g}), if lines and candidates are exchangeable. The "
+        "intervals here stand about the prediction of a fit on all training lines (networks: the "
+        "mean of the inner folds'), not about those of the inner folds one by one, so that the "
+        "guarantee does not carry over; the shares below are what they held. They are for lines "
+        "like those tested: for another family or generation they may be too narrow."
+    )
+
+
+def band(lines: int, level: float) -> tuple[float, float]:
+    """Shares between which so many independent lines fall with 95 % if each is held by `level`."""
+    low, high = binom.interval(SURE, lines, level)
+    return float(low) / lines, float(high) / lines
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
