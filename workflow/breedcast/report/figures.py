@@ -19,6 +19,8 @@ from breedcast.report.tables import decimals_for, number, whole
 from breedcast.scoring.scores import defined
 
 GREEN, OTHER_GREEN, GREY, AMBER = "#2f8f62", "#74b395", "#8b919b", "#c9781e"
+#: The chance of any false finding that figures and tables stand for.
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
