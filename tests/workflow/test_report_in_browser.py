@@ -44,7 +44,7 @@ def page(browser, request, example):
 
 def test_every_chart_is_drawn_and_nothing_sticks_out(page):
     charts = page.locator(".chart")
-    assert charts.count() == 3 * 5 + 2  # a trait's; ranks and structure
+    assert charts.count() == 3 * 6 + 2  # a trait's; ranks and structure
     for number in range(charts.count()):
         charts.nth(number).scroll_into_view_if_needed()
         charts.nth(number).locator("svg").wait_for()

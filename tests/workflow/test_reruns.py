@@ -7,7 +7,12 @@ import yaml
 
 TRAITS = ("yield", "height", "disease")
 AFTER_TRAINING = Counter(
-    combine_models=3, compare_models=3, rank_candidates=3, try_intervals=3, render_report=1
+    combine_models=3,
+    compare_models=3,
+    rank_candidates=3,
+    try_intervals=3,
+    name_regions=3,
+    render_report=1,
 )
 
 
