@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from breedcast.errors import UserError
 from breedcast.genotypes import join, store
-from breedcast.genotypes.join import UNPLACED, How, Joined, Panel, join_panels
-from breedcast.genotypes.source import MARKERS
+from breedcast.genotypes.join import UNPLACED, Joined, Panel, join_panels
+from breedcast.genotypes.source import MARKERS, How
 from tests.unit.plain_join import COMPLEMENT, Plain
 
 Marker = tuple[str, int, str, str, str]

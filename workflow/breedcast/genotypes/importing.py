@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from breedcast.errors import UserError
 from breedcast.files import whole, write_table
 from breedcast.genotypes.formats import open_source
-from breedcast.genotypes.join import CHANGES, How, Panel, join_panels
 from breedcast.genotypes.source import (
+    CHANGES,
     COUNTS,
     MISSING_DOSAGE,
     Block,
+    How,
     Reading,
     Source,
     named,
@@ -48,13 +49,14 @@ def import_genotypes(
     no marker at all, and no call at all.
     """
     panels = _by_lines([open_source(path, reading) for path in paths])
+    changes = Path(store_path).with_name("joined_markers.tsv")
     with whole(store_path) as unfinished:
-        if len(panels) == 1:
-            summary, changes = _import_panel(panels[0], unfinished, reading), CHANGES.empty_table()
-        else:
-            summary, changes = _import_joined(panels, unfinished, reading, join)
-    write_table(changes.to_pandas(), Path(store_path).with_name("joined_markers.tsv"))
-    return summary
+        if len(panels) > 1:
+            return _import_joined(panels, unfinished, reading, join, changes)
+        summary = _import_panel(panels[0], unfinished, reading)
+        with whole(changes) as empty:
+            empty.write_text("\t".join(CHANGES.names) + "\n", encoding="utf-8")
+        return summary
 
 
 def _by_lines(sources: Sequence[Source]) -> list[list[Source]]:
@@ -79,9 +81,11 @@ def _import_panel(sources: Sequence[Source], store: Path, reading: Reading) -> I
 
 
 def _import_joined(
-    groups: Sequence[Sequence[Source]], store: Path, reading: Reading, how: How
-) -> tuple[ImportSummary, pa.Table]:
+    groups: Sequence[Sequence[Source]], store: Path, reading: Reading, how: How, changes: Path
+) -> ImportSummary:
     """Files of different lines, each panel in a store of its own before they are joined."""
+    from breedcast.genotypes.join import Panel, join_panels  # and with it pandas
+
     with tempfile.TemporaryDirectory(dir=store.parent, prefix=f"{store.name}.panels") as folder:
         parts = [Path(folder, str(number)) for number in range(len(groups))]
         read = [
@@ -89,7 +93,11 @@ def _import_joined(
             for sources, part in zip(groups, parts, strict=True)
         ]
         stores, names = [Imported(part) for part in parts], _names(groups)
-        joined = join_panels(list(map(_panel, stores, names)), how)
+        panels = [
+            Panel(name, part.samples, part.table, part.summary.ploidy, part.at)
+            for name, part in zip(names, stores, strict=True)
+        ]
+        joined = join_panels(panels, how)
         for note in joined.notes:
             logger.info(note)
         missing = 0
@@ -110,7 +118,8 @@ def _import_joined(
             counts={name: counts[name] for name in COUNTS if counts[name]},
         )
         writer.summarise(summary)
-    return summary, joined.changes
+        write_table(joined.changes.to_pandas(), changes)
+    return summary
 
 
 def _names(groups: Sequence[Sequence[Source]]) -> list[str]:
@@ -119,10 +128,6 @@ def _names(groups: Sequence[Sequence[Source]]) -> list[str]:
     if len(set(names)) < len(names):
         return [", ".join(str(source.path) for source in sources) for sources in groups]
     return names
-
-
-def _panel(imported: Imported, name: str) -> Panel:
-    return Panel(name, imported.samples, imported.table, imported.summary.ploidy, imported.at)
 
 
 class _Importing:

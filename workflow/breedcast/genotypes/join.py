@@ -28,7 +28,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,7 +36,7 @@ import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.genotypes.alleles import RANKS, Alleles, Comparison
-from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block
+from breedcast.genotypes.source import CHANGES, MARKERS, MISSING_DOSAGE, Block, How
 from breedcast.genotypes.store import marker_blocks
 
 #: The contig of markers of which no place is known.
@@ -48,10 +47,6 @@ FAR = 0.2
 #: More markers of a panel at one place are a mistake.
 CROWD = 1000
 UNDECIDED = "A/T or C/G, of a strand that nothing tells, in "
-_TEXT = pa.string()
-CHANGES = pa.schema([("panel", _TEXT), *MARKERS, ("action", _TEXT), ("reason", _TEXT)])
-
-How = Literal["intersection", "union"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,12 @@ MARKERS = pa.schema(
     }
 )
 
+#: The columns of what the join of files changed.
+CHANGES = pa.schema(
+    [("panel", pa.string()), *MARKERS, ("action", pa.string()), ("reason", pa.string())]
+)
+#: Which markers stay where files of different lines are joined.
+How = Literal["intersection", "union"]
 JOINED = "listed in genotypes/joined_markers.tsv"
 #: What readers count, with what it means; the report shows those that are not 0.
 COUNTS = {
