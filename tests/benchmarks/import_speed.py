@@ -26,6 +26,9 @@ sys.path.insert(0, sys.argv[1])
 from breedcast import script
 from breedcast.genotypes.importing import import_genotypes
 from breedcast.genotypes.source import Reading
+from breedcast.workers import keep_freed_memory
+
+keep_freed_memory()
 libraries = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 import_genotypes([sys.argv[2]], sys.argv[3], Reading(threads=2))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
