@@ -1,6 +1,6 @@
 """Accuracy and time of models on the folds of wheat599 (20 a trait) and soynam (5 a trait).
 
-    OMP_NUM_THREADS=1 PYTHONPATH=workflow python tests/benchmarks/baselines.py \
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/baselines.py \
         name[:json options] ... [--data wheat599 soynam] [--traits env1 ...] [--seeds 0 ...]
 
 Folds are KFold(5, shuffle=True, random_state=seed) over the phenotyped lines in the order of the
@@ -12,7 +12,6 @@ the mean of those within families, weighted by lines) and the seconds of a fit w
 import argparse
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,12 +20,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold
 
-from breedcast.genotypes.filter import filter_genotypes
-from breedcast.genotypes.importing import import_genotypes
-from breedcast.genotypes.source import Reading
-from breedcast.genotypes.store import read_codes
 from breedcast.models.base import Lines, Model, model_class
 from breedcast.models.registry import MODELS
+from tests.benchmarks.filtered import codes_of
 
 DATA = Path(os.environ.get("BREEDCAST_DATA", "../shared/data"))
 #: Traits and seeds of the folds.
@@ -39,16 +35,7 @@ DATASETS = {
 def read(name: str) -> tuple[np.ndarray, pd.DataFrame]:
     """Filtered codes (lines, markers) and the table of the same lines, with families if any."""
     folder = DATA / name
-    with tempfile.TemporaryDirectory() as scratch:
-        import_genotypes([folder / "genotypes.vcf.gz"], f"{scratch}/imported.zarr", Reading())
-        filter_genotypes(
-            f"{scratch}/imported.zarr",
-            scratch,
-            min_maf=0.01,
-            max_missing_marker=0.2,
-            max_missing_line=0.5,
-        )
-        genotypes = read_codes(f"{scratch}/codes.zarr")
+    genotypes = codes_of(folder / "genotypes.vcf.gz")
     text = {"sample": str, "family": str}
     table = pd.read_csv(folder / "phenotypes.tsv", sep="\t", dtype=text)
     if (folder / "families.tsv").exists():

@@ -12,7 +12,6 @@ missing: adjusted Rand index of the clusters of all calls (our distance) and of 
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,8 +24,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from breedcast.genotypes.distance import squared_distances
 from breedcast.genotypes.encode import DosageMeans
-from breedcast.genotypes.filter import filter_genotypes
-from breedcast.genotypes.store import read_codes
 from breedcast.genotypes.structure import (
     MOST_CLUSTERS,
     find_structure,
@@ -34,8 +31,8 @@ from breedcast.genotypes.structure import (
     silhouette,
     ward_clusters,
 )
+from tests.benchmarks.filtered import codes_of
 from tests.unit.islands import family, islands, pairwise_complete, without_calls
-from tests.unit.vcf_files import import_vcf
 
 DATA = Path(os.environ.get("BREEDCAST_DATA", "../shared/data"))
 #: Numbers of clusters that are looked at where none is known, and removals of calls.
@@ -45,16 +42,7 @@ COORDINATES = 10
 
 def read(name: str) -> tuple[np.ndarray, int, pd.Series]:
     """Codes, ploidy and samples of a data set."""
-    with tempfile.TemporaryDirectory() as scratch:
-        import_vcf(DATA / name / "genotypes.vcf.gz", f"{scratch}/imported.zarr")
-        filter_genotypes(
-            f"{scratch}/imported.zarr",
-            scratch,
-            min_maf=0.01,
-            max_missing_marker=0.2,
-            max_missing_line=0.5,
-        )
-        genotypes = read_codes(f"{scratch}/codes.zarr")
+    genotypes = codes_of(DATA / name / "genotypes.vcf.gz")
     return genotypes.codes, genotypes.ploidy, pd.Series(genotypes.samples)
 
 

@@ -1,7 +1,6 @@
 """Predictions of models on real data, trained once and kept in a folder: for other benchmarks."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from breedcast.files import read_parquet, write_parquet
-from breedcast.genotypes.filter import filter_genotypes
-from breedcast.genotypes.importing import import_genotypes
-from breedcast.genotypes.source import Reading
-from breedcast.genotypes.store import Codes, read_codes
+from breedcast.genotypes.store import Codes
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme
+from tests.benchmarks.filtered import codes_of
 
 DATA = Path(os.environ.get("BREEDCAST_DATA", "../shared/data"))
 EXAMPLE = Path("resources/example")
@@ -42,17 +39,7 @@ class Trained:
 
 def genotypes_of(data: str) -> Codes:
     """The filtered codes of a data set, by the filter's defaults."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = DATASETS[data][0] / "genotypes.vcf.gz"
-        import_genotypes([path], f"{scratch}/imported.zarr", Reading())
-        filter_genotypes(
-            f"{scratch}/imported.zarr",
-            scratch,
-            min_maf=0.01,
-            max_missing_marker=0.2,
-            max_missing_line=0.5,
-        )
-        return read_codes(f"{scratch}/codes.zarr")
+    return codes_of(DATASETS[data][0] / "genotypes.vcf.gz")
 
 
 def trained(

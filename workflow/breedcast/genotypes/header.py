@@ -11,6 +11,7 @@ from pathlib import Path
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, head
+from breedcast.genotypes.text import OLD_MAC
 
 FIXED_COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
 BCF_MAGIC = b"BCF\x02"
@@ -62,10 +63,7 @@ def vcf_header(path: Path, lines: Iterable[bytes]) -> Header:
                 "give a VCF or BCF file, plain, gzip or bgzip"
             )
         if b"\r" in stripped:
-            raise UserError(
-                f"{path}, line {number}: line ends of an old Mac (CR alone): "
-                "convert them: tr '\\r' '\\n' < FILE > NEW"
-            )
+            raise UserError(f"{path}, line {number}: {OLD_MAC}")
         if b"\0" in stripped:
             raise UserError(f"{path}, line {number}: {NUL_BYTES}")
         if not stripped.startswith(b"##"):

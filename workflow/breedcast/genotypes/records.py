@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from breedcast.errors import UserError
+from breedcast.genotypes.dosages import whole
 from breedcast.genotypes.source import (
     MARKERS,
     MAX_PLOIDY,
@@ -34,8 +35,6 @@ from breedcast.genotypes.source import (
 
 #: How a missing allele is written, and one that a call shorter than the others lacks.
 MISSING_ALLELE, NO_ALLELE = -1, -2
-#: A dosage as far as this from a whole number is told.
-FAR_FROM_WHOLE = 0.1
 
 
 @dataclass(frozen=True)
@@ -155,17 +154,16 @@ class Calls:
         if self.reading.multi_allelic == "collapse":
             values = values.sum(axis=0, keepdims=True)
         missing = ~np.isfinite(values)
-        whole = np.where(missing, MISSING_DOSAGE, np.rint(np.where(missing, 0.0, values)))
-        wrong = ~missing & ((whole < 0) | (whole > self.ploidy))
+        rounded, far = whole(np.where(missing, 0.0, values))
+        wrong = (rounded < 0) | (rounded > self.ploidy)
         if wrong.any():
             sample = int(wrong.any(axis=0).argmax())
             raise UserError(
                 f"{place}: sample {self.samples[sample]!r} has DS {values[:, sample].max():g}, "
                 f"beyond the ploidy {self.ploidy}: set genotypes: ploidy, or correct it"
             )
-        far = ~missing & (np.abs(values - whole) > FAR_FROM_WHOLE)
         self.counts["rounded_dosages"] += int(far.sum())
-        return list(whole.astype(np.int8))
+        return list(np.where(missing, MISSING_DOSAGE, rounded).astype(np.int8))
 
     def _check_alleles(self, alleles: np.ndarray, alternates: int, place: str) -> None:
         if alleles.max() <= alternates:

@@ -16,8 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from breedcast.errors import UserError
-
 MAX_PLOIDY = 8
 MISSING_DOSAGE = -1
 #: The columns that describe a marker.
@@ -211,10 +209,3 @@ def named(markers: pa.Table, counts: Counter[str]) -> pa.Table:
     )
     names = pc.if_else(unnamed, place, markers["id"])
     return markers.set_column(markers.schema.get_field_index("id"), "id", names)
-
-
-def ploidy_of(largest: int, place: str) -> int:
-    """A ploidy that was found in the data. Raises UserError above MAX_PLOIDY."""
-    if not 1 <= largest <= MAX_PLOIDY:
-        raise UserError(f"{place}: ploidy {largest}: Breedcast reads 1 to {MAX_PLOIDY}")
-    return largest
