@@ -5,6 +5,7 @@
   const words = { labelColor: soft, titleColor: soft, labelFontSize: 11, titleFontSize: 12, titleFontWeight: 400 };
   const config = {
     background: "transparent",
+    aria: false, // each chart is one image with a text, and its numbers are in tables
     font: "system-ui, sans-serif",
     view: { stroke: null },
     axis: { ...words, gridColor: line, domainColor: line, tickColor: line, labelLimit: 140 },

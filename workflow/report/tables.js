@@ -1,5 +1,8 @@
-// Tables that have a file name can be sorted by every heading, searched, and saved as they are shown.
+// Tables that have a file name can be sorted by every heading and saved as they are shown, long ones
+// searched by their first column.
 (() => {
+  const LONG = 12; // rows beyond which a table can be searched
+
   const make = (tag, properties, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);
@@ -14,7 +17,7 @@
     const [a, b] = [one.cells[column], other.cells[column]];
     if (isText) return sign * text(a).localeCompare(text(b), undefined, { numeric: true });
     const [x, y] = [number(a), number(b)];
-    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);  // last either way
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y); // last either way
     return x === y ? 0 : sign * (x < y ? -1 : 1);
   };
 
@@ -38,7 +41,7 @@
   };
 
   const save = (words, name) => {
-    const file = new Blob(["\ufeff", words], { type: "text/csv" });  // the mark by which spreadsheets know UTF-8
+    const file = new Blob(["\ufeff", words], { type: "text/csv" }); // the mark by which spreadsheets know UTF-8
     const link = make("a", { href: URL.createObjectURL(file), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -77,7 +80,7 @@
       menu.append(...[...choices].map((choice) => new Option(choice, choice)), new Option("all", ""));
       tools.append(make("label", {}, `${text(heads[table.dataset.menu])} `, menu));
     }
-    tools.append(make("label", {}, `${text(heads[0])} contains `, search), count);
+    if (rows.length > LONG) tools.append(make("label", {}, `${text(heads[0])} contains `, search), count);
     const button = make("button", { type: "button" }, "Save as CSV");
     button.addEventListener("click", () => save(csv(heads, shown()), `${table.dataset.file}.csv`));
     tools.append(button);

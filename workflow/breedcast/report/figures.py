@@ -54,7 +54,9 @@ def accuracy_figure(trait: TraitResult) -> Figure:
         ),
     )
     points = base.mark_point(filled=True, size=45, opacity=0.6).encode(
-        x=alt.X("r:Q", title="Predictive ability (Pearson correlation)"),
+        x=alt.X(
+            "r:Q", title="Predictive ability (Pearson correlation)", axis=alt.Axis(tickCount=8)
+        ),
         tooltip=["model:N", "what:N", "where:N", alt.Tooltip("r:Q", format=".3f")],
     )
     means = base.mark_tick(thickness=3, size=18).encode(x="mean(r):Q")

@@ -93,7 +93,8 @@ def quantile_figure(trait: TraitResult, limit: int) -> Figure:
     shown = largest_and_sample(points, "y", limit // 4).round(3)
     base = alt.Chart(csv_data(shown, x="number", y="number"))
     dots = base.mark_circle(size=22, opacity=0.75, color=GREEN).encode(
-        x=alt.X("x:Q", title="-log10 p by chance"), y=alt.Y("y:Q", title="-log10 p")
+        x=alt.X("x:Q", title="-log10 p by chance", axis=alt.Axis(tickCount=8)),
+        y=alt.Y("y:Q", title="-log10 p"),
     )
     end = float(points["x"].max()) if len(points) else 1.0
     ends = {"x": alt.datum(0), "x2": alt.datum(end), "y": alt.datum(0), "y2": alt.datum(end)}
