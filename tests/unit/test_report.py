@@ -466,7 +466,7 @@ def test_the_intervals_drawn_are_those_that_were_tried(report):
     trait = report[0].traits[0]
     figure = observed_figure(trait, 0.9, 100_000)
     points = pd.read_csv(StringIO(next(iter(figure.spec["datasets"].values()))))
-    held = points.groupby("model")["is"].agg(lambda it: (it == "within its interval").mean())
+    held = points.groupby("model")["is"].agg(lambda it: (it == "in").mean())
     width = (points["upper"] - points["lower"]).groupby(points["model"]).mean()
     for model in trait.models:
         assert held[model.name] == pytest.approx(trait.coverage(model))

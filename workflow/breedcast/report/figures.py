@@ -19,8 +19,8 @@ from breedcast.report.tables import decimals_for, number, whole
 from breedcast.scoring.scores import defined
 
 GREEN, OTHER_GREEN, GREY, AMBER = "#2f8f62", "#74b395", "#8b919b", "#c9781e"
-#: What a tested value is to its interval.
-HELD, MISSED = "within its interval", "outside"
+#: What a tested value is to its interval, in a chart's data.
+HELD, MISSED = "in", "out"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,11 @@ def observed_figure(trait: TraitResult, level: float, limit: int) -> Figure:
             "is:N",
             title=None,
             scale=alt.Scale(domain=[HELD, MISSED], range=[GREEN, AMBER]),
-            legend=alt.Legend(orient="top", symbolOpacity=1),
+            legend=alt.Legend(
+                orient="top",
+                symbolOpacity=1,
+                labelExpr="datum.value == 'in' ? 'within its interval' : 'outside'",
+            ),
         ),
         tooltip=["line:N", "predicted:Q", "observed:Q", "lower:Q", "upper:Q", "where:N"],
     )

@@ -32,7 +32,7 @@ from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
 TEMPLATES = PACKAGE.parent / "report"
 #: Points a figure may hold, and all figures of one kind together, so that the page stays light.
-POINTS_PER_FIGURE, POINTS_PER_KIND = 2500, 12_000
+POINTS_PER_FIGURE, POINTS_PER_KIND = 2500, 10_000
 #: Rows of the candidates' tables of all traits together.
 CANDIDATE_ROWS = 6000
 
