@@ -147,6 +147,13 @@ def test_candidates_are_filtered_sorted_and_saved_as_they_are_shown(page, exampl
     assert f"{len(ranked)} of " in tools.locator("output").inner_text()
 
 
+def test_what_was_not_looked_at_is_printed_too(page):
+    charts = page.locator(".chart:visible")
+    assert page.locator(".chart:visible:has(svg)").count() < charts.count()
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert page.locator(".chart:visible:has(svg)").count() == charts.count() == 6 + 2
+
+
 def test_axe_finds_nothing_serious(page):
     page.evaluate(  # rows are alike, and there are thousands of cells
         "document.querySelectorAll('tbody tr:nth-child(n+5)').forEach((row) => row.remove())"

@@ -52,12 +52,14 @@
     const shown = () => [...body.rows].filter((row) => !row.hidden);
 
     heads.forEach((head, column) => {
-      const button = make("button", { type: "button" }, ...head.childNodes);
+      const arrow = make("span", { className: "arrow" });
+      arrow.setAttribute("aria-hidden", "true");
+      const button = make("button", { type: "button" }, ...head.childNodes, arrow);
       head.append(button);
       button.addEventListener("click", () => {
-        const falling = head.ariaSort === "ascending";
+        const falling = head.getAttribute("aria-sort") === "ascending";
         for (const other of heads) other.removeAttribute("aria-sort");
-        head.ariaSort = falling ? "descending" : "ascending";
+        head.setAttribute("aria-sort", falling ? "descending" : "ascending");
         rows.sort(sorter(column, head.classList.contains("text"), falling ? -1 : 1));
         body.append(...rows);
       });
