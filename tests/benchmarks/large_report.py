@@ -50,7 +50,7 @@ def enlarged(trait: TraitResult, number: int, names: dict[str, str], size) -> Tr
     contigs = 1 + 10 * position // size.markers
     association = repeated(trait.association, size.markers).assign(
         marker=position, id=[f"marker_{at}" for at in position], contig=contigs.astype(str),
-        position=1000 * position,
+        position=1000 * (position % (size.markers // 10)),
     )  # fmt: skip
     first = trait.candidates.groupby("model", sort=False)
     candidates = pd.concat(
