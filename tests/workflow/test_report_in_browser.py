@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from breedcast.files import read_table
+from breedcast.files import read_parquet, read_table
 from breedcast.project import Project
 from breedcast.report.collect import collect
 from breedcast.report.page import render
@@ -119,6 +119,15 @@ def test_one_trait_is_shown_until_another_is_chosen(page):
     page.evaluate("location.hash = 'trait-3'")
     page.locator("#trait-3").wait_for()
     assert shown.locator("visible=true").all_inner_texts() == ["disease"]
+
+
+def test_a_marker_tells_its_name(page, example):
+    chart = page.locator("#manhattan-yield")
+    chart.scroll_into_view_if_needed()
+    chart.locator(".mark-symbol path").first.hover(force=True)
+    told = page.locator("#vg-tooltip-element.visible tr", has_text="id")
+    scan = read_parquet(example.folder / "results" / "yield" / "association.parquet")
+    assert told.locator(".value").inner_text() in set(scan["id"])
 
 
 def test_candidates_are_filtered_sorted_and_saved_as_they_are_shown(page, example):

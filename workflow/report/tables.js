@@ -23,7 +23,7 @@
 
   // A spreadsheet takes text that begins like a formula for one, unless an apostrophe is before it.
   const quoted = (words) => {
-    const safe = /^[=+\-@\t\r]/.test(words) ? `'${words}` : words;
+    const safe = /^[=+\-@\t\r\n]/.test(words) ? `'${words}` : words;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const isNumber = (words) => /^-?[\d,]+(\.\d+)?(e[-+]?\d+)?$/i.test(words);

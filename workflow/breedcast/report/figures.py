@@ -132,7 +132,8 @@ def observed_figure(trait: TraitResult, level: float, limit: int) -> Figure:
     part = (
         f"all {whole(total)} predictions"
         if shown == total
-        else f"a random {whole(shown)} of {whole(total)} predictions"
+        else f"a random {whole(shown)} of {whole(total)} predictions (all are in each model's "
+        "predictions.parquet)"
     )
     return Figure(
         f"observed-{trait.id}",

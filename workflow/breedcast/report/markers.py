@@ -145,7 +145,7 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
         "All markers are shown."
         if len(points) == sizes
         else f"{whole(len(points))} of {whole(sizes)} points are shown: the most prominent of "
-        "each model, and a random sample of the rest."
+        "each model, and a random sample of the rest (all are in each model's saliency.parquet)."
     )
     return Figure(
         f"saliency-{trait.id}",
