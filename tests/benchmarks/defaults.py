@@ -4,11 +4,12 @@
         rkhs svr ... [--trials 20] [--minutes 6]
 
 A part is a data set, a trait and a seed: 700 lines drawn at random (of wheat599 all 599), 80 % of
-them to train on. Parts of seed 0 (each trait of wheat599 once, two of soynam twice) choose: a trial's
-predictive abilities are the correlations of its parts, beside which the default is the first trial.
-Parts of two other seeds then compare the choice with the default, without having been chosen by. Both
-data sets are development data for whatever comes of it. FOLDER keeps the studies, so that what was
-broken off goes on. Data: BREEDCAST_DATA, by default ../shared/data.
+them to train on. Some parts choose: each trait of wheat599 once, two of soynam twice. A trial's
+predictive abilities are the correlations of these parts; the first trial is of the defaults. Twice
+as many parts by other seeds, which nothing was chosen by, then compare the choice with the
+defaults. Prints the means of both over either data set, and the mean paired difference with its
+standard error. FOLDER keeps the studies, so that what was broken off goes on. Data: BREEDCAST_DATA,
+by default ../shared/data.
 """
 
 import argparse
@@ -67,11 +68,11 @@ def compared(data: Data, default: Model, chosen: Model) -> str:
         r = np.array(
             [[data.accuracy(model, *part) for part in parts] for model in (default, chosen)]
         )
+        default_r, chosen_r = r.mean(axis=1)
         difference = r[1] - r[0]
         error = difference.std(ddof=1) / np.sqrt(len(parts))
-        cells.append(
-            f"{name} {r[0].mean():.4f} -> {r[1].mean():.4f} ({difference.mean():+.4f}, SE {error:.4f})"
-        )
+        paired = f"{difference.mean():+.4f}, SE {error:.4f}"
+        cells.append(f"{name} {default_r:.4f} -> {chosen_r:.4f} ({paired})")
     return "; ".join(cells)
 
 

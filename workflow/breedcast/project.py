@@ -206,6 +206,16 @@ class Project:
         follows = self.config["validation"]["scheme"] in (LEAVE_CLUSTER_OUT, STRATIFIED)
         return {"structure": "<results>/genotypes/structure.tsv"} if follows else {}
 
+    def alike_lines(self) -> dict[str, str]:
+        """The rule input that holds nearly identical lines, where the validation heeds them."""
+        heeded = self.config["validation"]["keep_together"]
+        return {"alike": "<results>/genotypes/duplicated_lines.tsv"} if heeded else {}
+
+    def scheme(self) -> dict[str, Any]:
+        """The settings of the validation scheme."""
+        chosen = self.config["validation"]
+        return {key: value for key, value in chosen.items() if key != "keep_together"}
+
     def structure_mb(self, codes_json: str) -> int:
         """Memory of the structure in MB: matrices of distances, the codes and a block."""
         lines, markers = _shape(codes_json)

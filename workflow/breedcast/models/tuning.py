@@ -267,7 +267,7 @@ def _table(unit: Unit, study: Study) -> pd.DataFrame:
                 "state": trial.state,
                 "inner_folds": len(trial.abilities),
                 "value": trial.value,
-                "options": json.dumps(trial.options),
+                "options": json.dumps(trial.options, sort_keys=True),
             }
             for number, trial in enumerate(study.trials)
         ],
