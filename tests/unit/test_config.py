@@ -12,6 +12,7 @@ from breedcast.config import (
 from breedcast.errors import UserError
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
+from breedcast.project import Project
 
 
 def config(**changes):
@@ -134,6 +135,21 @@ def test_what_is_given_is_not_tuned():
     assert configs["svr"].options["epsilon"] == 0.3
     assert "tune" not in configs["svr"].options
     assert configs["gblup"].tune is None
+
+
+def test_a_scheduler_is_asked_for_the_time_of_the_trials():
+    """Two minutes a fit, in two threads: 5 x (2 + 1) + 1 units of 5 inner folds and a refit."""
+    budgets = {
+        "plain": {},
+        "by_trials": {"tune": {"trials": 3}},
+        "by_time": {"tune": {"minutes": 8}},
+        "by_either": {"tune": {"trials": 100, "minutes": 8}},
+    }
+    given = {name: {"model": "svr"} | budget for name, budget in budgets.items()}
+    checked = check_config(config(models=given))
+    project = Project(checked, {}, model_configs(checked))
+    asked = [project.training_minutes(name) - 10 for name in budgets]
+    assert asked == [16 * 6, 16 * 6 + 16 * 3 * 5, *[16 * 6 + 16 * (8 + 10) // 2] * 2]
 
 
 def test_a_model_may_stand_under_a_name_of_its_own():
