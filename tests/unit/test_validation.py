@@ -267,7 +267,7 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme):
 def chains(*chained):
     """duplicated_lines.tsv: each line a pair with the next of its chain."""
     pairs = [pair for chain in chained for pair in pairwise(chain)]
-    return pd.DataFrame(pairs, columns=["line_1", "line_2"])
+    return pd.DataFrame(pairs, columns=["line_1", "line_2"], dtype=str)
 
 
 CHAINS = (("L4", "L11", "L2"), ("L20", "L7"), ("L9", "L25"))
@@ -275,6 +275,8 @@ CHAINS = (("L4", "L11", "L2"), ("L20", "L7"), ("L9", "L25"))
 
 def test_bundles_are_what_pairs_connect():
     samples = pd.Series([f"L{number}" for number in range(12)])
+    assert bundles(samples, chains()).tolist() == list(range(12))
+    assert bundles(samples[[0, 1, 0]], chains()).tolist() == [0, 1, 0]
     found = bundles(samples, chains(("L8", "L3", "L10"), ("L1", "L0"), ("L5", "gone")))
     assert found.tolist() == [0, 0, 1, 2, 3, 4, 5, 6, 2, 7, 2, 8]
 
@@ -316,3 +318,4 @@ def test_lines_alike_to_training_are_told_by_fold():
     assert {sample for *_, sample in found} <= {"L4", "L11", "L2", "L20", "L7", "L24"}
     assert (-1, -1, "L24") in found  # a candidate, alike to a line with a value
     assert not [key for key in found if key[2] == "L3"]
+    assert alike_to_training(plan, chains()).empty

@@ -7,23 +7,21 @@ import pandas as pd
 
 
 def bundles(samples: pd.Series, pairs: pd.DataFrame) -> np.ndarray:
-    """(lines,) the bundle of each line, numbered from 0 by its first line.
+    """(rows,) the bundle of each row, numbered from 0 by its first row.
 
-    Lines of a pair are in one bundle, and so are those that a chain of pairs connects. pairs:
-    line_1 and line_2, of any lines.
+    Lines of a pair are in one bundle, and so are those that a chain of pairs connects. samples:
+    (rows,) names of lines; pairs: line_1 and line_2, of any lines.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    position = pd.Index(samples)
+    line, names = pd.factorize(samples)
+    position = pd.Index(names)
     first, second = (position.get_indexer(pairs[column]) for column in ("line_1", "line_2"))
     here = (first >= 0) & (second >= 0)
-    shape = (len(samples), len(samples))
-    graph = coo_array((np.ones(here.sum()), (first[here], second[here])), shape)
-    _, label = connected_components(graph, directed=False)
-    _, at, inverse = np.unique(label, return_index=True, return_inverse=True)
-    by_first: np.ndarray = at.argsort().argsort()[inverse]
-    return by_first
+    edges = (np.ones(here.sum()), (first[here], second[here]))
+    _, label = connected_components(coo_array(edges, (len(names), len(names))), directed=False)
+    return pd.factorize(label[line])[0]
 
 
 def alike_to_training(plan: pd.DataFrame, pairs: pd.DataFrame) -> pd.MultiIndex:
