@@ -13,5 +13,6 @@ with job(snakemake) as settings:
         read_table(snakemake.input.plan),
         partial(permuted, lines, settings["seed"], settings["trait"]),
         settings["direction"],
+        read_table(snakemake.input.alike),
     )
     write_table(scores, snakemake.output.scores)
