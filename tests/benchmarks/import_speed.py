@@ -83,7 +83,7 @@ def write_vcf(lines: int, markers: int, path: Path) -> None:
 
 def compare(folder: Path, name: str, rounds: int) -> None:
     """Run both in turn."""
-    ours = [sys.executable, "-c", IMPORT, WORKFLOW, folder / name, folder / "imported.zarr"]
+    ours = [sys.executable, "-c", IMPORT, WORKFLOW, folder / name, folder / "imported"]
     plink = ["plink2", "--vcf", folder / name, "--make-bed", "--threads", "2"]
     ratios = []
     for _ in range(rounds):

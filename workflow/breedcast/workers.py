@@ -86,7 +86,7 @@ def in_turn(results_of: Callable[[int], Iterator[Result]], processes: int) -> It
         pipes = [running.enter_context(_forked(results_of, it)) for it in range(processes)]
         for pipe in cycle(pipes):
             try:
-                kind, content = pickle.load(pipe)
+                kind, content = pickle.load(pipe)  # noqa: S301  (from a process of our own)
             except (EOFError, pickle.UnpicklingError):
                 raise UserError(
                     "a process was killed, most likely for want of memory: run where there is more"

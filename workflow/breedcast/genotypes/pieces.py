@@ -117,6 +117,11 @@ class TextFile:
             text += b"\n" if text else b""
         return text or None
 
+    def is_read(self) -> bool:
+        """Whether nothing follows what was read. Raises UserError for damage."""
+        with damage(self.path, self._raw):
+            return not self._text.peek(1)
+
     def _enter(self, start: int) -> None:
         """Go on at a byte of the file at which its text, or a block of it, begins."""
         self._raw.seek(start)
@@ -154,16 +159,16 @@ class FileChecksum:
     def __init__(self, path: Path) -> None:
         self._path, self._stamp = path, stamp(path)
         self._digest = hashlib.sha256()
-        self._hashed = 0
+        self._hashed, self._buffer = 0, memoryview(bytearray(PIECE_BYTES))
 
     def step(self) -> bool:
         """Hash the next bytes; whether there were any."""
         with open(self._path, "rb", buffering=0) as raw:
             raw.seek(self._hashed)
-            content = raw.read(PIECE_BYTES)
-        self._digest.update(content)
-        self._hashed += len(content)
-        return bool(content)
+            size = raw.readinto(self._buffer)
+        self._digest.update(self._buffer[:size])
+        self._hashed += size
+        return size > 0
 
     def sha256(self) -> str:
         """Of the whole file. Raises UserError if it changed since this was made."""

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.files import write_json
@@ -234,7 +233,7 @@ class ImportWriter:
     def duplicated_ids(self) -> int:
         """How many markers have the id of an earlier one; when all are written."""
         ids = _arrow(self._path)["id"]
-        return len(ids) - int(pc.count_distinct(ids).as_py())
+        return len(ids) - len(ids.unique())
 
     def summarise(self, summary: ImportSummary) -> None:
         """Write the summary, when all markers are written."""

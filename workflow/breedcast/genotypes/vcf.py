@@ -65,7 +65,8 @@ class VcfSource(Source):
             pieces = file.pieces(len(self._header.text))
             # read here, so that the processes know the ploidy
             yield from self._blocks(file, self._parts(file, islice(pieces, 1)))
-            yield from self._blocks(file, in_turn(self._share, self.reading.threads))
+            if not file.is_read():
+                yield from self._blocks(file, in_turn(self._share, self.reading.threads))
 
     def checksums(self) -> dict[str, str]:
         return {self.path.name: self._checksum.sha256()}
