@@ -47,8 +47,8 @@ class TextFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         check_file(self.path)
-        self._raw: Any = open(self.path, "rb", BUFFER_BYTES)  # noqa: SIM115  (closed by __exit__)
-        self._packed = self._raw.peek(2)[:2] == b"\x1f\x8b"
+        self._raw = open(self.path, "rb", BUFFER_BYTES)  # noqa: SIM115  (closed by __exit__)
+        self._packed = self._raw.read(2) == b"\x1f\x8b"
         if self._packed:
             check_bgzf_end(self.path)
         self._enter(0)

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from breedcast.errors import UserError
 from breedcast.files import write_json
+from breedcast.genotypes.arrow import repeated
 from breedcast.genotypes.source import MARKERS, Block
 
 if TYPE_CHECKING:
@@ -232,8 +233,7 @@ class ImportWriter:
 
     def duplicated_ids(self) -> int:
         """How many markers have the id of an earlier one; when all are written."""
-        ids = _arrow(self._path)["id"]
-        return len(ids) - len(ids.unique())
+        return repeated(_arrow(self._path)["id"])
 
     def summarise(self, summary: ImportSummary) -> None:
         """Write the summary, when all markers are written."""
