@@ -31,7 +31,7 @@ HAPLOTYPES, STRETCH, CONTIGS, MISSING = 40, 500, 10, 0.03
 
 
 def make_import(path: Path, lines: int, markers: int) -> None:
-    """An imported of random diploid lines."""
+    """The import of random diploid lines."""
     rng = np.random.default_rng(0)
     with ImportWriter(path, [f"line{number}" for number in range(lines)]) as writer:
         for rows in marker_blocks(markers, lines):
