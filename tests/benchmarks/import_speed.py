@@ -32,13 +32,14 @@ from breedcast.genotypes.importing import import_genotypes
 from breedcast.genotypes.source import Reading
 from breedcast.workers import keep_freed_memory
 
-def peak(whose):
-    return resource.getrusage(whose).ru_maxrss // 1024
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(it.split()[1]) for it in status if it.startswith("VmHWM")) // 1024
 
 keep_freed_memory()
-libraries = peak(resource.RUSAGE_SELF)
+libraries = peak()
 import_genotypes([sys.argv[2]], sys.argv[3], Reading(threads=2))
-print(libraries, peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN))
+print(libraries, peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 """
 
 
@@ -91,8 +92,11 @@ def simulated(lines: int, markers: int) -> np.ndarray:
         random_seed=1,
     )
     sites = msprime.sim_mutations(ancestry, rate=mutation, random_seed=1)
-    genotypes = [site.genotypes for site, _ in zip(sites.variants(), range(markers), strict=False)]
-    return (ord("0") + np.minimum(genotypes, 1)).astype(np.uint8)
+    alleles = [
+        np.minimum(site.genotypes, 1).astype(np.uint8)
+        for site, _ in zip(sites.variants(), range(markers), strict=False)
+    ]
+    return ord("0") + np.array(alleles)
 
 
 def compare(folder: Path, name: str, rounds: int) -> None:

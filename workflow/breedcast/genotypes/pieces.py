@@ -1,4 +1,8 @@
-"""Text, plain or packed, read in pieces, of which every process can read some."""
+"""Text, plain or packed, read in pieces, of which every process can read some.
+
+Plain text can be entered anywhere, and bgzip at every block. Of gzip every process inflates all, to
+parse its share: igzip inflates text about as fast as a pipe would carry it from one that does.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ BLOCK_MAGIC, BLOCK_HEAD, BLOCK_FIELD = b"\x1f\x8b\x08\x04", 18, b"\x06\x00BC\x02
 
 @dataclass(frozen=True)
 class Piece:
-    """The lines behind those newlines that are among some bytes of the text.
+    """Some bytes of a text, and the lines that belong to them: those behind their newlines.
 
     start: byte of the file at which the text is entered: its begin, or that of a bgzip block.
     skip, size: bytes of text from there to the piece, and in it.
@@ -74,7 +78,7 @@ class TextFile:
         return line
 
     def pieces(self, header: int) -> Iterator[Piece]:
-        """The pieces of the text behind a header of so many bytes; some behind its end, at last.
+        """The pieces of the text behind a header of so many bytes, on and on behind its end.
 
         A bgzip file is entered at the last block of the piece before: all blocks are read to
         their ends, and so verified.
@@ -123,7 +127,7 @@ class TextFile:
             return not self._text.peek(1)
 
     def _enter(self, start: int) -> None:
-        """Go on at a byte of the file at which its text, or a block of it, begins."""
+        """Go on at a byte of the file at which text begins to be read."""
         self._raw.seek(start)
         self._text: Any = self._raw
         if self._packed:
