@@ -169,6 +169,7 @@ class Project:
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
             imputation=self.config["imputation"],
+            windows=self.config["markers"]["windows"],
         )
 
     def report_settings(self) -> str:

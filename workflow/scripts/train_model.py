@@ -7,6 +7,7 @@ with job(snakemake) as settings:
     from breedcast.files import read_table, write_arrays, write_json, write_parquet, write_table
     from breedcast.genotypes.store import read_codes
     from breedcast.models.base import model_class
+    from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
 
     genotypes = read_codes(snakemake.input.codes)
@@ -18,6 +19,7 @@ with job(snakemake) as settings:
         codes=genotypes.of(lines["sample"]),
         ploidy=genotypes.ploidy,
         plan=read_table(snakemake.input.plan),
+        windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
     checkpoints = Checkpoints.of(

@@ -234,7 +234,7 @@ def _model(of_trait: Path, name: str, kind: str, phenotypes: pd.DataFrame) -> Mo
         **common,
         history=read_parquet(folder / "history.parquet"),
         facts=read_table(folder / "facts.tsv"),
-        saliency=summarise_saliency(read_parquet(folder / "saliency.parquet")),
+        saliency=summarise_saliency(folder / "saliency.parquet"),
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
     )
 
