@@ -166,7 +166,8 @@ def test_saliency_is_of_every_unit_and_weights_are_of_all_lines():
     statistics = networks.saliency.groupby("statistic", observed=True)
     assert set(statistics.groups) == {"gradient", "integrated_gradient", "permutation"}
     assert (statistics["marker"].value_counts() == 3 + 1 + 3).all()
-    assert (networks.saliency["sd"] > 0).all()  # of the two networks of a unit
+    assert networks.saliency["sd"].notna().all()  # of the two networks of a unit
+    assert networks.saliency["sd"].max() > 0
     trees = make_job(quick("lightgbm")).run(threads=1).saliency
     assert trees["statistic"].drop_duplicates().tolist() == ["gain", "permutation"]
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,12 +31,12 @@ def statistics_of(path: str | Path) -> list[str]:
     return list(found)
 
 
-def read_saliency(path: str | Path, statistic: str, permutation: int) -> pd.DataFrame:
-    """repeat, fold, marker, saliency, sd of one statistic and trait (0: the real one)."""
+def read_saliency(path: str | Path, **equal: str | int) -> pd.DataFrame:
+    """repeat, marker, saliency, sd of the rows in which these columns have these values."""
     return pd.read_parquet(
         path,
-        columns=["repeat", "fold", "marker", "saliency", "sd"],
-        filters=[("statistic", "==", statistic), ("permutation", "==", permutation)],
+        columns=["repeat", "marker", "saliency", "sd"],
+        filters=[(column, "==", value) for column, value in equal.items()],
     )
 
 
@@ -50,7 +51,7 @@ def summarise(path: str | Path) -> pd.DataFrame:
     statistics = statistics_of(path)
     if not statistics:
         return pd.DataFrame(columns=SUMMARY)
-    real = read_saliency(path, statistics[0], 0)
+    real = read_saliency(path, statistic=statistics[0], permutation=0)
     by_marker = real[real["repeat"] >= 0].assign(square=real["sd"] ** 2).groupby("marker")
     summary = pd.DataFrame(
         {
@@ -89,9 +90,10 @@ class Standing:
 def standings(path: str | Path) -> Iterator[tuple[str, Standing]]:
     """Each statistic of a saliency.parquet and how its markers stand."""
     for statistic in statistics_of(path):
-        real = prominence(read_saliency(path, statistic, 0)).to_numpy()
+        only: dict[str, Any] = {"statistic": statistic, "repeat": 0}
+        real = prominence(read_saliency(path, permutation=0, **only)).to_numpy()
         control: list[float] = []
-        while len(dealt := read_saliency(path, statistic, len(control) + 1)):
+        while len(dealt := read_saliency(path, permutation=len(control) + 1, **only)):
             control.append(prominence(dealt).max())
         yield statistic, Standing(real, np.array(control))
 
