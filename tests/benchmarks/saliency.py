@@ -2,15 +2,12 @@
 
     PYTHONPATH=workflow:. python tests/benchmarks/saliency.py cost [MODEL ...]
     PYTHONPATH=workflow:. python tests/benchmarks/saliency.py planted TRAITS [MODEL ...]
-    PYTHONPATH=workflow:. python tests/benchmarks/saliency.py published
 
 cost: CPU seconds of one fit to four fifths of wheat599's env1 and, after it, of each statistic, the
     permutation of 50 windows on 50 of the other lines.
 planted: inbred lines of six founders, ten contigs of 200 markers, five loci on five contigs upon a
     polygenic background. Of each statistic the ten highest peaks are taken, 20 markers or more
     apart, and the loci within 20 markers of one are counted, beside the Wald test's.
-published: saliencies of dlgwas, trained on plant height of soynam, beside those that DL_gwas
-    published (BREEDCAST_DATA, by default ../shared/data).
 """
 
 from __future__ import annotations
@@ -32,8 +29,7 @@ from breedcast.models.importance import genome_windows, window_importance
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme
-from tests.benchmarks.baselines import DATA, read
-from tests.benchmarks.filtered import codes_of
+from tests.benchmarks.baselines import read
 from tests.unit.test_association import lines_of
 from tests.unit.test_regions import chromosomes, contigs_of
 
@@ -108,37 +104,11 @@ def planted(traits: int, models: Sequence[str]) -> None:
         for name, score in scores.items():
             distance = np.abs(peaks(score)[:, None] - loci[None])
             found[name].append(float((distance.min(axis=0) <= NEAR).mean()))
-    for name, shares in found.items():
-        error = np.std(shares, ddof=1) / np.sqrt(len(shares))
-        print(f"{name}: {np.mean(shares):.2f} +- {error:.2f} of the loci", flush=True)
+        print(f"after {seed + 1} traits, share of the loci and its standard error:")
+        for name, shares in found.items():
+            error = np.std(shares) / np.sqrt(max(1, seed))
+            print(f"  {name}: {np.mean(shares):.2f} +- {error:.2f}", flush=True)
     print(f"by chance: {PEAKS * (2 * NEAR + 1) / (CONTIGS * MARKERS):.2f}")
-
-
-def published(epochs: int = 40) -> None:
-    """Rank agreement at the markers that both have, and where the largest values of each are.
-
-    The published values come from genotypes most of whose lines carry another line's name, of the
-    same family (the data's README): what they agree on is mostly between families.
-    """
-    folder = DATA / "dlgwas_published" / "saliency"
-    theirs = pd.read_csv(folder / "height_polytest.txt", sep="\t")[["wald"]]
-    saliency = pd.read_csv(folder / "height_saliency_value.txt", sep="\t", index_col=0)
-    theirs = theirs.add_prefix("published ").assign(
-        **{"published saliency": saliency["0"].to_numpy()}
-    )
-    genotypes = codes_of(DATA / "soynam" / "genotypes.vcf.gz")
-    places = genotypes.markers["contig"] + "_" + genotypes.markers["position"].astype(str)
-    table = pd.read_csv(DATA / "soynam" / "phenotypes.tsv", sep="\t").dropna(subset=["height"])
-    table = table[table["sample"].isin(genotypes.samples)][::3]
-    codes = genotypes.of(table["sample"].tolist())
-    lines = Lines(codes, 2, pd.DataFrame(index=range(len(table))), table["height"].to_numpy())
-    fitted = model_class(MODELS["dlgwas"])(epochs=epochs).fit(lines, 0, "cpu")
-    ours = {f"dlgwas {name}": it[0] for name, it in fitted.saliency.items()}
-    both = theirs.join(pd.DataFrame(ours, index=places), how="inner")
-    print(f"{len(lines)} lines, {len(both)} markers, {fitted.facts}; Spearman correlations:")
-    print(both.corr("spearman").round(2).to_string())
-    for name, column in both.items():
-        print(f"{name}: {', '.join(column.nlargest(5).index)}")
 
 
 def main() -> None:
@@ -148,8 +118,6 @@ def main() -> None:
         cost(named)
     elif part == "planted":
         planted(int(arguments[0]), named)
-    else:
-        published()
 
 
 if __name__ == "__main__":
