@@ -85,21 +85,25 @@ class Project:
 
     @property
     def units_per_job(self) -> int:
-        """Training sets of one training job; where clusters are left out, the most there can be."""
-        validation, control = self.config["validation"], self.config["control"]
-        folds, repeats = validation["folds"], validation["repeats"]
-        if not self.has_random_folds:
-            from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
-
-            clusters = self.config["structure"]["clusters"]
-            folds, repeats = MOST_CLUSTERS if clusters == "auto" else clusters, 1
-        units: int = folds * (repeats + control["permutations"]) + 1
-        return units
+        """Training sets of one training job."""
+        folds, repeats = self._folds_and_repeats
+        return int(folds * (repeats + self.config["control"]["permutations"]) + 1)
 
     @property
     def networks_per_job(self) -> int:
         """Fits of one training job: every unit's inner folds and a refit."""
         return self.units_per_job * int(self.config["validation"]["inner_folds"] + 1)
+
+    @property
+    def _folds_and_repeats(self) -> tuple[int, int]:
+        """Where clusters are left out, the most folds that there can be."""
+        validation = self.config["validation"]
+        if self.has_random_folds:
+            return validation["folds"], validation["repeats"]
+        from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
+
+        clusters = self.config["structure"]["clusters"]
+        return MOST_CLUSTERS if clusters == "auto" else clusters, 1
 
     @property
     def genotype_files(self) -> list[str]:
@@ -172,6 +176,7 @@ class Project:
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
             imputation=self.config["imputation"],
+            windows=self.config["markers"]["windows"],
         )
 
     def report_settings(self) -> str:
@@ -227,10 +232,10 @@ class Project:
         return math.ceil(900 + (8 * 8 * lines * lines + 1000 * markers) / MEGABYTE)
 
     def regions_mb(self, codes_json: str) -> int:
-        """Memory of naming regions in MB: as of the scan, and a model's saliency in every unit."""
+        """Memory of naming regions in MB: as of the scan, and a repeat of a model's saliency."""
         _, markers = _shape(codes_json)
-        held = 100 * markers * self.units_per_job
-        return self.association_mb(codes_json) + math.ceil(held / MEGABYTE)
+        folds, _ = self._folds_and_repeats
+        return self.association_mb(codes_json) + math.ceil(150 * markers * folds / MEGABYTE)
 
     def training_mb(self, codes_json: str) -> int:
         """Memory of a training job in MB, from the shape of the codes.

@@ -15,6 +15,7 @@ with job(snakemake) as settings:
     )
     from breedcast.genotypes.store import read_codes
     from breedcast.models.base import model_class
+    from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
     from breedcast.models.tuning import Tuning
 
@@ -29,6 +30,7 @@ with job(snakemake) as settings:
         codes=genotypes.of(lines["sample"]),
         ploidy=genotypes.ploidy,
         plan=read_table(snakemake.input.plan),
+        windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
     checkpoints = Checkpoints.of(

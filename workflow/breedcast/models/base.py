@@ -120,12 +120,13 @@ class Fitted(ABC):
         return ()
 
     @property
-    def saliency(self) -> np.ndarray | None:
-        """(markers,) how much each marker moves the prediction, or None.
+    def saliency(self) -> Mapping[str, np.ndarray]:
+        """How much each marker moves the prediction, by statistic, that to be shown first.
 
-        The absolute gradient where there is one; trees tell their splits' gain instead.
+        Each is (networks, markers) float32: a row per network where several make up the fit, else
+        one. Empty where a model can tell nothing.
         """
-        return None
+        return {}
 
     @property
     def facts(self) -> Mapping[str, float]:
@@ -178,6 +179,9 @@ class Model(ABC):
     #: line's prediction is the mean of the inner folds' networks. Other models are computed on
     #: the CPU and refit on every training line.
     is_network: ClassVar[bool] = False
+    #: Whether windows of markers are permuted to see what they are worth to it: for models whose
+    #: marker effects cannot be read off. It costs as many predictions of some lines as windows.
+    permutes_windows: ClassVar[bool] = False
     #: Modules that the results hang on, for the record.
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy")
 

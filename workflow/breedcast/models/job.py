@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from importlib import import_module
@@ -25,6 +25,7 @@ from breedcast.errors import UserError
 from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model
 from breedcast.models.gathered import Gathered, Tables
+from breedcast.models.importance import PERMUTATION, window_importance
 from breedcast.models.results import FitTask, Result, load_results, save_results
 from breedcast.models.tuning import Tuning, no_studies, tuned_models
 from breedcast.phenotypes.covariates import covariate_columns
@@ -56,8 +57,9 @@ class TrainingJob:
     lines: the trait's phenotypes.tsv (candidates have no value); codes: (lines, markers) in
     the same order. name: the seeds depend on (seed, trait, name, unit, inner fold) alone.
     imputation: `mean`, which is left to the model, or one of IMPUTERS: how each fit's missing calls
-    are filled from its training lines (the stop set of a network is among them).
-    tuning: which of the model's options each unit chooses for itself; None leaves them as they are.
+    are filled from its training lines (the stop set of a network is among them). windows: first
+    markers of those to be permuted, and the end. tuning: which of the model's options each unit
+    chooses for itself; None leaves them as they are.
     """
 
     model: Model
@@ -71,6 +73,7 @@ class TrainingJob:
     seed: int
     device: str
     imputation: str = "mean"
+    windows: Sequence[int] = (0,)
     tuning: Tuning | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
@@ -291,12 +294,21 @@ class TrainingJob:
         return Result(
             inner,
             test,
-            fitted.saliency if task.final else None,
+            self._saliency(task, lines, fitted),
             list(fitted.history),
             dict(fitted.facts),
             self._weights(task, fitted) if task.final and unit.is_candidates else {},
             constant,
         )
+
+    def _saliency(self, task: FitTask, lines: Lines, fitted: Fitted) -> dict[str, np.ndarray]:
+        """What moves the predictions, and what windows are worth to those of lines held out."""
+        found = dict(fitted.saliency) if task.final else {}
+        if self.model.permutes_windows and len(self.windows) > 1 and len(task.inner):
+            rng = np.random.default_rng(derive_seed(self._seed(task), PERMUTATION))
+            held_out, windows = self._given(lines, task.inner, task), np.asarray(self.windows)
+            found[PERMUTATION] = window_importance(fitted, held_out, windows, rng)[None]
+        return found
 
     def _weights(self, task: FitTask, fitted: Fitted) -> dict[str, np.ndarray]:
         """What was learnt, by the model and for filling missing calls."""

@@ -57,10 +57,9 @@ class Boosted(Regression):
         return np.asarray(self.booster.predict(X, num_threads=1), dtype=np.float64)
 
     @property
-    def importance(self) -> np.ndarray:
-        """Total gain of the splits on each marker."""
-        gains = self.booster.feature_importance(importance_type="gain")
-        return np.asarray(gains, dtype=np.float64)
+    def importance(self) -> dict[str, np.ndarray]:
+        """gain: the total of the splits on each marker."""
+        return {"gain": np.asarray(self.booster.feature_importance(importance_type="gain"))}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The library's own text file of the model."""

@@ -54,9 +54,9 @@ class Forest(Regression):
         return np.asarray(self.forest.predict(X))
 
     @property
-    def importance(self) -> np.ndarray:
-        """Share of each marker in what the splits take off the variance."""
-        return np.asarray(self.forest.feature_importances_)
+    def importance(self) -> dict[str, np.ndarray]:
+        """impurity: share of each marker in what the splits take off the variance."""
+        return {"impurity": np.asarray(self.forest.feature_importances_)}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All nodes of all trees in a row: marker asked about, threshold, children, value.

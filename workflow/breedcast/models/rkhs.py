@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -46,6 +47,8 @@ class RKHS(Model):
     several kernels' REML costs the cube of the lines. The genetic and the residual variance, and
     the predictions, come from all.
     """
+
+    permutes_windows: ClassVar[bool] = True
 
     kernels: tuple[str, ...] = option(
         ("additive", "gaussian"),

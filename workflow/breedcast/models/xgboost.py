@@ -55,12 +55,12 @@ class Boosted(Regression):
         return np.asarray(predicted, dtype=np.float64)
 
     @property
-    def importance(self) -> np.ndarray:
-        """Total gain of the splits on each marker."""
+    def importance(self) -> dict[str, np.ndarray]:
+        """gain: the total of the splits on each marker."""
         gains = np.zeros(self.markers)
         for name, gain in self.booster.get_score(importance_type="total_gain").items():
             gains[int(name.removeprefix("f"))] = gain
-        return gains
+        return {"gain": gains}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The library's own file of the model, in UBJSON."""
