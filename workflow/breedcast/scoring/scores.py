@@ -11,7 +11,7 @@ from breedcast.scoring.alignment import UNIT, keys, observed
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
-CORRELATIONS = ("pearson", "spearman", "control_pearson")
+CORRELATIONS = ("pearson", "spearman", "control_pearson", "accuracy")
 
 
 def score(
@@ -19,11 +19,14 @@ def score(
     plan: pd.DataFrame,
     phenotypes_of: Callable[[int], pd.DataFrame],
     direction: Direction,
+    heritability: float = np.nan,
 ) -> pd.DataFrame:
     """Score a model's test and control predictions, fold by fold.
 
     phenotypes_of: the trait's phenotypes as a permutation deals them to the lines (0: the real
-    trait); each permutation's predictions are scored against its own.
+    trait); each permutation's predictions are scored against its own. heritability: of the values
+    of lines, where plots tell it: then `accuracy`, with the lines' genetic values, is the
+    predictive ability divided by its square root (Dekkers 2007, J Anim Breed Genet 124:331-341).
 
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
     with those of `evaluate_binary` for a trait of two values,
@@ -45,6 +48,8 @@ def score(
                 scores = {"control_pearson": pearson(value, predicted)}
             else:
                 scores = evaluate(value, predicted, direction)
+                if heritability > 0:
+                    scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
                 if len(values) == 2:
                     scores |= evaluate_binary(value, predicted, *values)
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
