@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Most steps, and the gain in log-likelihood below which they end.
+#: Most steps, and the gain in log-likelihood that a step is worth.
 STEPS, TOLERANCE = 200, 1e-6
 
 
@@ -38,22 +38,21 @@ def maximise(
     """
     point = at(start)
     for _ in range(STEPS):
-        better = _step(at, point, least, ranks)
-        gain = better.likelihood - point.likelihood
-        point = better
-        if gain < TOLERANCE:
-            break
+        for step in (_along_information, _by_expectation):
+            better = step(at, point, least, ranks)
+            gain = better.likelihood - point.likelihood
+            point = better
+            if gain >= TOLERANCE:
+                break
+        else:
+            return point
     return point
 
 
-def _step(
+def _along_information(
     at: Callable[[np.ndarray], Point], point: Point, least: np.ndarray, ranks: np.ndarray
 ) -> Point:
-    """A better point: along the average information's direction, halved until it is better.
-
-    Where no fraction of it is, the step of expectation-maximisation, which never makes the
-    likelihood smaller.
-    """
+    """A better point in the direction of the average information, halved until it is better."""
     # components at their bound that would leave it stay
     free = (point.variances > least) | (point.gradient > 0)
     direction = np.zeros_like(point.variances)
@@ -63,6 +62,17 @@ def _step(
         tried = at(np.maximum(point.variances + direction / 2**halvings, least))
         if tried.likelihood > point.likelihood:
             return tried
+    return point
+
+
+def _by_expectation(
+    at: Callable[[np.ndarray], Point], point: Point, least: np.ndarray, ranks: np.ndarray
+) -> Point:
+    """The step of expectation-maximisation, which never makes the likelihood smaller.
+
+    It is slow, and goes on where no part of the other step does, or where the information is
+    singular and that step ends short of the maximum.
+    """
     expected = point.variances + 2 * point.variances**2 * point.gradient / ranks
     tried = at(np.maximum(expected, least))
     return tried if tried.likelihood > point.likelihood else point

@@ -19,7 +19,6 @@ from breedcast.phenotypes.environments import (
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.phenotypes.terms import SamePlace, Term, terms_of
 from breedcast.phenotypes.trial import (
-    LEAST_REPEATED,
     Heritability,
     Means,
     Trial,
@@ -67,8 +66,8 @@ def adjust_plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -
         value = its["value"].to_numpy()
         trial = Trial(line, len(names), is_check, value, _terms(its, table, design))
         means.append(_means_table(names, environment, trial.plots, adjusted_means(trial)))
-        note = "" if trial.is_replicated else _note(trial)
-        rows.append(_row(environment, trial.plots[~is_check], heritability(trial), note))
+        found = heritability(trial)
+        rows.append(_row(environment, trial.plots[~is_check], found, trial.untold))
     by_environment = pd.concat(means, ignore_index=True)
     rows.append(_row_over_environments(by_environment, check, rows))
     everywhere = means_over_environments(by_environment)
@@ -237,11 +236,3 @@ def _row_over_environments(
     found = heritability_over_environments(means)
     note = "" if means.is_replicated else "too few lines were in several environments"
     return _row(None, plots_per_line, found, note)
-
-
-def _note(trial: Trial) -> str:
-    repeated = len(trial.value) - trial.lines
-    return (
-        f"{repeated} plots repeat a line, {LEAST_REPEATED} are needed to tell error from lines: "
-        "no standard error, nothing adjusted for"
-    )

@@ -123,7 +123,7 @@ def _inverse(S: np.ndarray) -> tuple[np.ndarray, float]:
         return S, 0.0
     root, failed = dpotrf(S, lower=1)
     if failed:
-        raise ValueError("the effects on the records cannot be told from one another")
+        raise np.linalg.LinAlgError("the effects on the records cannot be told from one another")
     inverse, _ = dpotri(root, lower=1)
     return np.tril(inverse) + np.tril(inverse, -1).T, 2 * float(np.log(np.diag(root)).sum())
 

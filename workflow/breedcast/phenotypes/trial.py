@@ -42,9 +42,15 @@ class Trial:
         return np.bincount(self.line, minlength=self.lines)
 
     @property
-    def is_replicated(self) -> bool:
-        """Whether enough lines, checks among them, have several plots to tell error from lines."""
-        return len(self.value) - self.lines >= LEAST_REPEATED
+    def untold(self) -> str:
+        """Why the plots do not tell error from lines; nothing where they do."""
+        repeated = len(self.value) - self.lines
+        if repeated < LEAST_REPEATED:
+            return (
+                f"{repeated} plots repeat a line and {LEAST_REPEATED} are needed to tell error "
+                "from lines: nothing is adjusted for"
+            )
+        return "all plots have one value" if np.ptp(self.value) == 0 else ""
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,9 @@ class Heritability:
 def adjusted_means(trial: Trial) -> Means:
     """The lines' BLUEs at the mean of all effects of the field.
 
-    Without repeated plots nothing tells lines from the field: then the plain means.
+    Where the plots do not tell error from lines, nor from the field, the plain means.
     """
-    if not trial.is_replicated:
+    if trial.untold:
         plain = np.bincount(trial.line, trial.value, trial.lines) / trial.plots
         unknown = np.full(trial.lines, np.nan)
         return Means(plain, unknown, unknown)
@@ -97,7 +103,7 @@ def adjusted_means(trial: Trial) -> Means:
 def heritability(trial: Trial) -> Heritability | None:
     """None where no error variance can be told, or fewer than two lines are no checks."""
     random = ~trial.check
-    if not trial.is_replicated or random.sum() < 2:
+    if trial.untold or random.sum() < 2:
         return None
     model = _Model.of(trial, random)
     variances = model.fitted_variances()
@@ -166,8 +172,6 @@ class _Model:
     def fitted_variances(self) -> np.ndarray:
         """The variances by REML in the order of `names`, in squared units of the trait."""
         value, count = self.trial.value, len(self.names)
-        if np.ptp(value) == 0:
-            return np.full(count, np.finfo(float).tiny)
         y = (value - value.mean()) / value.std()
         ranks = np.array([*self.effects, len(y)])
         found = maximise(
@@ -184,7 +188,10 @@ class _Model:
         Johnson & Thompson (1995, J Dairy Sci 78:449-456).
         """
         error, effects = variances[-1], self.effects
-        equations = self.equations(variances)
+        try:
+            equations = self.equations(variances)
+        except np.linalg.LinAlgError:  # a step so far that a ratio of variances is lost in rounding
+            return Point(variances, -np.inf, np.zeros(len(variances)), np.eye(len(variances)))
         sums = self.records.sums(y[:, None])
         line, other = equations.solve(*sums)
         residual = y - self.records.fitted(line, other)[:, 0]
