@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from breedcast.config import check_config
 from breedcast.errors import UserError
-from breedcast.phenotypes.adjust import adjust_plots, line_table, means_over_environments
+from breedcast.phenotypes.adjust import adjust_plots, means_over_environments
 from breedcast.phenotypes.clean import clean_phenotypes
 from breedcast.phenotypes.design import checks, design_columns, environments
 from breedcast.phenotypes.environments import (
@@ -15,6 +15,7 @@ from breedcast.phenotypes.environments import (
     heritability_over_environments,
     over_environments,
 )
+from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.table import read_phenotypes
 from resources.plots import make_plots as maker
 

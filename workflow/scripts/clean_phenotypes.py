@@ -3,8 +3,8 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.store import read_codes
-    from breedcast.phenotypes.adjust import line_table
     from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+    from breedcast.phenotypes.line_values import line_table
     from breedcast.phenotypes.table import read_phenotypes
 
     genotyped = read_codes(snakemake.input.codes).samples

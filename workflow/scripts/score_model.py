@@ -4,7 +4,7 @@ with job(snakemake) as settings:
     from functools import partial
 
     from breedcast.files import read_parquet, read_table, write_table
-    from breedcast.phenotypes.adjust import heritability_of_values
+    from breedcast.phenotypes.line_values import heritability_of_values
     from breedcast.scoring.scores import score
     from breedcast.validation.control import permuted
 
