@@ -28,6 +28,8 @@ from breedcast.phenotypes.trial import (
 
 log = logging.getLogger(__name__)
 
+#: Roles of columns that make terms of the field, and those of them that hold numbers.
+OF_FIELD, NUMBERS = ("replicate", "block", "row", "column"), ("row", "column")
 #: Columns of adjusted.tsv and of heritability.tsv.
 MEANS = ("sample", "environment", "plots", "value", "standard_error", "weight")
 VARIANCES = ("line", "interaction", "replicate", "block", "row", "column", "trend", "error")
@@ -91,7 +93,9 @@ def means_over_environments(by_environment: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -> pd.DataFrame:
-    """position (in the table), sample, environment and value of the plots that have one."""
+    """The plots that have a value: number (the line of the file), sample, environment, value,
+    and what the table tells of their place, by role.
+    """
     told = {
         "environment": "all plots are taken for one environment",
         "replicate": "replicates are not adjusted for",
@@ -104,38 +108,37 @@ def _plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -> pd.D
             log.info("%s has no column for %s: %s", table.path, role, consequence)
     plots = pd.DataFrame(
         {
-            "position": np.arange(len(table.rows)),
+            "number": table.line_numbers,
             "sample": table.samples,
             "environment": environments(table, design),
             "value": table.numbers(trait),
         }
     )
+    for role in OF_FIELD:
+        if role in design:
+            read = table.numbers if role in NUMBERS else table.text
+            plots[role] = read(design[role])
     return plots[plots["value"].notna()]
 
 
 def _terms(plots: pd.DataFrame, table: PhenotypeTable, design: Mapping[str, str]) -> list[Term]:
     """The field's terms of an environment's plots: of the columns that describe them there."""
-    positions = plots["position"].to_numpy()
     columns: dict[str, np.ndarray] = {}
-    for role in ("replicate", "block", "row", "column"):
-        if role not in design:
+    for role in OF_FIELD:
+        if role not in plots or plots[role].isna().all():
             continue
-        text = table.text(design[role])
-        missing = [position for position in positions if text[position] is None]
-        if len(missing) == len(positions):
-            continue
-        if missing:
+        missing = plots.loc[plots[role].isna(), "number"]
+        if len(missing):
             raise UserError(
-                f"{table.path}, line {table.line_numbers[missing[0]]}: no value in column "
-                f"{design[role]!r}, which other plots of {plots['environment'].iloc[0]} have"
+                f"{table.path}, line {missing.iloc[0]}: no value in column {design[role]!r}, "
+                f"which other plots of {plots['environment'].iloc[0]} have"
             )
-        of_plots = table.numbers(design[role]) if role in ("row", "column") else text
-        columns[role] = np.array([of_plots[position] for position in positions])
+        columns[role] = plots[role].to_numpy()
     try:
         return terms_of(columns)
     except SamePlace as error:
         raise UserError(
-            f"{table.path}, line {table.line_numbers[positions[error.plot]]}: another plot of "
+            f"{table.path}, line {plots['number'].iloc[error.plot]}: another plot of "
             f"{plots['environment'].iloc[0]} has the same row and column; correct one, or name "
             "the replicate or block that it is in"
         ) from None
