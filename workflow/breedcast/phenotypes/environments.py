@@ -172,6 +172,7 @@ def _zero_at_bound(log_share: float, scale: float) -> float:
 
 def _deviance(records: Records, y: np.ndarray, line_ridge: np.ndarray) -> float:
     """-2 log restricted likelihood, but for the logarithms of the lines' variances."""
+    y = y - y.mean()
     equations = records.equations(line_ridge, np.zeros(records.T.shape[1]))
     fitted = records.fitted(*equations.solve(*records.sums(y[:, None])))[:, 0]
     yPy = float(y @ (records.precision * (y - fitted)))

@@ -117,7 +117,10 @@ def heritability(trial: Trial) -> Heritability | None:
 def heritable(
     variances: dict[str, float], of_mean: float, difference: float | None
 ) -> Heritability:
-    """of_mean: mean error variance of a line's mean; difference: mean variance of BLUPs'."""
+    """Heritabilities from the mean error variances of a line's mean and of two BLUPs' difference.
+
+    Both are 0 where the lines have no variance, and there is no difference of BLUPs.
+    """
     genetic = variances["line"]
     if not genetic or difference is None:
         return Heritability(variances, 0.0, 0.0)
@@ -192,14 +195,11 @@ class _Model:
             equations = self.equations(variances)
         except np.linalg.LinAlgError:  # a step so far that a ratio of variances is lost in rounding
             return Point(variances, -np.inf, np.zeros(len(variances)), np.eye(len(variances)))
-        sums = self.records.sums(y[:, None])
-        line, other = equations.solve(*sums)
+        line, other = equations.solve(*self.records.sums(y[:, None]))
         residual = y - self.records.fitted(line, other)[:, 0]
         yPy = float(y @ residual) / error
-        fixed = (
-            int((~self.random).sum()) + len(other) - sum(it.stop - it.start for it in self.slices)
-        )
-        free = len(y) - fixed
+        fixed = (~self.random).sum() + self.random.any()
+        free = len(y) - int(fixed)
         parts = [(other[it, 0], np.diag(equations.S_inverse)[it].sum()) for it in self.slices]
         if self.random.any():
             parts.append((line[self.random, 0], equations.line_variances[self.random].sum()))
