@@ -30,9 +30,8 @@ def design_columns(given: Mapping[str, str], table: PhenotypeTable) -> dict[str,
 
 def environments(table: PhenotypeTable, design: Mapping[str, str]) -> list[str]:
     """Each plot's environment: as its column says, else its year and location, else one."""
-    columns = [design[role] for role in ("environment",) if role in design] or [
-        design[role] for role in ("location", "year") if role in design
-    ]
+    roles = ("environment",) if "environment" in design else ("location", "year")
+    columns = [design[role] for role in roles if role in design]
     if not columns:
         return ["all"] * len(table.rows)
     return [" ".join(parts) for parts in zip(*(complete(table, it) for it in columns), strict=True)]
