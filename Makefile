@@ -11,7 +11,7 @@ run: $(VENV)/.built
 	$(BIN)/snakemake --cores $(CORES)
 
 test: $(VENV)/.built
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 # What CI runs beside the tests.
 check: $(VENV)/.built

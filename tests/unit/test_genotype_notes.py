@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from breedcast.report.advice import genotype_notes
-from breedcast.report.tables import kept_table
+from breedcast.report.data import genotype_notes, kept_table
 
 QUIET = {
     "absent_names": {},

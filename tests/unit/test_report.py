@@ -26,13 +26,16 @@ from breedcast.markers.regions import find_regions, name_markers
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
-from breedcast.report.advice import findings
+from breedcast.report.accuracy import accuracy_table, comparison_table
+from breedcast.report.advice import advice_table, findings, limit
+from breedcast.report.candidates import candidate_table
 from breedcast.report.collect import collect
+from breedcast.report.doubts import ability_within_clusters, doubts, far_candidates
+from breedcast.report.figures import observed_figure
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
 from breedcast.report.page import render, summary
 from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
-from breedcast.report.tables import accuracy_table, comparison_table
 from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
@@ -175,7 +178,7 @@ def page(report):
 
 def test_the_accuracies_on_the_page_are_the_scores(report, page):
     _, scores = report
-    table = next(rows for rows in Page(page).tables if "Predictive ability" in rows[0])
+    table = next(rows for rows in Page(page).tables if "Rank correlation" in rows[0])
     shown = {row[0]: row for row in table[1:]}
     assert list(shown) == ["baseline", "gblup", "deepgs", "ensemble"]
     for model, frame in scores.items():
@@ -185,13 +188,32 @@ def test_the_accuracies_on_the_page_are_the_scores(report, page):
             assert cell == pytest.approx(mean, abs=0.0006)
 
 
-def test_all_candidates_stand_in_the_best_models_order(report, page):
-    collected, _ = report
-    trait = collected.traits[0]
-    ranked = trait.candidates[trait.candidates["model"] == trait.best.name]
-    table = next(rows for rows in Page(page).tables if rows[0][:2] == ["Line", "Rank"])
-    assert [row[0] for row in table[1:]] == ranked["sample"].tolist()
-    assert set(ranked["sample"]) == set(HOSTILE)
+def test_all_candidates_stand_in_the_table_the_best_models_order_first(report, page):
+    trait = report[0].traits[0]
+    table = next(rows for rows in Page(page).tables if rows[0][:2] == ["Line", "Model"])
+    shown = pd.DataFrame(table[1:], columns=table[0])
+    assert shown["Model"].iloc[0] == trait.best.name
+    for model, rows in shown.groupby("Model"):
+        ranked = trait.candidates[trait.candidates["model"] == model]
+        assert rows["Line"].tolist() == ranked["sample"].tolist()
+        for column, heading in (("predicted", "Predicted"), ("upper", "Upper 90 %")):
+            assert rows[heading].astype(float).to_numpy() == pytest.approx(
+                ranked[column].to_numpy(), abs=0.006
+            )
+    assert set(shown["Line"]) == set(HOSTILE)
+    assert set(shown["Model"]) == {model.name for model in trait.models}
+
+
+def test_of_many_candidates_half_the_rows_are_the_best_models(report):
+    trait = report[0].traits[0]
+    told = candidate_table(trait, 0.9, limit=12)
+    models = [row[1].text for row in told.rows]
+    assert models[:6] == [trait.best.name] * 6
+    assert sorted(models[6:]) == sorted(2 * [m.name for m in trait.models if m is not trait.best])
+    assert f"the best 6 of {CANDIDATES}" in told.caption
+    assert "2 by each other model" in told.caption
+    none = dataclasses.replace(trait, candidates=trait.candidates.iloc[:0])
+    assert candidate_table(none, 0.9, limit=12) is None
 
 
 def test_names_of_users_are_text_and_nothing_else(page):
@@ -200,7 +222,7 @@ def test_names_of_users_are_text_and_nothing_else(page):
     assert "b" not in tags
     assert not any(tag.startswith("m") and tag[1:].isdigit() for tag in tags)
     scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
-    assert len(parsed.charts) == len(scripts) - 2  # all but the library and our own
+    assert len(parsed.charts) == len(scripts) - 4  # all but the library and our own three
     assert "alert('trait')" not in re.sub(r"&#39;", "", page)
     for chart in parsed.charts:  # a line without a value is in the figure of the structure alone
         names = json.dumps(chart, ensure_ascii=False).count("小麦 🌾")
@@ -257,7 +279,7 @@ def test_left_out_clusters_are_not_said_to_be_tested(report):
     assert "not tested" in told.caption
     assert "t-test" not in told.caption
     assert {row[-1].text for row in told.rows} == {"not testable"}
-    assert not any("chance" in sentence for sentence in findings(untested))
+    assert "more than chance" not in str(findings(untested))
 
 
 def test_what_the_intervals_held_is_counted_anew(report, page):
@@ -362,3 +384,92 @@ def test_inflation_and_thresholds_are_told(report):
     assert "somewhere with probability 0.5; more" in saliency_figure(trait, 1000).caption
     lone = dataclasses.replace(trait, region_methods=trait.region_methods.assign(chance=np.nan))
     assert "There is no threshold" in saliency_figure(lone, 1000).caption
+
+
+def test_the_advice_names_model_accuracy_limit_and_first_candidates(report):
+    trait = report[0].traits[0]
+    (row,) = ([cell.text for cell in cells] for cells in advice_table([trait]).rows)
+    gblup = trait.of_kind("gblup")
+    heritability = gblup.facts[
+        (gblup.facts["fact"] == "heritability")
+        & (gblup.facts["permutation"] == 0)
+        & (gblup.facts["repeat"] >= 0)
+        & gblup.facts["inner_fold"].isna()
+    ]["value"]
+    assert limit(trait) == pytest.approx(heritability.mean() ** 0.5)
+    first = trait.candidates[trait.candidates["model"] == trait.best.name]["sample"].head(3)
+    assert row == [
+        TRAIT,
+        trait.best.name,
+        f"{trait.best.mean('pearson'):.2f}",
+        f"{gblup.mean('pearson'):.2f}",
+        f"{trait.best.mean('control_pearson'):.2f}".replace("-0.00", "0.00"),
+        f"{heritability.mean() ** 0.5:.2f}",
+        ", ".join(first),
+    ]
+    said = dict(findings(trait))
+    assert said["Use"].startswith(trait.best.name)
+    assert all(name in said["Select"] for name in first)
+    alone = dataclasses.replace(trait, models=[trait.best])
+    assert "the only model" in dict(findings(alone))["Use"]
+
+
+def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):
+    """Predictions that are the cluster's mean and noise correlate with values, not within."""
+    collected, _ = report
+    trait, rng = collected.traits[0], np.random.default_rng(1)
+    cluster = collected.structure.set_index("sample")["cluster"]
+    test = trait.best.test
+    mean = 10.0 * test["sample"].map(cluster)
+    apart = test.assign(
+        observed=mean + rng.normal(size=len(test)), predicted=mean + rng.normal(size=len(test))
+    )
+    overall = np.corrcoef(apart["observed"], apart["predicted"])[0, 1]
+    summary = trait.best.summary.copy()
+    summary.loc["pearson", "mean"] = overall
+    best = dataclasses.replace(trait.best, test=apart, summary=summary)
+    told = dataclasses.replace(trait, models=[best])
+    within = ability_within_clusters(told, collected.structure)
+    assert overall > 0.9
+    assert abs(within) < 0.4
+    assert any("Within clusters" in doubt for doubt in doubts(told, collected.structure, 0.9))
+    one = collected.structure.assign(cluster=1)
+    assert np.isnan(ability_within_clusters(told, one))
+    assert not any("Within clusters" in doubt for doubt in doubts(told, one, 0.9))
+
+
+def test_candidates_unlike_any_measured_line_are_doubted(report):
+    collected, _ = report
+    trait, structure = collected.traits[0], collected.structure
+    assert far_candidates(trait, structure) < set(HOSTILE)
+    moved = structure.copy()
+    moved.loc[moved["sample"].isin(HOSTILE[:3]), "coordinate_1"] += 100
+    assert far_candidates(trait, moved) >= set(HOSTILE[:3])
+    near = structure.copy()  # every candidate is the twin of a measured line
+    places = near.columns.str.startswith("coordinate_")
+    near.loc[near["sample"].isin(HOSTILE), places] = near.loc[: CANDIDATES - 1, places].to_numpy()
+    assert far_candidates(trait, near) == set()
+    assert any("extrapolate" in doubt for doubt in doubts(trait, moved, 0.9))
+    assert not any("extrapolate" in doubt for doubt in doubts(trait, near, 0.9))
+
+
+def test_intervals_that_held_too_few_are_doubted(report):
+    collected, _ = report
+    trait = collected.traits[0]
+    short = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.6))
+    assert any("held 60 %" in doubt for doubt in doubts(short, collected.structure, 0.9))
+    held = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.9))
+    assert not any("held" in doubt for doubt in doubts(held, collected.structure, 0.9))
+
+
+def test_the_intervals_drawn_are_those_that_were_tried(report):
+    trait = report[0].traits[0]
+    figure = observed_figure(trait, 0.9, 100_000)
+    points = pd.read_csv(StringIO(next(iter(figure.spec["datasets"].values()))))
+    held = points.groupby("model")["is"].agg(lambda it: (it == "in").mean())
+    width = (points["upper"] - points["lower"]).groupby(points["model"]).mean()
+    for model in trait.models:
+        assert held[model.name] == pytest.approx(trait.coverage(model))
+        tried = trait.intervals.query("model == @model.name and by == 'fold'")
+        mean = np.average(tried["width"], weights=tried["lines"])
+        assert width[model.name] == pytest.approx(mean, abs=0.01)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 
@@ -79,9 +80,24 @@ def make_workflow(repository, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def example(make_workflow) -> Workflow:
-    """The embedded example, run once from a clean copy by plain `snakemake --cores 2`."""
-    workflow = make_workflow()
-    finished = workflow.run()
-    assert finished.status == 0, finished.output
-    return workflow
+def finished_example(make_workflow, tmp_path_factory, worker_id) -> Path:
+    """The folder of the embedded example, run once from a clean copy for all test processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent  # every process has a folder of its own in there
+    finished = shared / "finished_example"
+    with FileLock(shared / "finished_example.lock"):
+        if not finished.exists():
+            workflow = make_workflow()
+            run = workflow.run()
+            assert run.status == 0, run.output
+            workflow.folder.rename(finished)
+    return finished
+
+
+@pytest.fixture(scope="session")
+def example(finished_example, tmp_path_factory) -> Workflow:
+    """A copy of the finished example, for the tests of one process to look at and to change."""
+    folder = tmp_path_factory.mktemp("example") / "breed cast"
+    shutil.copytree(finished_example, folder, symlinks=True)
+    return Workflow(folder)

@@ -1,14 +1,24 @@
 """The example's report, opened from disk in a real browser."""
 
+import dataclasses
+import json
 import os
 import shutil
+from importlib.resources import files
+from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
-from breedcast.files import read_table
+from breedcast.files import read_parquet, read_table
+from breedcast.project import Project
+from breedcast.report.collect import collect
+from breedcast.report.page import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+HOSTILE = ["<img src=x onerror=alert(1)>", "=1+1", "-5", 'a "b", c', "小麦 🌾", "L" * 300, "007"]
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ,
@@ -26,31 +36,58 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(params=[(1280, "light"), (400, "dark")], ids=["desktop", "phone"])
-def page(browser, request, example):
-    width, scheme = request.param
-    opened = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    faults, requests = [], []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-    opened.on("request", lambda asked: requests.append(asked.url))
-    address = (example.folder / "results" / "report.html").as_uri()
-    opened.goto(address)
-    yield opened
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
+def look(request):
+    """Width of the window in pixels, and colour scheme."""
+    return request.param
+
+
+@pytest.fixture
+def open_page(browser, look):
+    """A function that opens a file; no page may have errors or ask for another address."""
+    width, scheme = look
+    pages, faults, asked = [], [], []
+
+    def open_file(path):
+        opened = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        opened.on("pageerror", lambda error: faults.append(str(error)))
+        opened.on("console", lambda it: faults.append(it.text) if it.type == "error" else None)
+        opened.on("dialog", lambda dialog: faults.append(dialog.message))
+        opened.on("request", lambda request: asked.append(request.url))
+        opened.goto(path.as_uri())
+        pages.append(opened)
+        return opened
+
+    yield open_file
     assert faults == []
-    assert [url for url in requests if url != address and not url.startswith("data:")] == []
-    opened.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    for opened in pages:
+        opened.close()
 
 
-def test_every_chart_is_drawn_and_nothing_sticks_out(page):
+@pytest.fixture
+def page(open_page, example):
+    return open_page(example.folder / "results" / "report.html")
+
+
+def choose_trait(page, trait):
+    page.get_by_role("combobox", name="Trait", exact=True).select_option(label=trait)
+
+
+def test_every_chart_is_drawn_and_nothing_sticks_out(page, look):
+    choose_trait(page, "all traits")
     charts = page.locator(".chart")
     assert charts.count() == 3 * 6 + 2  # a trait's; ranks and structure
     for number in range(charts.count()):
         charts.nth(number).scroll_into_view_if_needed()
         charts.nth(number).locator("svg").wait_for()
         assert charts.nth(number).locator("svg path").count() > 10
-    width = page.viewport_size["width"]
+    width, scheme = look
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if folder := os.environ.get("BREEDCAST_SCREENSHOTS"):
+        choose_trait(page, "yield")
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=Path(folder) / f"report-{width}-{scheme}.png", full_page=True)
 
 
 def test_the_page_shows_the_tables_numbers(page, example):
@@ -71,3 +108,101 @@ def test_closed_sections_open(page):
     before = closed.count()
     closed.first.click()
     assert page.locator("details:not([open])").count() == before - 1
+
+
+def test_one_trait_is_shown_until_another_is_chosen(page):
+    shown = page.locator("section[data-trait] h2")
+    assert shown.locator("visible=true").all_inner_texts() == ["yield"]
+    choose_trait(page, "height")
+    assert shown.locator("visible=true").all_inner_texts() == ["height"]
+    assert page.locator("article:visible h3").all_inner_texts() == ["height"]
+    page.evaluate("location.hash = 'trait-3'")
+    page.locator("#trait-3").wait_for()
+    assert shown.locator("visible=true").all_inner_texts() == ["disease"]
+
+
+def test_a_marker_tells_its_name(page, example):
+    chart = page.locator("#manhattan-yield")
+    chart.scroll_into_view_if_needed()
+    chart.locator(".mark-symbol path").first.hover(force=True)
+    told = page.locator("#vg-tooltip-element.visible tr", has_text="id")
+    scan = read_parquet(example.folder / "results" / "yield" / "association.parquet")
+    assert told.locator(".value").inner_text() in set(scan["id"])
+
+
+def test_candidates_are_filtered_sorted_and_saved_as_they_are_shown(page, example):
+    table = page.locator("table[data-file=yield_candidates]")
+    tools = page.locator(".tools:has(+ .scroll > table[data-file=yield_candidates])")
+    tools.get_by_role("combobox", name="Model").select_option("gblup")
+    tools.get_by_role("searchbox", name="Line contains").fill("b0")
+    heading = table.locator("th").nth(5)
+    for order in ("ascending", "descending"):
+        heading.get_by_role("button", name="Upper 90 %", exact=True).press("Enter")
+        assert heading.get_attribute("aria-sort") == order
+    with page.expect_download() as download:
+        tools.get_by_role("button", name="Save as CSV").click()
+    assert download.value.suggested_filename == "yield_candidates.csv"
+    saved = pd.read_csv(download.value.path())
+    ranked = read_table(example.folder / "results" / "yield" / "candidates.tsv")
+    ranked = ranked[(ranked["model"] == "gblup") & ranked["sample"].str.contains("B0")]
+    ranked = ranked.sort_values("upper", ascending=False)
+    assert saved["Line"].tolist() == ranked["sample"].tolist()
+    assert table.locator("tbody tr:visible th").all_inner_texts() == saved["Line"].tolist()
+    for heading, column in {
+        **{"Rank": "rank", "Predicted": "predicted", "Lower 90 %": "lower"},
+        **{"Genetic value, upper 90 %": "bv_upper", "Reliability": "reliability"},
+    }.items():
+        assert saved[heading].to_numpy() == pytest.approx(ranked[column].to_numpy(), abs=0.006)
+    assert f"{len(ranked)} of " in tools.locator("output").inner_text()
+
+
+def test_what_was_not_looked_at_is_printed_too(page):
+    charts = page.locator(".chart:visible")
+    assert page.locator(".chart:visible:has(svg)").count() < charts.count()
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    assert page.locator(".chart:visible:has(svg)").count() == charts.count() == 6 + 2
+
+
+def test_axe_finds_nothing_serious(page):
+    page.evaluate(  # rows are alike, and there are thousands of cells
+        "document.querySelectorAll('tbody tr:nth-child(n+5)').forEach((row) => row.remove())"
+    )
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    assert len(found["passes"]) > 20
+    serious = [it for it in found["violations"] if it["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+def test_hostile_names_are_text_on_the_page_and_in_what_is_saved(
+    open_page, example, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(example.folder)
+    project = Project.load(yaml.safe_load(Path("config/config.yaml").read_text()))
+    settings = json.loads(project.report_settings())
+    settings["traits"] = settings["traits"][:1]
+    report = collect(Path("results"), Path(project.config["phenotypes"]["path"]), settings)
+    (trait,) = report.traits
+    first = trait.candidates["sample"].unique()[: len(HOSTILE)]
+    names = dict(zip(first, HOSTILE, strict=True))
+    trait = dataclasses.replace(
+        trait,
+        name="<b>yield</b>",
+        candidates=trait.candidates.replace({"sample": names}),
+        phenotypes=trait.phenotypes.replace({"sample": names}),
+    )
+    structure = report.structure.replace({"sample": names})
+    report = dataclasses.replace(report, structure=structure, traits=[trait])
+    hostile = tmp_path / "hostile.html"
+    hostile.write_text(render(report), encoding="utf-8")
+    page = open_page(hostile)
+    assert page.locator("h2", has_text="<b>yield</b>").count() == 1
+    table = page.locator("table[data-file=yield_candidates]")
+    assert set(HOSTILE) <= set(table.locator("tbody tr:visible th").all_inner_texts())
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    with page.expect_download() as download:
+        page.locator(".tools:has(+ .scroll > table[data-file=yield_candidates]) button").click()
+    saved = pd.read_csv(download.value.path(), dtype={"Line": str}, keep_default_na=False)
+    told = {name: f"'{name}" if name[0] in "=-" else name for name in HOSTILE}
+    assert set(told.values()) <= set(saved["Line"])
+    assert pd.to_numeric(saved["Predicted"]).notna().all()

@@ -32,11 +32,15 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model of the config: its registered kind, where its code is, its options."""
+    """A model of the config: its registered kind, where its code is, its options.
+
+    tune: None, or the budget of tuning and the names of the `options` that it chooses.
+    """
 
     kind: str
     location: str
     options: dict[str, Any]
+    tune: dict[str, Any] | None = None
 
     @property
     def module(self) -> str:
@@ -90,7 +94,10 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
         completed = _with_defaults(options, options_schema(kind))
         if completed.get("pretrained"):
             completed["pretrained"] = _weights_file(completed["pretrained"], name)
-        models[name] = ModelConfig(kind, MODELS[kind], completed)
+        tune = given.get("tune")
+        if tune is not None:
+            tune = {**tune, "options": _tuned_options(kind, options)}
+        models[name] = ModelConfig(kind, MODELS[kind], completed, tune)
     return models
 
 
@@ -192,13 +199,22 @@ def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
             model_class(MODELS[kind])(**given)
         except ValueError as error:
             problems.append(f"config, models: {name}: {error}")
+    if "tune" in options and not _tuned_options(kind, given):
+        problems.append(
+            f"config, models: {name}: tune: no option of {kind} is left to be tuned; leave out tune"
+        )
     return problems
+
+
+def _tuned_options(kind: str, given: dict[str, Any]) -> list[str]:
+    """The options that tuning chooses: those of the model's search space that are not given."""
+    return [name for name in model_class(MODELS[kind]).search_space() if name not in given]
 
 
 def _kind_and_options(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A model's registered name and its options, from its entry in the config."""
     kind = given.get("model", name)
-    options = {key: value for key, value in given.items() if key != "model"}
+    options = {key: value for key, value in given.items() if key not in ("model", "tune")}
     return kind, _with_numbers(options, options_schema(kind))
 
 
@@ -218,8 +234,8 @@ def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
     Snakemake passes what stands inside `--config validation={repeats: 1}` on as text.
     """
     if isinstance(value, dict):
-        known = schema.get("properties", {})
-        return {key: _with_numbers(sub, known.get(key, {})) for key, sub in value.items()}
+        known, other = schema.get("properties", {}), schema.get("additionalProperties") or {}
+        return {key: _with_numbers(sub, known.get(key, other)) for key, sub in value.items()}
     if isinstance(value, list):
         return [_with_numbers(item, schema.get("items", {})) for item in value]
     kinds = schema.get("type", [])

@@ -91,11 +91,8 @@ class Project:
         return bool(self.config["validation"]["scheme"] != LEAVE_CLUSTER_OUT)
 
     @property
-    def networks_per_job(self) -> int:
-        """Fits of one training job: every unit's inner folds and a refit.
-
-        Where clusters are left out, the most that there can be.
-        """
+    def units_per_job(self) -> int:
+        """Training sets of one training job; where clusters are left out, the most there can be."""
         validation, control = self.config["validation"], self.config["control"]
         folds, repeats = validation["folds"], validation["repeats"]
         if not self.has_random_folds:
@@ -103,8 +100,13 @@ class Project:
 
             clusters = self.config["structure"]["clusters"]
             folds, repeats = MOST_CLUSTERS if clusters == "auto" else clusters, 1
-        units = folds * (repeats + control["permutations"]) + 1
-        return units * (validation["inner_folds"] + 1)
+        units: int = folds * (repeats + control["permutations"]) + 1
+        return units
+
+    @property
+    def networks_per_job(self) -> int:
+        """Fits of one training job: every unit's inner folds and a refit."""
+        return self.units_per_job * int(self.config["validation"]["inner_folds"] + 1)
 
     @property
     def genotype_files(self) -> list[str]:
@@ -176,6 +178,7 @@ class Project:
             name=model,
             model=chosen.location,
             options=chosen.options,
+            tune=chosen.tune,
             permutations=self.config["control"]["permutations"],
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
@@ -186,7 +189,10 @@ class Project:
         """The settings of the report: the config but for what changes no result."""
         kinds = {name: model.kind for name, model in self.models.items()}
         shown = {key: value for key, value in self.config.items() if key != "threads"}
-        models = {name: {"model": it.kind, **it.options} for name, it in self.models.items()}
+        models = {
+            name: {"model": it.kind, **it.options} | ({"tune": it.tune} if it.tune else {})
+            for name, it in self.models.items()
+        }
         return settings(
             traits=[
                 {"id": trait, "name": name, "direction": self.direction(trait)}
@@ -211,6 +217,16 @@ class Project:
         follows = self.config["validation"]["scheme"] in (LEAVE_CLUSTER_OUT, STRATIFIED)
         return {"structure": "<results>/genotypes/structure.tsv"} if follows else {}
 
+    def alike_lines(self) -> dict[str, str]:
+        """The rule input that holds nearly identical lines, where the validation heeds them."""
+        heeded = self.config["validation"]["keep_together"]
+        return {"alike": "<results>/genotypes/duplicated_lines.tsv"} if heeded else {}
+
+    def scheme(self) -> dict[str, Any]:
+        """The settings of the validation scheme."""
+        chosen = self.config["validation"]
+        return {key: value for key, value in chosen.items() if key != "keep_together"}
+
     def structure_mb(self, codes_json: str) -> int:
         """Memory of the structure in MB: matrices of distances, the codes and a block."""
         lines, markers = _shape(codes_json)
@@ -224,8 +240,8 @@ class Project:
     def regions_mb(self, codes_json: str) -> int:
         """Memory of naming regions in MB: as of the scan, and a model's saliency in every unit."""
         _, markers = _shape(codes_json)
-        units = self.networks_per_job // (self.config["validation"]["inner_folds"] + 1)
-        return self.association_mb(codes_json) + math.ceil(100 * markers * units / MEGABYTE)
+        held = 100 * markers * self.units_per_job
+        return self.association_mb(codes_json) + math.ceil(held / MEGABYTE)
 
     def training_mb(self, codes_json: str) -> int:
         """Memory of a training job in MB, from the shape of the codes.
@@ -241,9 +257,16 @@ class Project:
             shared += 8 * lines * lines
         return math.ceil(self.config["threads"] * per_process + shared / MEGABYTE)
 
-    def training_minutes(self) -> int:
+    def training_minutes(self, model: str) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
-        return 10 + math.ceil(2 * self.networks_per_job / self.config["threads"])
+        minutes = 2 * self.networks_per_job
+        if tune := self.models[model].tune:
+            per_trial = 2 * self.config["validation"]["inner_folds"]
+            by_trials = per_trial * tune.get("trials", math.inf)
+            # the trial that is under way when time is up is finished
+            study = min(by_trials, tune.get("minutes", math.inf) + per_trial)
+            minutes += self.units_per_job * study
+        return 10 + math.ceil(minutes / self.config["threads"])
 
 
 def _shape(codes_json: str) -> tuple[int, int]:

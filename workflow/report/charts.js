@@ -1,19 +1,17 @@
-// Draws each chart when it comes near the screen, as wide as its place, in the page's colours.
+// Draws each chart when it comes near the screen, as wide as its place. Its colours are the page's
+// variables, so that a dark page, or paper, needs no other drawing.
 (() => {
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-  const config = () => {
-    const soft = colour("--soft"), line = colour("--line");
-    const words = { labelColor: soft, titleColor: soft, labelFontSize: 11, titleFontSize: 12, titleFontWeight: 400 };
-    return {
-      background: "transparent",
-      font: "system-ui, sans-serif",
-      view: { stroke: null },
-      axis: { ...words, gridColor: line, domainColor: line, tickColor: line, labelLimit: 140 },
-      legend: { ...words, orient: "top" },
-      header: words,
-      text: { color: soft },
-    };
+  const soft = "var(--soft)", line = "var(--line)";
+  const words = { labelColor: soft, titleColor: soft, labelFontSize: 11, titleFontSize: 12, titleFontWeight: 400 };
+  const config = {
+    background: "transparent",
+    aria: false, // each chart is one image with a text, and its numbers are in tables
+    font: "system-ui, sans-serif",
+    view: { stroke: null },
+    axis: { ...words, gridColor: line, domainColor: line, tickColor: line, labelLimit: 140 },
+    legend: { ...words, orient: "top" },
+    header: words,
+    text: { color: soft },
   };
 
   // Small multiples: as many beside each other as their least width allows.
@@ -26,7 +24,7 @@
 
   const draw = (chart) => {
     const spec = fitted(JSON.parse(chart.dataset.spec), chart.clientWidth, Number(chart.dataset.cell));
-    vegaEmbed(chart, { ...spec, config: config() }, { actions: false, renderer: "svg" });
+    vegaEmbed(chart, { ...spec, config }, { actions: false, renderer: "svg" });
   };
 
   const charts = [...document.querySelectorAll(".chart")];
@@ -40,7 +38,7 @@
   }, { rootMargin: "300px" });
   for (const chart of charts) near.observe(chart);
 
-  const drawn = (chart) => chart.querySelector("svg") !== null;
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.filter(drawn).forEach(draw));
-  addEventListener("beforeprint", () => charts.filter((chart) => !drawn(chart)).forEach(draw));
+  addEventListener("beforeprint", () => {
+    for (const chart of charts) if (chart.clientWidth && !chart.querySelector("svg")) draw(chart);
+  });
 })();

@@ -2,7 +2,7 @@ rule import_genotypes:
     input:
         genotypes=project.genotype_files,
     output:
-        store=temp(directory("<results>/genotypes/imported.zarr")),
+        store=temp(directory("<results>/genotypes/imported")),
         joined="<results>/genotypes/joined_markers.tsv",
     log:
         "<logs>/genotypes/import.log",
@@ -26,7 +26,7 @@ rule import_genotypes:
 rule filter_genotypes:
     input:
         **project.filter_lists(),
-        store="<results>/genotypes/imported.zarr",
+        store="<results>/genotypes/imported",
     output:
         codes=directory("<results>/genotypes/codes.zarr"),
         summary="<results>/genotypes/codes.json",

@@ -12,6 +12,8 @@ rule train_model:
         facts="<results>/{trait}/{model}/facts.tsv",
         weights="<results>/{trait}/{model}/weights.safetensors",
         run="<results>/{trait}/{model}/run.json",
+        studies="<results>/{trait}/{model}/studies.tsv",
+        options="<results>/{trait}/{model}/options.yaml",
     log:
         "<logs>/{trait}/{model}/train.log",
     benchmark:
@@ -24,7 +26,7 @@ rule train_model:
     resources:
         **project.training_devices(),
         mem_mb=lambda wildcards, input: project.training_mb(input.codes_summary),
-        runtime=project.training_minutes(),
+        runtime=lambda wildcards: project.training_minutes(wildcards.model),
     params:
         settings=lambda wildcards: project.training_settings(
             wildcards.trait, wildcards.model

@@ -42,7 +42,7 @@ rule render_report:
         phenotypes=project.config["phenotypes"]["path"],
         template=expand(
             f"{workflow.basedir}/workflow/report/{{file}}",
-            file=["page.html", "style.css", "charts.js"],
+            file=["page.html", "style.css", "charts.js", "tables.js", "traits.js"],
         ),
     output:
         report="<results>/report.html",

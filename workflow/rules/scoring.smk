@@ -11,6 +11,7 @@ rule score_model:
         predictions="<results>/{trait}/{model}/predictions.parquet",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
+        alike="<results>/genotypes/duplicated_lines.tsv",
     output:
         scores="<results>/{trait}/{model}/scores.tsv",
     log:

@@ -5,6 +5,7 @@ localrules:
 rule plan_validation:
     input:
         **project.structure_file(),
+        **project.alike_lines(),
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
         plan="<results>/{trait}/plan.tsv",
@@ -19,7 +20,7 @@ rule plan_validation:
         runtime=10,
     params:
         settings=lambda wildcards: settings(
-            trait=project.traits[wildcards.trait], **project.config["validation"]
+            trait=project.traits[wildcards.trait], **project.scheme()
         ),
         code=code_hash("plan_validation"),
     message:

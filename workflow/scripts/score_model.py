@@ -16,6 +16,7 @@ with job(snakemake) as settings:
         read_table(snakemake.input.plan),
         partial(permuted, lines, settings["seed"], settings["trait"]),
         settings["direction"],
+        read_table(snakemake.input.alike),
         **told,
     )
     write_table(scores, snakemake.output.scores)

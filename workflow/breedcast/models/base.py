@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -141,12 +141,33 @@ class Fitted(ABC):
         """What was learnt, as named arrays, for weights.safetensors."""
 
 
-def option(default: Any, description: str, **constraints: Any) -> Any:
+@dataclass(frozen=True)
+class Range:
+    """Numbers that an option is looked for among, ends included; log: evenly by ratio."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Values that an option is looked for among."""
+
+    values: tuple[Any, ...]
+
+
+Search = Range | Choice
+
+
+def option(default: Any, description: str, search: Search | None = None, **constraints: Any) -> Any:
     """A documented option of a model: a dataclass field that carries its JSON schema.
 
+    search: where tuning looks for better values than the default; None leaves it alone.
     constraints are JSON schema keywords (minimum, exclusiveMinimum, maximum, enum ...).
     """
-    return field(default=default, metadata={"description": description, **constraints})
+    schema = {"description": description, **constraints}
+    return field(default=default, metadata={"schema": schema, "search": search})
 
 
 @dataclass(frozen=True)
@@ -159,6 +180,12 @@ class Model(ABC):
     is_network: ClassVar[bool] = False
     #: Modules that the results hang on, for the record.
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy")
+
+    @classmethod
+    def search_space(cls) -> dict[str, Search]:
+        """Where tuning looks for each option that it may choose."""
+        searches = {it.name: it.metadata["search"] for it in fields(cls)}
+        return {name: search for name, search in searches.items() if search is not None}
 
     @property
     def needs_all_calls(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from breedcast.models.base import Prediction
+from breedcast.models.base import Model, Prediction
 from breedcast.models.results import FitTask, Result
 from breedcast.validation.plan import Unit
 
@@ -27,13 +27,15 @@ FACTS = [*UNIT, "inner_fold", "fact", "value"]
 
 @dataclass(frozen=True)
 class Tables:
-    """What a training job leaves: the contract's tables, and the candidate unit's weights."""
+    """What a training job leaves: the contract's tables, and the candidates' weights and model."""
 
     predictions: pd.DataFrame
     history: pd.DataFrame
     saliency: pd.DataFrame
     facts: pd.DataFrame
     weights: dict[str, np.ndarray]
+    studies: pd.DataFrame
+    model: Model
 
 
 class Gathered:
@@ -81,7 +83,8 @@ class Gathered:
         )
         self.predictions.append(frame[PREDICTIONS])
 
-    def tables(self) -> Tables:
+    def tables(self, studies: pd.DataFrame, model: Model) -> Tables:
+        """All of them; studies: the trials of tuning; model: that of the candidates' unit."""
         predictions = pd.concat(self.predictions, ignore_index=True)
         saliency = (
             pd.concat(self.saliency, ignore_index=True)
@@ -90,4 +93,4 @@ class Gathered:
         )
         history = pd.DataFrame(self.history, columns=HISTORY)
         facts = pd.DataFrame(self.facts, columns=FACTS).astype({"inner_fold": "Int64"})
-        return Tables(predictions, history, saliency, facts, self.weights)
+        return Tables(predictions, history, saliency, facts, self.weights, studies, model)

@@ -26,6 +26,7 @@ from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model
 from breedcast.models.gathered import Gathered, Tables
 from breedcast.models.results import FitTask, Result, load_results, save_results
+from breedcast.models.tuning import Tuning, no_studies, tuned_models
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.progress import Listener, Progress, unheard
 from breedcast.seeds import derive_seed
@@ -41,10 +42,11 @@ STACKED_BYTES = {"cpu": 200_000_000, "cuda": 4_000_000_000}
 
 @dataclass(frozen=True)
 class Chunk:
-    """Fits that one process makes in one go. number: of the first of them in the job."""
+    """Fits of one model that one process makes in one go. number: of the first in the job."""
 
     number: int
     tasks: list[FitTask]
+    model: Model
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class TrainingJob:
     the same order. name: the seeds depend on (seed, trait, name, unit, inner fold) alone.
     imputation: `mean`, which is left to the model, or one of IMPUTERS: how each fit's missing calls
     are filled from its training lines (the stop set of a network is among them).
+    tuning: which of the model's options each unit chooses for itself; None leaves them as they are.
     """
 
     model: Model
@@ -68,17 +71,25 @@ class TrainingJob:
     seed: int
     device: str
     imputation: str = "mean"
+    tuning: Tuning | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
-        """Fit every unit, in `threads` processes of one compute thread each.
+        """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
 
         The tables depend neither on `threads` nor on how often the job was killed: what is
         found in checkpoints is not done again. A UserError tells of a network that predicts a
         constant for the real trait, or of a prediction that is not a number.
         """
-        chunks = list(self._chunks())
+        if checkpoints is not None:
+            checkpoints.begin()
+        every = units(self.plan, self.lines["sample"].tolist(), self.permutations)
+        processes = 1 if self.computed_on == "cuda" else threads
+        models, studies = [self.model] * len(every), no_studies()
+        if self.tuning is not None:
+            models, studies = tuned_models(self, self.tuning, every, processes, checkpoints)
+        chunks = list(self._chunks(every, models))
         tasks = [task for chunk in chunks for task in chunk.tasks]
-        processes = 1 if self.computed_on == "cuda" else min(threads, len(chunks))
+        processes = min(processes, len(chunks))
         log.info(
             "%s on %s: %d fits on %s in %d processes, %s",
             *(self.name, self.trait, len(tasks), self.computed_on, processes, self.strategy),
@@ -103,7 +114,8 @@ class TrainingJob:
                 *(self.name, self.trait, gathered.constant, len(tasks)),
             )
         log.info("%s on %s: %s", self.name, self.trait, peak_memory(self.computed_on))
-        return gathered.tables()
+        last = (model for unit, model in zip(every, models, strict=True) if unit.is_candidates)
+        return gathered.tables(studies, next(last, self.model))
 
     @cached_property
     def computed_on(self) -> str:
@@ -137,6 +149,21 @@ class TrainingJob:
             "options": asdict(self.model),
             "seed": self.seed,
             "imputation": self.imputation,
+            "tuned": self._tuned,
+        }
+
+    @property
+    def _tuned(self) -> list[str]:
+        """The names of the options that are tuned."""
+        return [] if self.tuning is None else self.tuning.options
+
+    def chosen(self, model: Model) -> dict[str, Any]:
+        """The options of a unit's model that were tuned, or given other than documented."""
+        changed = replace(self, model=model)._changed_options()
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(model).items()
+            if name in changed or name in self._tuned
         }
 
     def run_facts(self) -> dict[str, Any]:
@@ -160,33 +187,43 @@ class TrainingJob:
             if (tuple(value) if isinstance(value, list) else value) != documented[name]
         }
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _chunks(self, every: list[Unit], models: list[Model]) -> Iterator[Chunk]:
         """The fits in the order of the plan, those together that are computed as one."""
         number = 0
-        for tasks in self._computed_as_one():
-            yield Chunk(number, tasks)
+        for tasks, model in self._computed_as_one(every, models):
+            yield Chunk(number, tasks, model)
             number += len(tasks)
 
-    def _computed_as_one(self) -> Iterator[list[FitTask]]:
+    def _computed_as_one(
+        self, every: list[Unit], models: list[Model]
+    ) -> Iterator[tuple[list[FitTask], Model]]:
         """On a CPU a unit's fits, whatever `threads`: the results must not depend on it. On a GPU
-        those of as many units as memory for their codes allows.
+        those of as many units as memory for their codes allows, if their options are the same.
         """
-        by_unit = [
-            self._tasks(unit)
-            for unit in units(self.plan, self.lines["sample"].tolist(), self.permutations)
-        ]
-        stacked = self.model.side_by_side(self.computed_on)
-        most = STACKED_BYTES[self.computed_on] // max(1, self.codes.size)
-        if stacked and self.computed_on == "cuda":
-            units_at_once = max(1, most // max(map(len, by_unit)))
+        by_unit = [self._tasks(unit) for unit in every]
+        if self._is_stacked and self.computed_on == "cuda" and self.tuning is None:
+            units_at_once = max(1, self._most_stacked // max(map(len, by_unit)))
             for start in range(0, len(by_unit), units_at_once):
-                yield [task for tasks in by_unit[start : start + units_at_once] for task in tasks]
+                some = by_unit[start : start + units_at_once]
+                yield [task for tasks in some for task in tasks], self.model
             return
-        for tasks in by_unit:
-            if stacked and len(tasks) <= most:
-                yield tasks
-            else:
-                yield from ([task] for task in tasks)
+        for tasks, model in zip(by_unit, models, strict=True):
+            for together in self.together(tasks):
+                yield together, model
+
+    def together(self, tasks: list[FitTask]) -> list[list[FitTask]]:
+        """Fits of a unit in the parts that are computed as one."""
+        is_one = self.computed_on == "cuda" or len(tasks) <= self._most_stacked
+        return [tasks] if self._is_stacked and is_one else [[task] for task in tasks]
+
+    @property
+    def _is_stacked(self) -> bool:
+        return self.model.side_by_side(self.computed_on)
+
+    @property
+    def _most_stacked(self) -> int:
+        """How many fits at a time memory for their codes allows."""
+        return STACKED_BYTES[self.computed_on] // max(1, self.codes.size)
 
     def _tasks(self, unit: Unit) -> list[FitTask]:
         is_network = self.model.is_network
@@ -194,18 +231,25 @@ class TrainingJob:
         return inner if is_network else [*inner, FitTask(unit, None, final=True)]
 
     def fit(
-        self, chunk: Chunk, checkpoint: Checkpoint = NOWHERE, listen: Listener = unheard
+        self,
+        tasks: list[FitTask],
+        model: Model,
+        checkpoint: Checkpoint = NOWHERE,
+        listen: Listener = unheard,
     ) -> list[Result]:
-        """Make the fits of a chunk and predict their lines."""
-        dealt = [self._lines(task.unit) for task in chunk.tasks]
+        """Make fits that are computed as one and predict their lines.
+
+        model: the job's, or it with other options.
+        """
+        dealt = [self.lines_of(task.unit) for task in tasks]
         fits = [
             Fit(self._given(lines, task.train, task), self._seed(task), self._where(task))
-            for task, lines in zip(chunk.tasks, dealt, strict=True)
+            for task, lines in zip(tasks, dealt, strict=True)
         ]
-        fitted = self.model.fit_all(fits, self.computed_on, checkpoint, listen)
-        return [self._result(*three) for three in zip(chunk.tasks, dealt, fitted, strict=True)]
+        fitted = model.fit_all(fits, self.computed_on, checkpoint, listen)
+        return [self._result(*three) for three in zip(tasks, dealt, fitted, strict=True)]
 
-    def _lines(self, unit: Unit) -> Lines:
+    def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
         table = permuted(self.lines, self.seed, self.trait, unit.permutation)
         return Lines(
@@ -284,8 +328,6 @@ class _Work:
         self.job = job
         self.chunks = chunks
         self.checkpoints = checkpoints
-        if checkpoints is not None:
-            checkpoints.begin()
         kept = sum(len(chunk.tasks) for chunk in chunks if self._checkpoint(chunk).is_there)
         if kept:
             log.info("%d fits were done before; going on from there", kept)
@@ -304,7 +346,8 @@ class _Work:
         results = load_results(checkpoint)
         if results is None:
             listen = self.progress.listener(chunk.number)
-            results = self.job.fit(chunk, checkpoint.part("training"), listen)
+            training = checkpoint.part("training")
+            results = self.job.fit(chunk.tasks, chunk.model, training, listen)
             save_results(results, checkpoint)
         return results
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.boosted import BoostedTrees
 from breedcast.models.regressor import Regression
 
@@ -25,8 +25,8 @@ class LightGBM(BoostedTrees):
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "lightgbm")
 
-    leaves: int = option(15, "Most leaves of a tree.", minimum=2)
-    min_lines: int = option(5, "Fewest lines in a leaf.", minimum=1)
+    leaves: int = option(15, "Most leaves of a tree.", Range(3, 63, log=True), minimum=2)
+    min_lines: int = option(5, "Fewest lines in a leaf.", Range(2, 40, log=True), minimum=1)
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
         import lightgbm

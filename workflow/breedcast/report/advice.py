@@ -1,103 +1,125 @@
-"""What the report says in words: how good each trait's best model is, and what to doubt."""
+"""What the report advises: which model to use, how good it is beside what, whom to select."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
+import pandas as pd
 
 from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
-from breedcast.report.tables import decimals_for, epoch_limit, number, p_text, whole
-from breedcast.validation.folds import test_to_train
+from breedcast.report.tables import (
+    MISSING,
+    Cell,
+    Table,
+    decimals_for,
+    number,
+    p_text,
+    table,
+    whole,
+)
 
-#: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
-#: that the best 10 % of a test fold are, test folds.
-FEW_LINES, FEW_TRAINING_LINES, FEW_SELECTED, FEW_FOLDS = 100, 80, 5, 5
-#: A control this far from zero is doubted if it is also twice its standard error.
-SMALL_CONTROL = 0.1
 SIGNIFICANT = 0.05
-#: Slopes of observed on predicted outside these tell of spread that is far off.
-SLOPES = (0.7, 1.4)
+#: Candidates named first.
+FIRST = 3
 
 
-def findings(trait: TraitResult) -> list[str]:
-    """The best model of a trait: how good, against what, and whom it would select."""
+def advice_table(traits: list[TraitResult]) -> Table:
+    """A row per trait: the model to use, its accuracy beside what it is judged by, the first."""
+    return table(
+        "In one line per trait: the model of the highest mean predictive ability (correlation of "
+        "predicted and observed values of lines it had not seen), the same of GBLUP and of the "
+        "control (values dealt to other lines at random), the limit that heritability sets, and "
+        "the candidates to take first.",
+        ["Trait", "Model", "Predictive ability", "GBLUP", "Control", "Limit", "First candidates"],
+        [
+            [
+                trait.name,
+                trait.best.name,
+                Cell(number(trait.best.mean("pearson")), f"± {number(trait.best.sd('pearson'))}"),
+                _mean(trait.of_kind(GBLUP), "pearson"),
+                number(trait.best.mean("control_pearson")),
+                number(limit(trait)),
+                ", ".join(first_candidates(trait)["sample"]) or "none",
+            ]
+            for trait in traits
+        ],
+        text=(0, 1, 6),
+    )
+
+
+def findings(trait: TraitResult) -> list[tuple[str, str]]:
+    """The advice on a trait in sentences, each with what it is about."""
     best = trait.best
-    folds = len(trait.fold_sizes)
-    said = [
-        f"Best by mean predictive ability: {best.name}, {number(best.mean('pearson'))} "
-        f"(standard deviation {number(best.sd('pearson'))} between {folds} test folds). "
-        + _control_told(best)
-    ]
     gblup, baseline = trait.of_kind(GBLUP), trait.of_kind(BASELINE)
+    said = [("Use", _use(trait)), ("How good", _how_good(trait))]
     if gblup is not None and gblup is not best:
-        said.append(_compared(trait, best, gblup))
+        said.append(("Beside GBLUP", _compared(trait, best, gblup)))
     if baseline is not None and baseline is not best:
-        said.append(_error_beside(best, baseline))
-    if best.kind == GBLUP and len(trait.models) > 1:
-        said.append(f"No model has a higher mean than {best.name}, the standard method.")
+        said.append(("Beside no genotypes", _error_beside(best, baseline)))
+    said.append(("Beside chance", _control_told(best)))
+    if not np.isnan(limit(trait)):
+        said.append(("Beside the limit", _limit_told(trait)))
+    said.append(("Select", _selected(trait)))
+    return said
+
+
+def first_candidates(trait: TraitResult, count: int = FIRST) -> pd.DataFrame:
+    """The rows of candidates.tsv of those the best model ranks first."""
+    return trait.candidates[trait.candidates["model"] == trait.best.name].head(count)
+
+
+def limit(trait: TraitResult) -> float:
+    """The highest correlation to be expected of additive genetic values with the trait's values.
+
+    The square root of the genomic heritability by the first GBLUP (REML), the mean over folds; NaN
+    where it was not estimated.
+    """
+    gblup = trait.of_kind(GBLUP)
+    return np.nan if gblup is None else float(np.sqrt(gblup.heritability.mean()))
+
+
+def _mean(model: ModelResult | None, metric: str) -> str:
+    return MISSING if model is None else number(model.mean(metric))
+
+
+def _use(trait: TraitResult) -> str:
+    best, gblup = trait.best, trait.of_kind(GBLUP)
     if best.kind == BASELINE:
-        said.append(
-            f"No model does better than {best.name}, which knows covariates and means alone: these "
-            "data do not show that the genotypes help."
+        return (
+            f"none of the genomic models: none does better than {best.name}, which knows "
+            "covariates and means alone. These data do not show that the genotypes help."
         )
-    said += _selected(trait, best)
-    return said
+    if len(trait.models) == 1:
+        return f"{best.name}, the only model that was run."
+    if best is gblup:
+        return f"{best.name}: no model has a higher mean than this, the standard method."
+    said = f"{best.name}, the best of {len(trait.models)} models by mean predictive ability"
+    if gblup is None or _is_better(trait, best, gblup):
+        return f"{said}."
+    return f"{said}; {gblup.name}, which is simpler, cannot be told from it."
 
 
-def doubts(trait: TraitResult) -> list[str]:
-    """What speaks against trusting a trait's figures; empty if nothing was found."""
-    return [
-        *_few(trait),
-        *_weak(trait),
-        *_controls(trait),
-        *_undefined(trait),
-        *_slopes(trait),
-        *_networks(trait),
-    ]
+def _is_better(trait: TraitResult, model: ModelResult, reference: ModelResult) -> bool:
+    row = trait.compared(model.name, reference.name)
+    return row is not None and bool(row["p_holm"] < SIGNIFICANT)
 
 
-def genotype_notes(genotypes: Mapping[str, Any]) -> list[str]:
-    """What the filters noticed that a breeder should know. genotypes: codes.json."""
-    said = [
-        f"{whole(number)} of the names in filter: {key} are not in the genotypes."
-        for key, number in genotypes["absent_names"].items()
-    ]
-    pairs, limits = genotypes["duplicated_pairs"], genotypes["thresholds"]
-    if pairs:
-        kept = limits["duplicated_lines"] == "keep"
-        said.append(
-            f"{whole(pairs)} {'pair' if pairs == 1 else 'pairs'} of lines share "
-            f"{100 * limits['identity']:g} % of their calls or more "
-            "(genotypes/duplicated_lines.tsv): "
-            + (
-                "look for samples that were mixed up or named twice. A line whose twin trains is "
-                "predicted too well; filter: duplicated_lines: drop keeps the first of each."
-                if kept
-                else "the first of each was kept."
-            )
-        )
-    for split in genotypes["split_heterozygosity"]:
-        few, usual = split["lines_few"], split["lines_usual"]
-        said.append(
-            f"Contig {split['contig']} looks like a sex chromosome: {whole(few)} lines have next "
-            f"to no heterozygous calls there ({100 * split['here_few']:.2g} %, and "
-            f"{100 * split['elsewhere_few']:.2g} % elsewhere), {whole(usual)} lines have "
-            f"{100 * split['here_usual']:.2g} % (genotypes/split_heterozygosity_lines.tsv names "
-            "them). Its single copies were read as two; to leave it out, set genotypes: contigs: "
-            f"{{{split['contig']}: exclude}}."
-        )
-    return said
+def _how_good(trait: TraitResult) -> str:
+    best, folds = trait.best, len(trait.fold_sizes)
+    return (
+        f"its predictions of lines it had not seen correlate with their values by "
+        f"{number(best.mean('pearson'))} on average (standard deviation "
+        f"{number(best.sd('pearson'))} between {folds} test folds; 0 is guessing, 1 is perfect)."
+    )
 
 
 def _control_told(model: ModelResult) -> str:
     control = model.mean("control_pearson")
     if np.isnan(control):
-        return "No control was run, so nothing guards this figure against a leak."
+        return "no control was run, so nothing guards this figure against a leak."
     return (
-        "On values dealt to other lines at random (the control) it reaches "
-        f"{number(control)} (standard deviation {number(model.sd('control_pearson'))})."
+        "on values dealt to other lines at random (the control) it reaches "
+        f"{number(control)} (standard deviation {number(model.sd('control_pearson'))}); "
+        "it should be about 0."
     )
 
 
@@ -105,7 +127,7 @@ def _error_beside(best: ModelResult, baseline: ModelResult) -> str:
     change = 100 * (best.mean("rmse") / baseline.mean("rmse") - 1)
     beside = "smaller" if change < 0 else "larger"
     return (
-        f"Its error (RMSE) is {abs(change):.0f} % {beside} than that of {baseline.name}, "
+        f"its error (RMSE) is {abs(change):.0f} % {beside} than that of {baseline.name}, "
         "which knows no genotypes."
     )
 
@@ -113,7 +135,7 @@ def _error_beside(best: ModelResult, baseline: ModelResult) -> str:
 def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> str:
     row = trait.compared(best.name, reference.name)
     if row is None:
-        return f"It was not compared with {reference.name}."
+        return f"it was not compared with {reference.name}."
     beside = f"{reference.name} has {number(reference.mean('pearson'))}"
     if np.isnan(row["p_holm"]):
         return f"{beside}: a difference of {number(row['difference'])} that cannot be tested."
@@ -126,110 +148,32 @@ def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> 
     ).replace("p = <", "p < ")
 
 
-def _selected(trait: TraitResult, best: ModelResult) -> list[str]:
-    ranked = trait.candidates[trait.candidates["model"] == best.name]
-    if ranked.empty:
-        return ["There are no candidates: every genotyped line has a value."]
+def _limit_told(trait: TraitResult) -> str:
+    most = limit(trait)
+    reached = trait.best.mean("pearson") / most if most > 0 else np.nan
+    told = (
+        f"the genotypes explain {100 * most**2:.0f} % of the variance between values (REML), so "
+        f"true additive genetic values would correlate with them by about {number(most)}"
+    )
+    if np.isnan(reached):
+        return f"{told}: there is nothing to predict."
+    if reached > 1:
+        return f"{told}. The prediction is beyond that: the estimate is rough."
+    return f"{told}; the prediction reaches {100 * reached:.0f} % of that."
+
+
+def _selected(trait: TraitResult) -> str:
+    first = first_candidates(trait)
+    if first.empty:
+        return "there are no candidates: every genotyped line has a value."
     decimals = decimals_for(trait.sd)
-    first = [
+    named = [
         f"{row['sample']} ({number(row['predicted'], decimals)})"
-        for row in ranked.head(3).to_dict("records")
+        for row in first.to_dict("records")
     ]
     which = "highest" if trait.direction == "high" else "lowest"
-    return [f"Of {whole(len(ranked))} candidates it puts first ({which}): {', '.join(first)}."]
-
-
-def _few(trait: TraitResult) -> list[str]:
-    said = []
-    if trait.lines < FEW_LINES:
-        said.append(
-            f"Only {trait.lines} lines have genotype and value (fewer than {FEW_LINES}): "
-            "accuracies from so few vary widely."
-        )
-    training, tested = int(trait.fold_sizes["train"].min()), int(trait.fold_sizes["test"].min())
-    if training < FEW_TRAINING_LINES:
-        said.append(f"Some folds train on only {training} lines (fewer than {FEW_TRAINING_LINES}).")
-    folds = len(trait.fold_sizes)
-    if folds < FEW_FOLDS:
-        said.append(
-            f"Only {folds} test folds: standard deviations and tests of differences rest on "
-            f"{folds} figures each; have more (folds or repeats; clusters where these are left "
-            "out) before deciding between models."
-        )
-    selected = max(1, round(tested / 10))
-    if selected < FEW_SELECTED:
-        said.append(
-            f"The best 10 % of a test fold are as few as {selected}: "
-            "response and NDCG rest on few lines."
-        )
-    return said
-
-
-def _weak(trait: TraitResult) -> list[str]:
-    best, baseline = trait.best, trait.of_kind(BASELINE)
-    if baseline is None or best is baseline or best.mean("rmse") < baseline.mean("rmse"):
-        return []
-    return [f"{baseline.name}, which knows no genotypes, errs no more than {best.name} (RMSE)."]
-
-
-def _controls(trait: TraitResult) -> list[str]:
-    said = []
-    share = test_to_train(trait.plan)
-    for model in trait.models:
-        control, sd = model.mean("control_pearson"), model.sd("control_pearson")
-        runs = (model.scores["metric"] == "control_pearson").sum()
-        # folds share training lines: the widened error of the corrected resampled t-test
-        error = sd * np.sqrt(1 / runs + share) if runs else np.nan
-        if abs(control) > max(SMALL_CONTROL, 2 * error):
-            said.append(
-                f"The control of {model.name} is {number(control)}, further from zero than its "
-                f"spread explains (twice the standard error is {number(2 * error)}): look for a "
-                "leak, or run more permutations."
-            )
-    return said
-
-
-def _undefined(trait: TraitResult) -> list[str]:
-    said = []
-    for model in trait.models:
-        undefined, folds = model.undefined("pearson"), len(trait.fold_sizes)
-        if not undefined or (model.kind == BASELINE and not trait.covariates):
-            continue  # without covariates the baseline is the mean: nothing to doubt
-        said.append(
-            f"{model.name} predicts one value for all lines in {undefined} of {folds} folds, where "
-            "its correlation is undefined and counts as 0: check this model before using it."
-        )
-    return said
-
-
-def _slopes(trait: TraitResult) -> list[str]:
-    slope = trait.best.mean("slope")
-    low, high = SLOPES
-    if low <= slope <= high or np.isnan(slope):
-        return []
-    spread = "too far" if slope < low else "too little"
-    return [
-        f"The predictions of {trait.best.name} spread {spread} (slope of observed on predicted "
-        f"{number(slope)}): trust their order more than their values."
-    ]
-
-
-def _networks(trait: TraitResult) -> list[str]:
-    networks = [model for model in trait.models if model.is_network]
-    gblup, said = trait.of_kind(GBLUP), []
-    below = [m for m in networks if gblup and m.mean("pearson") < gblup.mean("pearson")]
-    if gblup and below:
-        told = ", ".join(f"{model.name} {number(model.mean('pearson'))}" for model in below)
-        said.append(
-            f"Networks that predict less well than {gblup.name} "
-            f"({number(gblup.mean('pearson'))}): {told}."
-        )
-    for model in networks:
-        best = model.fact("best_epoch")["value"]
-        at_limit = float((best == epoch_limit(model)).mean()) if len(best) else 0.0
-        if at_limit > 0.5:
-            said.append(
-                f"{100 * at_limit:.0f} % of the networks of {model.name} were best in their last "
-                f"allowed epoch ({epoch_limit(model)}): give it more epochs."
-            )
-    return said
+    candidates = int((trait.candidates["model"] == trait.best.name).sum())
+    return (
+        f"of {whole(candidates)} candidates {', '.join(named)} come first ({which} predicted "
+        "values)."
+    )

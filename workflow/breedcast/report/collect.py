@@ -17,8 +17,7 @@ from breedcast.files import read_parquet, read_table
 from breedcast.markers.saliency import summarise as summarise_saliency
 from breedcast.phenotypes.clean import phenotyped_lines
 from breedcast.phenotypes.covariates import covariate_columns
-from breedcast.scoring.alignment import observed
-from breedcast.scoring.intervals import FOLD, pooled
+from breedcast.scoring.intervals import FOLD, pooled, tested_intervals
 from breedcast.scoring.scores import summarise
 from breedcast.validation.folds import fold_sizes
 
@@ -32,7 +31,8 @@ class ModelResult:
 
     kind: its name in the registry, or `ensemble`; run: what its training job was made with.
     summary: mean, sd, folds, undefined by metric; scores: the folds' own values.
-    test: repeat, fold, sample, environment, predicted, observed of every tested line.
+    test: repeat, fold, sample, environment, predicted, observed, lower, upper of every tested line,
+    the latter two its interval.
     history, facts, saliency, run, weights are None where the model has no such thing.
     """
 
@@ -81,6 +81,12 @@ class ModelResult:
         facts = self.facts
         real = (facts["fact"] == name) & (facts["permutation"] == 0) & (facts["repeat"] >= 0)
         return facts.loc[real, ["repeat", "fold", "inner_fold", "value"]]
+
+    @property
+    def heritability(self) -> pd.Series:
+        """The heritability of each fold's fit on all its training lines, where it is told."""
+        facts = self.fact("heritability")
+        return facts.loc[facts["inner_fold"].isna()].set_index(["repeat", "fold"])["value"]
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,7 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
 
 
 def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) -> TraitResult:
-    phenotypes = read_table(folder / "phenotypes.tsv")
+    phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
     return TraitResult(
         id=about["id"],
         name=about["name"],
@@ -204,7 +210,8 @@ def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) 
         dropped=read_table(folder / "dropped.tsv"),
         plan=read_table(folder / "plan.tsv"),
         models=[
-            _model(folder, model["name"], model["kind"], phenotypes) for model in settings["models"]
+            _model(folder / model["name"], model["kind"], phenotypes, level)
+            for model in settings["models"]
         ],
         comparison=read_table(folder / "comparison.tsv"),
         candidates=read_table(folder / "candidates.tsv"),
@@ -215,18 +222,14 @@ def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) 
     )
 
 
-def _model(of_trait: Path, name: str, kind: str, phenotypes: pd.DataFrame) -> ModelResult:
-    folder = of_trait / name
-    predictions = read_parquet(folder / "predictions.parquet")
+def _model(folder: Path, kind: str, phenotypes: pd.DataFrame, level: float) -> ModelResult:
     scores = read_table(folder / "scores.tsv")
-    test = predictions[(predictions["role"] == "test") & (predictions["repeat"] >= 0)]
-    columns = ["repeat", "fold", "sample", "environment", "predicted"]
     common: dict[str, Any] = {
-        "name": name,
+        "name": folder.name,
         "kind": kind,
         "scores": scores,
         "summary": summarise(scores).set_index("metric"),
-        "test": test[columns].assign(observed=observed(phenotypes, test)),
+        "test": _tested(read_parquet(folder / "predictions.parquet"), phenotypes, level),
     }
     if kind == "ensemble":
         return ModelResult(**common, weights=read_table(folder / "weights.tsv"))
@@ -237,6 +240,15 @@ def _model(of_trait: Path, name: str, kind: str, phenotypes: pd.DataFrame) -> Mo
         saliency=summarise_saliency(read_parquet(folder / "saliency.parquet")),
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
     )
+
+
+def _tested(predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
+    real = predictions[(predictions["permutation"] == 0) & (predictions["repeat"] >= 0)]
+    units = [
+        tested_intervals(unit, phenotypes, level) for _, unit in real.groupby(["repeat", "fold"])
+    ]
+    found = pd.concat(units)[["value", "lower", "upper"]].rename(columns={"value": "observed"})
+    return real[["repeat", "fold", "sample", "environment", "predicted"]].join(found, how="inner")
 
 
 def _durations(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:

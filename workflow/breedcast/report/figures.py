@@ -19,8 +19,8 @@ from breedcast.report.tables import decimals_for, number, whole
 from breedcast.scoring.scores import defined
 
 GREEN, OTHER_GREEN, GREY, AMBER = "#2f8f62", "#74b395", "#8b919b", "#c9781e"
-#: The chance of any false finding that figures and tables stand for.
-ALPHA = 0.05
+#: What a tested value is to its interval, in a chart's data.
+HELD, MISSED = "in", "out"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def accuracy_figure(trait: TraitResult) -> Figure:
     """Predictive ability of every fold by model, with the control beneath it."""
     parts = [_fold_values(model) for model in trait.models]
     order = [model.name for model in sorted(trait.models, key=lambda m: -m.mean("pearson"))]
-    base = alt.Chart(_data(pd.concat(parts), model="string", r="number", what="string")).encode(
+    base = alt.Chart(csv_data(pd.concat(parts), model="string", r="number", what="string")).encode(
         y=alt.Y("model:N", sort=order, title=None),
         yOffset=alt.YOffset("what:N", sort=["test folds", "control"]),
         color=alt.Color(
@@ -54,7 +54,9 @@ def accuracy_figure(trait: TraitResult) -> Figure:
         ),
     )
     points = base.mark_point(filled=True, size=45, opacity=0.6).encode(
-        x=alt.X("r:Q", title="Predictive ability (Pearson correlation)"),
+        x=alt.X(
+            "r:Q", title="Predictive ability (Pearson correlation)", axis=alt.Axis(tickCount=8)
+        ),
         tooltip=["model:N", "what:N", "where:N", alt.Tooltip("r:Q", format=".3f")],
     )
     means = base.mark_tick(thickness=3, size=18).encode(x="mean(r):Q")
@@ -68,7 +70,7 @@ def accuracy_figure(trait: TraitResult) -> Figure:
         "dots are not independent of each other.",
         f"Dot plot of predictive ability by model on {trait.name}. Highest mean: {best.name}, "
         f"{number(best.mean('pearson'))}. The table below has all figures.",
-        _spec(
+        spec_of(
             alt.layer(zero, points, means).properties(
                 width="container", height=44 * len(trait.models)
             )
@@ -89,8 +91,8 @@ def _fold_values(model: ModelResult) -> pd.DataFrame:
     )
 
 
-def observed_figure(trait: TraitResult, limit: int) -> Figure:
-    """Observed against predicted values of tested lines, a small chart per model."""
+def observed_figure(trait: TraitResult, level: float, limit: int) -> Figure:
+    """Observed against predicted values of tested lines with intervals, a small chart per model."""
     share = max(1, limit // len(trait.models))
     decimals = decimals_for(trait.sd) + 1
     parts = [_test_points(model, share, decimals) for model in trait.models]
@@ -105,27 +107,43 @@ def observed_figure(trait: TraitResult, limit: int) -> Figure:
         .mark_rule(color=GREY, strokeDash=[3, 3])
         .encode(**ends)
     )
-    dots = base.mark_circle(size=18, opacity=0.45, color=GREEN).encode(
-        x=alt.X("predicted:Q", title="Predicted", scale=alt.Scale(zero=False)),
-        y=alt.Y("observed:Q", title="Observed", scale=alt.Scale(zero=False)),
-        tooltip=["line:N", "predicted:Q", "observed:Q", "where:N"],
+    x = alt.X("predicted:Q", title="Predicted", scale=alt.Scale(zero=False))
+    y = alt.Y("lower:Q", title="Observed", scale=alt.Scale(zero=False))
+    intervals = base.mark_rule(color=GREY, opacity=0.12).encode(x=x, y=y, y2="upper:Q")
+    dots = base.mark_circle(size=18, opacity=0.6).encode(
+        x=x,
+        y="observed:Q",
+        color=alt.Color(
+            "is:N",
+            title=None,
+            scale=alt.Scale(domain=[HELD, MISSED], range=[GREEN, AMBER]),
+            legend=alt.Legend(
+                orient="top",
+                symbolOpacity=1,
+                labelExpr="datum.value == 'in' ? 'within its interval' : 'outside'",
+            ),
+        ),
+        tooltip=["line:N", "predicted:Q", "observed:Q", "lower:Q", "upper:Q", "where:N"],
     )
-    types = {"line": "string", "predicted": "number", "observed": "number", "model": "string"}
-    chart = alt.layer(equal, dots, data=_data(points, **types)).facet(
-        facet=_model_facet(trait), columns=3
+    numbers = dict.fromkeys(["predicted", "observed", "lower", "upper"], "number")
+    chart = alt.layer(intervals, equal, dots, data=csv_data(points, **numbers)).facet(
+        facet=model_facet(trait), columns=3
     )
     part = (
         f"all {whole(total)} predictions"
         if shown == total
-        else f"a random {whole(shown)} of {whole(total)} predictions"
+        else f"a random {whole(shown)} of {whole(total)} predictions (all are in each model's "
+        "predictions.parquet)"
     )
     return Figure(
         f"observed-{trait.id}",
         f"Observed against predicted {trait.name}, in the trait's units: {part} of tested lines, "
-        "each by a fit that had not seen it. On the dashed line both are equal.",
-        f"Scatter plots of observed against predicted {trait.name}, one per model; predictive "
-        "abilities are in the accuracy table.",
-        _spec(chart),
+        "each by a fit that had not seen it. On the dashed line both are equal. The grey lines are "
+        f"the intervals meant to hold {100 * level:g} % of the values; values outside theirs are "
+        "of another colour.",
+        f"Scatter plots of observed against predicted {trait.name} with intervals, one per model; "
+        "predictive abilities are in the accuracy table, what the intervals held below.",
+        spec_of(chart),
         cell=250,
     )
 
@@ -134,14 +152,14 @@ def _test_points(model: ModelResult, limit: int, decimals: int) -> pd.DataFrame:
     test = model.test
     if len(test) > limit:
         test = test.sample(limit, random_state=0)
-    return pd.DataFrame(
-        {
-            "model": model.name,
-            "line": test["sample"],
-            "predicted": test["predicted"].round(decimals),
-            "observed": test["observed"].round(decimals),
-            "where": _unit_names(test),
-        }
+    held = (test["lower"] <= test["observed"]) & (test["observed"] <= test["upper"])
+    # intervals learnt from too few lines are unlimited, and not drawn
+    values = test[["predicted", "observed", "lower", "upper"]].replace([np.inf, -np.inf], np.nan)
+    return values.round(decimals).assign(
+        model=model.name,
+        line=test["sample"],
+        where=_unit_names(test),
+        **{"is": np.where(held, HELD, MISSED)},
     )
 
 
@@ -170,8 +188,8 @@ def training_figure(trait: TraitResult, limit: int) -> Figure | None:
     )
     types = dict.fromkeys(["epoch", "median", "low", "high", "networks"], "number")
     chart = (
-        alt.layer(band, line, data=_data(curves, **types))
-        .facet(facet=_model_facet(trait, networks), columns=3)
+        alt.layer(band, line, data=csv_data(curves, **types))
+        .facet(facet=model_facet(trait, networks), columns=3)
         .resolve_scale(x="independent", y="independent")
     )
     return Figure(
@@ -184,7 +202,7 @@ def training_figure(trait: TraitResult, limit: int) -> Figure | None:
         "The stop set is drawn from the training lines, never from the lines predicted.",
         f"Line charts of training and stop loss by epoch on {trait.name}, one per network; the "
         "table of best epochs sums them up.",
-        _spec(chart),
+        spec_of(chart),
         cell=250,
     )
 
@@ -211,7 +229,7 @@ def _loss_by_epoch(model: ModelResult, limit: int) -> pd.DataFrame:
     return pd.concat(parts).reset_index().assign(model=model.name)
 
 
-def _model_facet(trait: TraitResult, models: list[ModelResult] | None = None) -> alt.Facet:
+def model_facet(trait: TraitResult, models: list[ModelResult] | None = None) -> alt.Facet:
     names = [model.name for model in models or trait.models]
     return alt.Facet("model:N", title=None, sort=names)
 
@@ -224,14 +242,14 @@ def _unit_names(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def _data(frame: pd.DataFrame, **types: str) -> alt.InlineData:
+def csv_data(frame: pd.DataFrame, **types: str) -> alt.InlineData:
     """A frame as CSV inside the chart. types: number or string; any other column is a string."""
     parse = dict.fromkeys(frame.columns, "string") | types
     text = frame.to_csv(index=False, lineterminator="\n")
     return alt.InlineData(values=text, format=alt.CsvDataFormat(type="csv", parse=parse))
 
 
-def _spec(chart: Any) -> dict[str, Any]:
+def spec_of(chart: Any) -> dict[str, Any]:
     """The chart's Vega-Lite specification, without the address of its schema."""
     spec: dict[str, Any] = chart.to_dict()
     spec.pop("$schema")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from breedcast.markers.association import inflation
-from breedcast.markers.regions import ALPHA, LINKED, WALD
+from breedcast.markers.regions import ALPHA
 from breedcast.report.collect import ModelResult, TraitResult
 from breedcast.report.figures import (
     AMBER,
@@ -19,17 +17,15 @@ from breedcast.report.figures import (
     GREY,
     OTHER_GREEN,
     Figure,
-    _data,
-    _model_facet,
-    _spec,
+    csv_data,
+    model_facet,
+    spec_of,
 )
-from breedcast.report.tables import MISSING, Cell, Table, decimals_for, number, table, whole
+from breedcast.report.tables import decimals_for, number, whole
 
 #: Contigs narrower than this share of the genome get no name under the figure.
 NAMED_SHARE = 0.025
 MEGABASE = 1e6
-#: Rows of the tables of markers and of regions.
-TOP_MARKERS, TOP_REGIONS = 20, 30
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,9 @@ def manhattan_figure(trait: TraitResult, leave_out_contig: bool, limit: int) -> 
         ),
     )[["x", "y", "shade", "id", "contig", "position", "p", "effect"]]  # fmt: skip
     dots = (
-        alt.Chart(_data(data, x="number", y="number", id="string", contig="string", shade="string"))
+        alt.Chart(
+            csv_data(data, x="number", y="number", id="string", contig="string", shade="string")
+        )
         .mark_circle(size=22, opacity=0.75)
         .encode(
             x=alt.X("x:Q", axis=None, scale=alt.Scale(nice=False, padding=4)),
@@ -83,7 +81,7 @@ def manhattan_figure(trait: TraitResult, leave_out_contig: bool, limit: int) -> 
         f"{_shown(points, shown, 'markers', 'smallest p')} " + _thresholds_told(trait, lines),
         f"Manhattan plot of {trait.name}: -log10 p by position along the contigs. The table below "
         "lists the top markers.",
-        _spec(chart),
+        spec_of(chart),
     )
 
 
@@ -93,9 +91,10 @@ def quantile_figure(trait: TraitResult, limit: int) -> Figure:
     chance = (np.arange(len(p)) + 0.5) / len(p)
     points = pd.DataFrame({"x": -np.log10(chance), "y": -np.log10(np.maximum(p, 1e-300))})
     shown = largest_and_sample(points, "y", limit // 4).round(3)
-    base = alt.Chart(_data(shown, x="number", y="number"))
+    base = alt.Chart(csv_data(shown, x="number", y="number"))
     dots = base.mark_circle(size=22, opacity=0.75, color=GREEN).encode(
-        x=alt.X("x:Q", title="-log10 p by chance"), y=alt.Y("y:Q", title="-log10 p")
+        x=alt.X("x:Q", title="-log10 p by chance", axis=alt.Axis(tickCount=8)),
+        y=alt.Y("y:Q", title="-log10 p"),
     )
     end = float(points["x"].max()) if len(points) else 1.0
     ends = {"x": alt.datum(0), "x2": alt.datum(end), "y": alt.datum(0), "y2": alt.datum(end)}
@@ -110,7 +109,7 @@ def quantile_figure(trait: TraitResult, limit: int) -> Figure:
         f"conservative, as where relationships hold the tested loci. "
         f"{_shown(points, shown, 'markers', 'smallest p')}",
         f"Quantile-quantile plot of p-values on {trait.name}; lambda is {factor}.",
-        _spec(alt.layer(equal, dots).properties(width="container", height=260)),
+        spec_of(alt.layer(equal, dots).properties(width="container", height=260)),
     )
 
 
@@ -140,13 +139,13 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
         tooltip=["id:N", "contig:N", alt.Tooltip("y:Q", title="prominence")],
     )
     line = base.mark_rule(color=AMBER, strokeDash=[5, 4]).encode(y="mean(limit):Q")
-    chart = alt.layer(dots, line, data=_data(data, **types)).properties(height=110)
-    facets = chart.facet(facet=_model_facet(trait, models), columns=1)
+    chart = alt.layer(dots, line, data=csv_data(data, **types)).properties(height=110)
+    facets = chart.facet(facet=model_facet(trait, models), columns=1)
     part = (
         "All markers are shown."
         if len(points) == sizes
         else f"{whole(len(points))} of {whole(sizes)} points are shown: the most prominent of "
-        "each model, and a random sample of the rest."
+        "each model, and a random sample of the rest (all are in each model's saliency.parquet)."
     )
     return Figure(
         f"saliency-{trait.id}",
@@ -157,7 +156,7 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
         f"{part}",
         f"Prominence of markers along the contigs for {trait.name}, one chart per model; the "
         "marker table has saliencies and ranks.",
-        _spec(facets.resolve_scale(y="independent")),
+        spec_of(facets.resolve_scale(y="independent")),
         cell=100_000,
     )
 
@@ -236,7 +235,7 @@ def _contig_names(points: pd.DataFrame) -> alt.Chart:
         mark.angle, mark.align, mark.baseline = 270, "right", "middle"
     else:
         mark.dy = 14
-    chart = alt.Chart(_data(names, name="string", x="number"), mark=mark)
+    chart = alt.Chart(csv_data(names, name="string", x="number"), mark=mark)
     return chart.encode(x="x:Q", y=alt.value(268 if upright else 260), text="name:N")
 
 
@@ -244,7 +243,7 @@ def _threshold_layers(lines: list[Threshold]) -> list[alt.Chart]:
     rows = pd.DataFrame(
         [(-np.log10(line.p_value), line.name) for line in lines], columns=["y", "name"]
     )
-    base = alt.Chart(_data(rows, y="number", name="string")).encode(y="y:Q")
+    base = alt.Chart(csv_data(rows, y="number", name="string")).encode(y="y:Q")
     return [
         base.mark_rule(color=AMBER, strokeDash=[5, 4]),
         base.mark_text(align="right", dy=-6, color=AMBER, fontSize=11).encode(
@@ -259,134 +258,6 @@ def _shade() -> alt.Color:
         legend=None,
         scale=alt.Scale(domain=["even", "odd"], range=[GREEN, OTHER_GREEN]),
     )
-
-
-def marker_table(trait: TraitResult) -> Table:
-    """The markers with the smallest p-values, and their saliency by each model that has one."""
-    tested = trait.association.dropna(subset=["p_value"])
-    top = tested.sort_values(["p_value", "marker"]).head(TOP_MARKERS)
-    saliencies = {
-        model.name: _share_and_rank(model.saliency)
-        for model in trait.models
-        if model.saliency is not None and has_saliency(model)
-    }
-    decimals = decimals_for(trait.sd)
-    return table(
-        f"The {len(top)} markers of smallest p for {trait.name}. Effect: in the trait's units per "
-        "copy of the alternate allele, ± standard error; p: Wald test, single marker; q: false "
-        "discovery rate (Benjamini and Hochberg)"
-        + (
-            "; saliency: the marker's rank by each model's saliency, 1 is the largest, and the "
-            "saliency as a share of that, mean ± standard deviation over the folds."
-            if saliencies
-            else "."
-        ),
-        [
-            *("Marker", "Contig", "Position", "Ref / alt", "Frequency of alt", "Effect", "p", "q"),
-            *(f"Saliency, {name}" for name in saliencies),
-        ],
-        [
-            [
-                row["id"],
-                row["contig"],
-                whole(row["position"]),
-                f"{row['ref']} / {row['alt']}",
-                number(row["frequency"], 2),
-                _effect(row, decimals),
-                f"{row['p_value']:.2g}",
-                f"{row['q_value']:.2g}",
-                *(_saliency_cell(it.loc[row["marker"]]) for it in saliencies.values()),
-            ]
-            for row in top.to_dict("records")
-        ],
-        text=(0, 1, 3),
-    )
-
-
-def region_table(trait: TraitResult) -> Table:
-    """The regions that most methods name."""
-    regions = trait.regions
-    top = regions.head(TOP_REGIONS)
-    has_genes = bool(regions["gene"].notna().any())
-    part = (
-        f"all {whole(len(regions))}"
-        if len(top) == len(regions)
-        else f"the first {whole(len(top))} of {whole(len(regions))}"
-    )
-    return table(
-        f"Regions for {trait.name} that methods name, those of most methods first: {part}. A "
-        "region holds the markers linked to its peak (squared correlation of dosages "
-        f"{LINKED:g} or more); effect, p and q are the peak's, the named marker of smallest p. "
-        f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
-        "figure. Models share lines and permuted traits: agreement of two is less than two "
-        "independent proofs.",
-        [
-            *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
-            *("Frequency of alt", "Effect", "p", "q"),
-            *(["Nearest gene"] if has_genes else []),
-        ],
-        [
-            [
-                row["contig"],
-                whole(row["first"]),
-                whole(row["last"]),
-                row["methods"].replace(",", ", "),
-                whole(row["markers"]),
-                Cell(row["id"], whole(row["position"])),
-                f"{row['ref']} / {row['alt']}",
-                number(row["frequency"], 2),
-                number(row["effect"], decimals_for(trait.sd)),
-                f"{row['p_value']:.2g}",
-                f"{row['q_value']:.2g}",
-                *([_gene_cell(row)] if has_genes else []),
-            ]
-            for row in top.to_dict("records")
-        ],
-        text=(0, 3, 5, 6, 11) if has_genes else (0, 3, 5, 6),
-    )
-
-
-def method_table(trait: TraitResult) -> Table:
-    """By what threshold each method names markers, and how many it names."""
-    return table(
-        f"Which methods name markers of {trait.name}. Chance: that a trait without any genetic "
-        "part has a marker beyond the threshold, from the permuted traits.",
-        ["Method", "Statistic", "Threshold", "Chance", "Markers named"],
-        [
-            [
-                row["method"],
-                "q up to" if row["method"] == WALD else "prominence above",
-                number(row["threshold"]),
-                number(row["chance"]),
-                whole(row["markers"]),
-            ]
-            for row in trait.region_methods.to_dict("records")
-        ],
-        text=(0, 1),
-    )
-
-
-def _share_and_rank(saliency: pd.DataFrame) -> pd.DataFrame:
-    """By marker: rank, and mean and sd as shares of the largest mean."""
-    by_marker = saliency.set_index("marker")
-    shares = by_marker[["mean", "sd"]] / max(by_marker["mean"].max(), np.finfo(float).tiny)
-    return shares.assign(rank=by_marker["mean"].rank(ascending=False, method="min"))
-
-
-def _saliency_cell(marker: pd.Series) -> Cell:
-    return Cell(whole(marker["rank"]), f"{number(marker['mean'])} ± {number(marker['sd'])}")
-
-
-def _effect(marker: Mapping[Hashable, Any], decimals: int) -> Cell:
-    error = f"± {number(marker['standard_error'], decimals)}"
-    return Cell(number(marker["effect"], decimals), error)
-
-
-def _gene_cell(region: Mapping[Hashable, Any]) -> Cell | str:
-    gene, distance = region["gene"], region["gene_distance"]
-    if not isinstance(gene, str):
-        return MISSING
-    return Cell(gene, f"{whole(distance)} bases away" if distance else "holds the peak")
 
 
 def has_saliency(model: ModelResult) -> bool:

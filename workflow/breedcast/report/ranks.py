@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.report.collect import Report
-from breedcast.report.figures import AMBER, GREEN, GREY, Figure, _data, _spec
+from breedcast.report.figures import AMBER, GREEN, GREY, Figure, csv_data, spec_of
 from breedcast.report.tables import Table, number, p_text, table
 from breedcast.scoring.ranks import critical_difference, friedman, ranks
 
@@ -45,19 +45,19 @@ def rank_figure(report: Report) -> Figure | None:
     axis = alt.X("rank:Q", title="Rank (1 is best)", scale=scale, axis=steps)
     y = alt.Y("model:N", sort=order, title=None)
     band = (
-        alt.Chart(_data(pd.DataFrame({"low": [mean.min()], "high": [mean.min() + difference]}),
+        alt.Chart(csv_data(pd.DataFrame({"low": [mean.min()], "high": [mean.min() + difference]}),
                         low="number", high="number"))
         .mark_rect(color=AMBER, opacity=0.15, clip=True)
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     )  # fmt: skip
     dots = (
-        alt.Chart(_data(single, rank="number"))
+        alt.Chart(csv_data(single, rank="number"))
         .mark_point(filled=True, size=40, opacity=0.5, color=GREY)
         .encode(x=axis, y=y, tooltip=["model:N", "trait:N", "rank:Q"])
     )
     bars = mean.round(3).rename("rank").rename_axis("model").reset_index()
     means = (
-        alt.Chart(_data(bars, rank="number"))
+        alt.Chart(csv_data(bars, rank="number"))
         .mark_tick(thickness=4, size=20, color=GREEN)
         .encode(x=axis, y=y, tooltip=["model:N", alt.Tooltip("rank:Q", title="mean rank")])
     )
@@ -74,7 +74,7 @@ def rank_figure(report: Report) -> Figure | None:
         "the same lines are not; few traits tell little.",
         f"Dot plot of the models' ranks over {traits} traits. Best mean rank: {order[0]}, "
         f"{number(mean[order[0]])}. The table below has all ranks.",
-        _spec(chart),
+        spec_of(chart),
     )
 
 

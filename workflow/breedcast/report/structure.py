@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.report.collect import Report
-from breedcast.report.figures import GREY, Figure, _data, _spec
+from breedcast.report.figures import GREY, Figure, csv_data, spec_of
 from breedcast.report.tables import Table, number, table, whole
 
 #: More clusters than these get no legend and share colours.
@@ -43,7 +43,7 @@ def structure_figure(report: Report, limit: int) -> Figure | None:
     clusters = int(lines["cluster"].max())
     legend = None if clusters > TOLD_APART else alt.Legend(symbolType="circle")
     dots = (
-        alt.Chart(_data(shown, coordinate_1="number", coordinate_2="number", cluster="number"))
+        alt.Chart(csv_data(shown, coordinate_1="number", coordinate_2="number", cluster="number"))
         .mark_point(filled=True, size=55, opacity=0.7)
         .encode(
             x=alt.X(
@@ -83,7 +83,7 @@ def structure_figure(report: Report, limit: int) -> Figure | None:
         f"{told}",
         "Scatter plot of the genotyped lines on two principal coordinates, coloured by cluster. "
         f"Clusters: {clusters}; the table below has their sizes.",
-        _spec(dots),
+        spec_of(dots),
     )
 
 

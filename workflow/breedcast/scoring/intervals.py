@@ -118,26 +118,19 @@ def try_intervals(
     for model, table in predictions.items():
         real = table[(table["permutation"] == 0) & (table["repeat"] >= 0)]
         for (repeat, fold), unit in real.groupby(["repeat", "fold"]):
-            tried = _tried(unit, phenotypes, level)
+            tried = tested_intervals(unit, phenotypes, level)
             for by, group, rows in _parts(unit[unit["role"] == "test"], lines, groups):
                 named = {"model": model, "repeat": repeat, "fold": fold, "by": by, "group": group}
                 records.append(named | _figures(tried[rows], level))
     return pd.DataFrame(records, columns=COLUMNS)
 
 
-def pooled(intervals: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Rows of intervals.tsv put together by some of its columns: means weighted by lines.
+def tested_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Value and interval of each test line of a unit, and the trivial interval.
 
-    `lines` is their sum; each repeat counts a line once more.
+    unit: a model's predictions of the real trait in one repeat and fold. Returns value, lower,
+    upper, trivial_lower, trivial_upper, with the index of the unit's test rows.
     """
-    figures = COLUMNS[COLUMNS.index("coverage") :]
-    weighted = intervals.assign(**{name: intervals[name] * intervals["lines"] for name in figures})
-    total = weighted.groupby(by, sort=False)[["lines", *figures]].sum()
-    return total.assign(**{name: total[name] / total["lines"] for name in figures}).reset_index()
-
-
-def _tried(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Value and interval of each test line of a unit, and the trivial interval."""
     inner, test = unit[unit["role"] == "inner"], unit[unit["role"] == "test"]
     trained, value = observed(phenotypes, inner), observed(phenotypes, test)
     residuals = trained - inner["predicted"].to_numpy(np.float64)
@@ -152,8 +145,20 @@ def _tried(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.Dat
             "upper": predicted + half,
             "trivial_lower": low,
             "trivial_upper": high,
-        }
+        },
+        index=test.index,
     )
+
+
+def pooled(intervals: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Rows of intervals.tsv put together by some of its columns: means weighted by lines.
+
+    `lines` is their sum; each repeat counts a line once more.
+    """
+    figures = COLUMNS[COLUMNS.index("coverage") :]
+    weighted = intervals.assign(**{name: intervals[name] * intervals["lines"] for name in figures})
+    total = weighted.groupby(by, sort=False)[["lines", *figures]].sum()
+    return total.assign(**{name: total[name] / total["lines"] for name in figures}).reset_index()
 
 
 def _figures(tried: pd.DataFrame, level: float) -> dict[str, float]:

@@ -1,0 +1,223 @@
+"""How good the models are, in tables: metrics, comparisons, and what the fits found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from breedcast.report.collect import GBLUP, ModelResult, TraitResult
+from breedcast.report.tables import Cell, Table, decimals_for, number, p_text, table, whole
+
+#: Metric -> heading, meaning. Those in trait units are rounded by the trait's spread.
+METRICS = {
+    "pearson": (
+        "Predictive ability",
+        "Pearson correlation of predicted and observed values of lines that were not trained "
+        "on; 1 is perfect, 0 is guessing",
+    ),
+    "control_pearson": (
+        "Control",
+        "the same correlation after the trait's values were dealt to other lines at random; "
+        "it should be about 0",
+    ),
+    "spearman": ("Rank correlation", "Spearman correlation: how well the order is predicted"),
+    "rmse": ("RMSE", "root of the mean squared error, in the trait's units"),
+    "mae": ("MAE", "mean absolute error, in the trait's units"),
+    "slope": (
+        "Slope",
+        "regression of observed on predicted values; below 1 the predictions spread too far, "
+        "above 1 too little",
+    ),
+    "intercept": ("Intercept", "of the same regression, in the trait's units"),
+    "ndcg_10": (
+        "NDCG 10 %",
+        "normalised discounted cumulative gain of the predicted best 10 %; 1 is the perfect order",
+    ),
+    "mean_ndcg_10": ("Mean NDCG 10 %", "the mean NDCG of the best 1, 2, ... lines up to 10 %"),
+    "response_10": (
+        "Response",
+        "by how much the predicted best 10 % of the tested lines are better than the tested "
+        "lines' mean, in the trait's units",
+    ),
+    "response_10_sd": ("Response in SD", "the same in standard deviations of the tested lines"),
+}
+#: Those of traits that have two values, and of no others.
+BINARY_METRICS = {
+    "auc": (
+        "AUC",
+        "for a trait of two values: the chance that of a line of either value the right one is "
+        "predicted higher; 0.5 is guessing",
+    ),
+    "brier": (
+        "Brier score",
+        "for a trait of two values: mean squared error of the predicted share of the higher value, "
+        "0 is perfect",
+    ),
+}
+#: Where nearly identical lines (genotypes/duplicated_lines.tsv) are trained on and tested.
+DISTINCT_METRICS = {
+    "pearson_distinct": (
+        "Predictive ability, distinct lines",
+        "Pearson correlation over the test lines that no training line is nearly identical to",
+    ),
+}
+IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
+
+
+def metrics_of(trait: TraitResult) -> Mapping[str, tuple[str, str]]:
+    """The metrics of a trait: heading and meaning."""
+    metrics = METRICS | BINARY_METRICS if trait.is_binary else METRICS
+    scored = trait.models[0].scores["metric"].unique()
+    return metrics | DISTINCT_METRICS if set(DISTINCT_METRICS) & set(scored) else metrics
+
+
+def accuracy_table(trait: TraitResult) -> Table:
+    """Mean and standard deviation over folds of every metric, a row per model."""
+    unit = decimals_for(trait.sd)
+    metrics = metrics_of(trait)
+    rows = [
+        [
+            Cell(model.name),
+            *(_mean_and_sd(model, metric, unit if metric in IN_TRAIT_UNITS else 3)
+              for metric in metrics),
+        ]
+        for model in trait.models
+    ]  # fmt: skip
+    return table(
+        f"Accuracy on {trait.name}: mean over {len(trait.fold_sizes)} test folds, and "
+        "± the standard deviation between single folds. The control's is over the folds of repeat "
+        "1 and its permutations. The best mean predictive ability is marked.",
+        ["Model", *(heading for heading, _ in metrics.values())],
+        rows,
+        marked=[trait.models.index(trait.best)],
+        file=f"{trait.id}_accuracy",
+    )
+
+
+def _mean_and_sd(model: ModelResult, metric: str, decimals: int) -> Cell:
+    mean, sd = model.mean(metric), model.sd(metric)
+    notes = [] if np.isnan(sd) else [f"± {number(sd, decimals)}"]
+    if undefined := model.undefined(metric):
+        notes.append(f"{undefined} undefined")
+    return Cell(number(mean, decimals), ", ".join(notes))
+
+
+def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Table:
+    """Every pair of models with the corrected test of their difference, where folds allow it."""
+    rows = trait.comparison[trait.comparison["metric"] == metric]
+    decimals = decimals_for(trait.sd) if metric in IN_TRAIT_UNITS else 3
+    heading = METRICS[metric][0]
+    standard = trait.of_kind(GBLUP)
+    family = "all pairs" if standard is None else f"the comparisons with {standard.name}"
+    others = "" if standard is None else " Of other pairs nothing is claimed."
+    tested = (
+        "by the corrected resampled t-test (Nadeau and Bengio 2003), which allows for folds "
+        f"sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken as more "
+        f"than chance.{others}"
+        if random_folds
+        else "and not tested: folds that are clusters are not drawn at random, and what differs "
+        "between them tells nothing of chance."
+    )
+    return table(
+        f"{heading} of models compared in pairs on {trait.name}: paired over the test folds "
+        f"{tested} An undefined correlation counts as 0.",
+        ["Model", "Against", "Mean", "Its mean", "Difference", "SE", "t", "p", "p, Holm"],
+        [
+            [
+                row["model"],
+                row["reference"],
+                *(
+                    number(row[column], decimals)
+                    for column in ("mean", "reference_mean", "difference", "standard_error")
+                ),
+                number(row["t"], 2),
+                p_text(row["p_value"]),
+                _p_claimed(row),
+            ]
+            for row in rows.to_dict("records")
+        ],
+        text=(0, 1),
+        marked=np.flatnonzero(rows["p_holm"] < 0.05).tolist(),
+        file=f"{trait.id}_comparison_{metric}",
+    )
+
+
+def _p_claimed(row: Mapping[Any, Any]) -> str:
+    """The corrected p-value of a comparison; of one that was tested and not claimed none."""
+    is_claimed = np.isnan(row["p_value"]) or not np.isnan(row["p_holm"])
+    return p_text(row["p_holm"]) if is_claimed else "no claim"
+
+
+def weights_table(trait: TraitResult) -> Table | None:
+    """The ensemble's weights in the fit for the candidates and over folds; None without one."""
+    ensemble = trait.of_kind("ensemble")
+    if ensemble is None or ensemble.weights is None:
+        return None
+    weights = ensemble.weights[ensemble.weights["permutation"] == 0]
+    folds = weights[weights["repeat"] >= 0].groupby("model", sort=False)["weight"]
+    final = weights[weights["repeat"] < 0].set_index("model")["weight"]
+    return table(
+        "What the ensemble adds up: weights learnt from predictions of training lines by fits that "
+        "had not seen them, for the candidates (all lines) and in the folds.",
+        ["Model", "For the candidates", "Mean over folds", "Range over folds"],
+        [
+            [
+                str(name),
+                number(final.get(name, np.nan), 3),
+                number(values.mean(), 3),
+                f"{number(values.min(), 3)} to {number(values.max(), 3)}",
+            ]
+            for name, values in folds
+        ],
+    )
+
+
+def heritability_table(model: ModelResult) -> Table | None:
+    """The heritability of each fold's fit on all its training lines; None if never told."""
+    values = model.heritability
+    if values.empty:
+        return None
+    return table(
+        f"Genomic heritability by {model.name} (REML): share of the variance between training "
+        "lines' values, after the covariates, that the genomic relationships explain. Mean "
+        f"{number(values.mean())}, from {number(values.min())} to {number(values.max())}.",
+        ["Repeat and fold", "Heritability"],
+        [
+            [f"{unit[0] + 1}.{unit[1] + 1}", number(value, 3)]
+            for unit, value in zip(values.index, values, strict=True)
+        ],
+    )
+
+
+def epochs_table(trait: TraitResult) -> Table | None:
+    """How long the networks trained; None without networks."""
+    networks = [model for model in trait.models if model.is_network]
+    if not networks:
+        return None
+    rows = []
+    for model in networks:
+        best = model.fact("best_epoch")["value"]
+        limit = epoch_limit(model)
+        rows.append(
+            [
+                model.name,
+                whole(len(best)),
+                f"{best.median():g}",
+                f"{best.min():g} to {best.max():g}",
+                whole(limit),
+                f"{100 * (best == limit).mean():.0f} %",
+            ]
+        )
+    return table(
+        "Best epoch of each fit: the one in which its stop set was predicted best, whose weights "
+        "are kept. Many at the limit means that more epochs may help.",
+        ["Model", "Networks", "Median", "Range", "Limit", "At the limit"],
+        rows,
+    )
+
+
+def epoch_limit(model: ModelResult) -> int:
+    """The most epochs a network was allowed."""
+    return int((model.run or {})["options"]["epochs"])

@@ -1,0 +1,77 @@
+"""The candidates as one table, of all models."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from breedcast.report.collect import TraitResult
+from breedcast.report.tables import Table, decimals_for, number, table, whole
+
+#: The columns of candidates.tsv that hold values in the trait's units, with their headings.
+IN_TRAIT_UNITS = {
+    "predicted": "Predicted",
+    "lower": "Lower {level}",
+    "upper": "Upper {level}",
+    "bv_lower": "Genetic value, lower {level}",
+    "bv_upper": "Genetic value, upper {level}",
+}
+
+
+def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | None:
+    """The candidates by model, those of the best model first; None where there are none.
+
+    limit: rows; where there are more, half go to the best of the best model's order, and the
+    other models share the rest.
+    """
+    if trait.candidates.empty:
+        return None
+    shown = _shown(trait, limit)
+    decimals = decimals_for(trait.sd)
+    values = {
+        column: heading.format(level=f"{100 * level:g} %")
+        for column, heading in IN_TRAIT_UNITS.items()
+        if shown[column].notna().any()
+    }
+    has_reliability = bool(shown["reliability"].notna().any())
+    return table(
+        f"Candidates for {trait.name}: {_part(trait, shown)}",
+        ["Line", "Model", "Rank", *values.values(), *["Reliability"] * has_reliability],
+        [
+            [
+                row["sample"],
+                row["model"],
+                whole(row["rank"]),
+                *(number(row[column], decimals) for column in values),
+                *[number(row["reliability"])] * has_reliability,
+            ]
+            for row in shown.to_dict("records")
+        ],
+        text=(0, 1),
+        file=f"{trait.id}_candidates",
+        menu=1,
+    )
+
+
+def _shown(trait: TraitResult, limit: int) -> pd.DataFrame:
+    """The first rows of every model by rank, the best model's before the others'."""
+    best, others = trait.best.name, len(trait.models) - 1
+    if len(trait.candidates) <= limit:
+        share = most = limit
+    else:
+        most = limit if others == 0 else limit // 2
+        share = (limit - most) // max(others, 1)
+    of = {model: rows for model, rows in trait.candidates.groupby("model", sort=False)}
+    first = of.pop(best).head(most)
+    return pd.concat([first, *(rows.head(share) for rows in of.values())])
+
+
+def _part(trait: TraitResult, shown: pd.DataFrame) -> str:
+    """How many of them are in the table."""
+    candidates = trait.candidates["model"].value_counts().max()
+    if len(shown) == len(trait.candidates):
+        return f"all {whole(candidates)}, by each model."
+    rows = shown["model"].value_counts()
+    best = trait.best.name
+    others = rows.drop(best)
+    told = f", and {whole(others.max())} by each other model" if len(others) else ""
+    return f"the best {whole(rows[best])} of {whole(candidates)} by {best}{told}."

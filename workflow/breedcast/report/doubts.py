@@ -1,0 +1,212 @@
+"""What the report doubts: few lines, structure, candidates unlike the lines, failed checks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+from breedcast.report.accuracy import epoch_limit
+from breedcast.report.advice import first_candidates
+from breedcast.report.collect import BASELINE, GBLUP, TraitResult
+from breedcast.report.tables import number, whole
+from breedcast.report.uncertainty import band
+from breedcast.scoring.metrics import pearson
+from breedcast.validation.folds import test_to_train
+
+#: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
+#: that the best 10 % of a test fold are, test folds.
+FEW_LINES, FEW_TRAINING_LINES, FEW_SELECTED, FEW_FOLDS = 100, 80, 5, 5
+#: A control this far from zero is doubted if it is also twice its standard error.
+SMALL_CONTROL = 0.1
+#: Slopes of observed on predicted outside these tell of spread that is far off.
+SLOPES = (0.7, 1.4)
+#: Clusters with fewer tested lines tell no correlation; a fall by so much within them is told.
+LEAST_CLUSTER, LARGE_FALL = 10, 0.1
+#: A candidate is far if fewer than 1 % of the measured lines are as far from their nearest; more
+#: of the candidates than this share are worth a word.
+FAR_QUANTILE, MANY_FAR = 0.99, 0.05
+
+
+def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[str]:
+    """What speaks against trusting a trait's figures; empty if nothing was found.
+
+    structure: structure.tsv; level: that of the intervals.
+    """
+    return [
+        *_few(trait),
+        *_weak(trait),
+        *_controls(trait),
+        *_clusters(trait, structure),
+        *_far_candidates(trait, structure),
+        *_coverage(trait, level),
+        *_undefined(trait),
+        *_slopes(trait),
+        *_networks(trait),
+    ]
+
+
+def ability_within_clusters(trait: TraitResult, structure: pd.DataFrame) -> float:
+    """The best model's predictive ability within clusters of lines.
+
+    The mean over repeats and clusters of LEAST_CLUSTER tested lines or more, weighted by their
+    lines; an undefined correlation counts as 0. NaN where fewer than two clusters are so large.
+    """
+    cluster = structure.set_index("sample")["cluster"]
+    test = trait.best.test
+    groups = test.groupby(["repeat", test["sample"].map(cluster)])
+    large = [group for _, group in groups if len(group) >= LEAST_CLUSTER]
+    if len(large) < 2 * test["repeat"].nunique():
+        return np.nan
+    found = [pearson(it["observed"].to_numpy(), it["predicted"].to_numpy()) for it in large]
+    return float(np.average(np.nan_to_num(found), weights=[len(group) for group in large]))
+
+
+def far_candidates(trait: TraitResult, structure: pd.DataFrame) -> set[str]:
+    """Candidates whose nearest measured line is farther than the measured lines' own are.
+
+    Distances are those of the principal coordinates; the limit is the FAR_QUANTILE of the measured
+    lines' distances to the nearest other one.
+    """
+    place = structure.set_index("sample").filter(like="coordinate_")
+    measured = trait.phenotypes.loc[trait.phenotypes["value"].notna(), "sample"].unique()
+    candidates = trait.candidates["sample"].unique()
+    if place.shape[1] == 0 or len(measured) < 2 or len(candidates) == 0:
+        return set()
+    tree = KDTree(place.loc[measured])
+    usual = tree.query(place.loc[measured], k=2)[0][:, 1]
+    distance = tree.query(place.loc[candidates])[0]
+    return set(candidates[distance > np.quantile(usual, FAR_QUANTILE)])
+
+
+def _clusters(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
+    overall, within = trait.best.mean("pearson"), ability_within_clusters(trait, structure)
+    if not overall - within > LARGE_FALL:
+        return []
+    return [
+        f"Within clusters of related lines the predictive ability of {trait.best.name} is "
+        f"{number(within)}, not {number(overall)}: part of it tells clusters apart. Expect the "
+        "lower figure when selecting within a family."
+    ]
+
+
+def _far_candidates(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
+    far = far_candidates(trait, structure)
+    candidates = trait.candidates["sample"].nunique()
+    if len(far) <= MANY_FAR * candidates:
+        return []
+    first = [name for name in first_candidates(trait, 10)["sample"] if name in far]
+    among = f" (of the first ten: {', '.join(first)})" if first else ""
+    return [
+        f"{whole(len(far))} of {whole(candidates)} candidates{among} are less like any measured "
+        f"line than {100 * FAR_QUANTILE:g} % of the measured lines are like another: their "
+        "predictions extrapolate, and the accuracy above is not theirs."
+    ]
+
+
+def _coverage(trait: TraitResult, level: float) -> list[str]:
+    held = trait.coverage(trait.best)
+    low, _ = band(trait.lines, level)
+    if held >= low:
+        return []
+    return [
+        f"The intervals of {trait.best.name} held {100 * held:.0f} % of the tested values, fewer "
+        f"than the {100 * level:g} % meant and than chance explains (from {100 * low:.0f} %): take "
+        "them for too narrow."
+    ]
+
+
+def _few(trait: TraitResult) -> list[str]:
+    said = []
+    if trait.lines < FEW_LINES:
+        said.append(
+            f"Only {trait.lines} lines have genotype and value (fewer than {FEW_LINES}): "
+            "accuracies from so few vary widely."
+        )
+    training, tested = int(trait.fold_sizes["train"].min()), int(trait.fold_sizes["test"].min())
+    if training < FEW_TRAINING_LINES:
+        said.append(f"Some folds train on only {training} lines (fewer than {FEW_TRAINING_LINES}).")
+    folds = len(trait.fold_sizes)
+    if folds < FEW_FOLDS:
+        said.append(
+            f"Only {folds} test folds: standard deviations and tests of differences rest on "
+            f"{folds} figures each; have more (folds or repeats; clusters where these are left "
+            "out) before deciding between models."
+        )
+    selected = max(1, round(tested / 10))
+    if selected < FEW_SELECTED:
+        said.append(
+            f"The best 10 % of a test fold are as few as {selected}: "
+            "response and NDCG rest on few lines."
+        )
+    return said
+
+
+def _weak(trait: TraitResult) -> list[str]:
+    best, baseline = trait.best, trait.of_kind(BASELINE)
+    if baseline is None or best is baseline or best.mean("rmse") < baseline.mean("rmse"):
+        return []
+    return [f"{baseline.name}, which knows no genotypes, errs no more than {best.name} (RMSE)."]
+
+
+def _controls(trait: TraitResult) -> list[str]:
+    said = []
+    share = test_to_train(trait.plan)
+    for model in trait.models:
+        control, sd = model.mean("control_pearson"), model.sd("control_pearson")
+        runs = (model.scores["metric"] == "control_pearson").sum()
+        # folds share training lines: the widened error of the corrected resampled t-test
+        error = sd * np.sqrt(1 / runs + share) if runs else np.nan
+        if abs(control) > max(SMALL_CONTROL, 2 * error):
+            said.append(
+                f"The control of {model.name} is {number(control)}, further from zero than its "
+                f"spread explains (twice the standard error is {number(2 * error)}): look for a "
+                "leak, or run more permutations."
+            )
+    return said
+
+
+def _undefined(trait: TraitResult) -> list[str]:
+    said = []
+    for model in trait.models:
+        undefined, folds = model.undefined("pearson"), len(trait.fold_sizes)
+        if not undefined or (model.kind == BASELINE and not trait.covariates):
+            continue  # without covariates the baseline is the mean: nothing to doubt
+        said.append(
+            f"{model.name} predicts one value for all lines in {undefined} of {folds} folds, where "
+            "its correlation is undefined and counts as 0: check this model before using it."
+        )
+    return said
+
+
+def _slopes(trait: TraitResult) -> list[str]:
+    slope = trait.best.mean("slope")
+    low, high = SLOPES
+    if low <= slope <= high or np.isnan(slope):
+        return []
+    spread = "too far" if slope < low else "too little"
+    return [
+        f"The predictions of {trait.best.name} spread {spread} (slope of observed on predicted "
+        f"{number(slope)}): trust their order more than their values."
+    ]
+
+
+def _networks(trait: TraitResult) -> list[str]:
+    networks = [model for model in trait.models if model.is_network]
+    gblup, said = trait.of_kind(GBLUP), []
+    below = [m for m in networks if gblup and m.mean("pearson") < gblup.mean("pearson")]
+    if gblup and below:
+        told = ", ".join(f"{model.name} {number(model.mean('pearson'))}" for model in below)
+        said.append(
+            f"Networks that predict less well than {gblup.name} "
+            f"({number(gblup.mean('pearson'))}): {told}."
+        )
+    for model in networks:
+        best = model.fact("best_epoch")["value"]
+        at_limit = float((best == epoch_limit(model)).mean()) if len(best) else 0.0
+        if at_limit > 0.5:
+            said.append(
+                f"{100 * at_limit:.0f} % of the networks of {model.name} were best in their last "
+                f"allowed epoch ({epoch_limit(model)}): give it more epochs."
+            )
+    return said

@@ -1,0 +1,147 @@
+"""The report's tables of markers: smallest p-values beside saliencies, regions, methods."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from breedcast.markers.regions import ALPHA, LINKED, WALD
+from breedcast.report.collect import TraitResult
+from breedcast.report.markers import has_saliency
+from breedcast.report.tables import MISSING, Cell, Table, decimals_for, number, table, whole
+
+#: Rows of the tables of markers and of regions.
+TOP_MARKERS, TOP_REGIONS = 20, 30
+
+
+def marker_table(trait: TraitResult) -> Table:
+    """The markers with the smallest p-values, and their saliency by each model that has one."""
+    tested = trait.association.dropna(subset=["p_value"])
+    top = tested.sort_values(["p_value", "marker"]).head(TOP_MARKERS)
+    saliencies = {
+        model.name: _share_and_rank(model.saliency)
+        for model in trait.models
+        if model.saliency is not None and has_saliency(model)
+    }
+    decimals = decimals_for(trait.sd)
+    return table(
+        f"The {len(top)} markers of smallest p for {trait.name}. Effect: in the trait's units per "
+        "copy of the alternate allele, ± standard error; p: Wald test, single marker; q: false "
+        "discovery rate (Benjamini and Hochberg)"
+        + (
+            "; saliency: the marker's rank by each model's saliency, 1 is the largest, and the "
+            "saliency as a share of that, mean ± standard deviation over the folds."
+            if saliencies
+            else "."
+        ),
+        [
+            *("Marker", "Contig", "Position", "Ref / alt", "Frequency of alt", "Effect", "p", "q"),
+            *(f"Saliency, {name}" for name in saliencies),
+        ],
+        [
+            [
+                row["id"],
+                row["contig"],
+                whole(row["position"]),
+                f"{row['ref']} / {row['alt']}",
+                number(row["frequency"], 2),
+                _effect(row, decimals),
+                f"{row['p_value']:.2g}",
+                f"{row['q_value']:.2g}",
+                *(_saliency_cell(it.loc[row["marker"]]) for it in saliencies.values()),
+            ]
+            for row in top.to_dict("records")
+        ],
+        text=(0, 1, 3),
+        file=f"{trait.id}_markers",
+    )
+
+
+def region_table(trait: TraitResult) -> Table:
+    """The regions that most methods name."""
+    regions = trait.regions
+    top = regions.head(TOP_REGIONS)
+    has_genes = bool(regions["gene"].notna().any())
+    part = (
+        f"all {whole(len(regions))}"
+        if len(top) == len(regions)
+        else f"the first {whole(len(top))} of {whole(len(regions))}"
+    )
+    return table(
+        f"Regions for {trait.name} that methods name, those of most methods first: {part}. A "
+        "region holds the markers linked to its peak (squared correlation of dosages "
+        f"{LINKED:g} or more); effect, p and q are the peak's, the named marker of smallest p. "
+        f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
+        "figure. Models share lines and permuted traits: agreement of two is less than two "
+        "independent proofs.",
+        [
+            *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
+            *("Frequency of alt", "Effect", "p", "q"),
+            *(["Nearest gene"] if has_genes else []),
+        ],
+        [
+            [
+                row["contig"],
+                whole(row["first"]),
+                whole(row["last"]),
+                row["methods"].replace(",", ", "),
+                whole(row["markers"]),
+                Cell(row["id"], whole(row["position"])),
+                f"{row['ref']} / {row['alt']}",
+                number(row["frequency"], 2),
+                number(row["effect"], decimals_for(trait.sd)),
+                f"{row['p_value']:.2g}",
+                f"{row['q_value']:.2g}",
+                *([_gene_cell(row)] if has_genes else []),
+            ]
+            for row in top.to_dict("records")
+        ],
+        text=(0, 3, 5, 6, 11) if has_genes else (0, 3, 5, 6),
+        file=f"{trait.id}_regions",
+    )
+
+
+def method_table(trait: TraitResult) -> Table:
+    """By what threshold each method names markers, and how many it names."""
+    return table(
+        f"Which methods name markers of {trait.name}. Chance: that a trait without any genetic "
+        "part has a marker beyond the threshold, from the permuted traits.",
+        ["Method", "Statistic", "Threshold", "Chance", "Markers named"],
+        [
+            [
+                row["method"],
+                "q up to" if row["method"] == WALD else "prominence above",
+                number(row["threshold"]),
+                number(row["chance"]),
+                whole(row["markers"]),
+            ]
+            for row in trait.region_methods.to_dict("records")
+        ],
+        text=(0, 1),
+    )
+
+
+def _share_and_rank(saliency: pd.DataFrame) -> pd.DataFrame:
+    """By marker: rank, and mean and sd as shares of the largest mean."""
+    by_marker = saliency.set_index("marker")
+    shares = by_marker[["mean", "sd"]] / max(by_marker["mean"].max(), np.finfo(float).tiny)
+    return shares.assign(rank=by_marker["mean"].rank(ascending=False, method="min"))
+
+
+def _saliency_cell(marker: pd.Series) -> Cell:
+    return Cell(whole(marker["rank"]), f"{number(marker['mean'])} ± {number(marker['sd'])}")
+
+
+def _effect(marker: Mapping[Hashable, Any], decimals: int) -> Cell:
+    error = f"± {number(marker['standard_error'], decimals)}"
+    return Cell(number(marker["effect"], decimals), error)
+
+
+def _gene_cell(region: Mapping[Hashable, Any]) -> Cell | str:
+    gene, distance = region["gene"], region["gene_distance"]
+    if not isinstance(gene, str):
+        return MISSING
+    return Cell(gene, f"{whole(distance)} bases away" if distance else "holds the peak")
