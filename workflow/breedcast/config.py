@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,8 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
     genotypes["map"] = _expand(genotypes["map"], "genotypes: map")
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
+    if phenotypes["plots"] is not None and phenotypes["weights"]:
+        raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
     for key in FILTER_LISTS:
@@ -99,14 +101,17 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
     return models
 
 
-def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
+def trait_ids(
+    config: dict[str, Any], table: PhenotypeTable, design: Iterable[str] = ()
+) -> dict[str, str]:
     """The traits to analyse: their ids (safe as folder names) and columns of the table.
 
-    Raises UserError for a trait, covariate or direction that names no column.
+    design: columns that describe plots. Raises UserError for a trait, covariate or direction
+    that names no column.
     """
     covariates = config["phenotypes"]["covariates"]
     weights = config["phenotypes"]["weights"]
-    others = {*covariates, *weights.values()}
+    others = {*covariates, *weights.values(), *design}
     if config["traits"] == "all":
         columns = [
             column
@@ -132,7 +137,8 @@ def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
     both = set(columns) & others
     if both:
         raise UserError(
-            f"config: {both.pop()!r} cannot be both a trait and a covariate or a weight"
+            f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight or a "
+            "description of plots"
         )
     return {trait_id(column): column for column in columns}
 

@@ -22,6 +22,7 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
+from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.table import read_phenotypes
 
 MEGABYTE = 1_000_000
@@ -39,29 +40,35 @@ class Project:
 
     traits: ids (folder names) and columns; models: without the ensemble.
     lines_in: whether tables of dosages have their lines in `rows` or `columns`, if there are any.
+    design: where the trait table has a row per plot, its columns that describe them, by role.
     """
 
     config: dict[str, Any]
     traits: dict[str, str]
     models: dict[str, ModelConfig]
     lines_in: str | None = None
+    design: dict[str, str] | None = None
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
         """Check the config and the heads of the input files; raises UserError."""
         config = check_config(raw)
         models = model_configs(config)
-        table = read_phenotypes(config["phenotypes"]["path"])
+        plots = config["phenotypes"]["plots"]
+        table = read_phenotypes(config["phenotypes"]["path"], of_plots=plots is not None)
+        design = None if plots is None else design_columns(plots, table)
         paths = config["genotypes"]["path"]
         lines_in = next(filter(None, (orientation(path, table.samples) for path in paths)), None)
         genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
-        if not set(genotyped) & set(table.samples):
+        phenotyped = set(table.samples)
+        if not phenotyped & set(genotyped):
             raise UserError(
-                f"{config['phenotypes']['path']}: none of its {len(table.samples)} lines is in "
+                f"{config['phenotypes']['path']}: none of its {len(phenotyped)} lines is in "
                 f"{', '.join(paths)} (table: {table.samples[0]!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
-        return cls(config, trait_ids(config, table), models, lines_in)
+        traits = trait_ids(config, table, design.values() if design else ())
+        return cls(config, traits, models, lines_in, design)
 
     @property
     def scored_models(self) -> list[str]:
@@ -128,6 +135,10 @@ class Project:
         """The column of a trait's weights, by its id; None where all values count alike."""
         given: dict[str, str] = self.config["phenotypes"]["weights"]
         return given.get(self.traits[trait])
+
+    def plot_files(self, *files: str) -> dict[str, str]:
+        """The rule inputs adjusted and heritability, as named, where the traits are of plots."""
+        return {} if self.design is None else {it: f"<results>/{{trait}}/{it}.tsv" for it in files}
 
     def beside_output(self, name: str) -> str:
         """The folder of logs or benchmarks: beside the output, and of that output alone."""

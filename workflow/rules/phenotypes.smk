@@ -2,9 +2,36 @@ localrules:
     clean_phenotypes,
 
 
+rule adjust_plots:
+    input:
+        phenotypes=project.config["phenotypes"]["path"],
+    output:
+        adjusted="<results>/{trait}/adjusted.tsv",
+        heritability="<results>/{trait}/heritability.tsv",
+    log:
+        "<logs>/{trait}/adjust_plots.log",
+    benchmark:
+        "<benchmarks>/{trait}/adjust_plots.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings(
+            trait=project.traits[wildcards.trait], design=project.design
+        ),
+        code=code_hash("adjust_plots"),
+    message:
+        "Adjust the plots of {wildcards.trait}"
+    script:
+        "../scripts/adjust_plots.py"
+
+
 rule clean_phenotypes:
     input:
         **project.candidate_file(),
+        **project.plot_files("adjusted"),
         phenotypes=project.config["phenotypes"]["path"],
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",

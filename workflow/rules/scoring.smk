@@ -7,6 +7,7 @@ localrules:
 
 rule score_model:
     input:
+        **project.plot_files("heritability"),
         predictions="<results>/{trait}/{model}/predictions.parquet",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",

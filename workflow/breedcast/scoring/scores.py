@@ -12,7 +12,7 @@ from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pear
 from breedcast.validation.alike import alike_to_training
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
-CORRELATIONS = ("pearson", "pearson_distinct", "spearman", "control_pearson")
+CORRELATIONS = ("pearson", "pearson_distinct", "spearman", "control_pearson", "accuracy")
 
 
 def score(
@@ -21,12 +21,15 @@ def score(
     phenotypes_of: Callable[[int], pd.DataFrame],
     direction: Direction,
     alike: pd.DataFrame | None = None,
+    heritability: float = np.nan,
 ) -> pd.DataFrame:
     """Score a model's test and control predictions, fold by fold.
 
     phenotypes_of: the trait's phenotypes as a permutation deals them to the lines (0: the real
     trait); each permutation's predictions are scored against its own. alike: pairs of nearly
-    identical lines (line_1, line_2).
+    identical lines (line_1, line_2). heritability: of the values of lines, where plots tell it:
+    then `accuracy`, with the lines' genetic values, is the predictive ability divided by its square
+    root (Dekkers 2007, J Anim Breed Genet 124:331-341).
 
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
     with those of `evaluate_binary` for a trait of two values and, where any test line is nearly
@@ -50,6 +53,8 @@ def score(
                 scores = {"control_pearson": pearson(value, predicted)}
             else:
                 scores = evaluate(value, predicted, direction)
+                if heritability > 0:
+                    scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
                 if len(values) == 2:
                     scores |= evaluate_binary(value, predicted, *values)
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
