@@ -36,7 +36,7 @@ def scores_of(of: Trained) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     tables = dict(of.predictions)
     for method in METHODS:
-        tables[method] = combine(of.predictions, of.plan, phenotypes_of, method)[0]
+        tables[method] = combine(of.predictions, phenotypes_of, method)[0]
     parts = [
         score(table, of.plan, phenotypes_of, "high").assign(model=name)
         for name, table in tables.items()

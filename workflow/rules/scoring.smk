@@ -44,7 +44,6 @@ rule combine_models:
             model=project.models,
         ),
         phenotypes="<results>/{trait}/phenotypes.tsv",
-        plan="<results>/{trait}/plan.tsv",
     output:
         predictions=f"<results>/{{trait}}/{ENSEMBLE}/predictions.parquet",
         weights=f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
@@ -118,7 +117,9 @@ rule try_intervals:
         runtime=10,
     params:
         settings=lambda wildcards: settings(
-            models=project.scored_models, interval=project.config["interval"]
+            models=project.scored_models,
+            interval=project.config["interval"],
+            scheme=project.config["validation"]["scheme"],
         ),
         code=code_hash("try_intervals"),
     message:

@@ -10,7 +10,6 @@ with job(snakemake) as settings:
     lines = read_table(snakemake.input.phenotypes)
     predictions, weights = combine(
         dict(zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)),
-        read_table(snakemake.input.plan),
         partial(permuted, lines, settings["seed"], settings["trait"]),
         settings["method"],
         settings["direction"],

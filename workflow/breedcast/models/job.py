@@ -3,7 +3,8 @@
 Each unit (repeat, fold, permutation) holds out its inner folds one by one, so that every
 training line gets a prediction from a fit that did not see it. Its test lines are predicted
 by the mean of the inner folds' networks, or by one more fit on all training lines for models
-that need no stopping. The candidates are one more unit.
+that need no stopping; and, for the intervals, by each fit without an inner fold. The candidates
+are one more unit.
 """
 
 from __future__ import annotations
@@ -230,7 +231,8 @@ class TrainingJob:
 
     def _tasks(self, unit: Unit) -> list[FitTask]:
         is_network = self.model.is_network
-        inner = [FitTask(unit, inner_fold, final=is_network) for inner_fold in unit.inner_folds]
+        is_real = unit.permutation == 0
+        inner = [FitTask(unit, fold, final=is_network, member=is_real) for fold in unit.inner_folds]
         return inner if is_network else [*inner, FitTask(unit, None, final=True)]
 
     def fit(

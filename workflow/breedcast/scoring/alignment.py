@@ -23,11 +23,20 @@ def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
 
     Raises ValueError for a line without a value, and for one that has two.
     """
+    return _found(phenotypes, "value", rows)
+
+
+def weights(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) the weights of the values of the lines that `rows` name; errors as `observed`."""
+    return _found(phenotypes, "weight", rows)
+
+
+def _found(phenotypes: pd.DataFrame, column: str, rows: pd.DataFrame) -> np.ndarray:
     known, wanted = keys(phenotypes), keys(rows)
     if known.has_duplicates:
         raise ValueError(f"line {known[known.duplicated()][0]} has two values")
     position = known.get_indexer(wanted)
-    value = np.append(phenotypes["value"].to_numpy(np.float64), np.nan)[position]
-    if np.isnan(value).any():
-        raise ValueError(f"line {wanted[np.isnan(value)][0]} has no value")
-    return value
+    found = np.append(phenotypes[column].to_numpy(np.float64), np.nan)[position]
+    if np.isnan(found).any():
+        raise ValueError(f"line {wanted[np.isnan(found)][0]} has no {column}")
+    return found
