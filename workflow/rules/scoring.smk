@@ -88,9 +88,7 @@ rule compare_models:
         runtime=10,
     params:
         settings=lambda wildcards: settings(
-            models=project.scored_models,
-            standard=project.standard,
-            random_folds=project.has_random_folds,
+            models=project.scored_models, standard=project.standard
         ),
         code=code_hash("compare_models"),
     message:

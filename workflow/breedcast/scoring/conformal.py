@@ -52,7 +52,9 @@ class Scale:
         return np.sqrt(self.shared + self.noise * v + sd**2)
 
 
-def useful_scale(residuals: np.ndarray, sd: np.ndarray, v: np.ndarray, level: float) -> Scale | None:
+def useful_scale(
+    residuals: np.ndarray, sd: np.ndarray, v: np.ndarray, level: float
+) -> Scale | None:
     """The scale of errors if it narrows the intervals of these lines on average, else None.
 
     None where it is the same for all lines. residuals: (lines,) observed minus predicted, each by a fit that had not seen the line; sd, v:

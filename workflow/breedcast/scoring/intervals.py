@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.covariates import covariate_columns
-from breedcast.scoring.alignment import keys, observed, weights
+from breedcast.scoring.alignment import keys, lines_of, observed
 from breedcast.scoring.conformal import cv_plus, useful_scale
 
 COLUMNS = [
@@ -92,14 +92,14 @@ def unit_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -
     fold = inner["inner_fold"].to_numpy(np.int64)
     folds = np.unique(fold)
     residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
-    sd, noise = _sd(inner), 1 / weights(phenotypes, inner)
+    sd, noise = _sd(inner), _noise(phenotypes, inner)
     scale = useful_scale(residuals, sd, noise, level)
     centres, new_sd = _by_fit(unit[unit["role"] == "member"], new, folds)
     if scale is None:
         expected, new_expected = np.ones(len(inner)), np.ones_like(centres)
     else:
         expected = scale.of(sd, noise)
-        new_expected = scale.of(new_sd, 1 / weights(phenotypes, new))
+        new_expected = scale.of(new_sd, _noise(phenotypes, new))
     fit = np.searchsorted(folds, fold)
     lower, upper = cv_plus(np.abs(residuals) / expected, fit, centres, new_expected, level)
     method = ALIKE if scale is None else SCALED
@@ -116,10 +116,17 @@ def _by_fit(
         rows = members[members["inner_fold"] == fold]
         position = keys(rows).get_indexer(wanted)
         if (position < 0).any():
-            raise ValueError(f"line {wanted[position < 0][0]} has no prediction without fold {fold}")
+            raise ValueError(
+                f"line {wanted[position < 0][0]} has no prediction without fold {fold}"
+            )
         predicted[number] = rows["predicted"].to_numpy(np.float64)[position]
         sd[number] = _sd(rows)[position]
     return predicted, sd
+
+
+def _noise(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) error variance of the lines' values, up to a factor."""
+    return 1 / lines_of(phenotypes, rows)["weight"].to_numpy(np.float64)
 
 
 def _sd(rows: pd.DataFrame) -> np.ndarray:

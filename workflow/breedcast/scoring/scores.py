@@ -7,12 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.scoring.alignment import UNIT, keys, observed
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
+from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
-CORRELATIONS = ("pearson", "pearson_distinct", "spearman", "control_pearson", "accuracy")
+CORRELATIONS = (
+    *("pearson", "pearson_distinct", "partial_pearson", "spearman", "control_pearson", "accuracy"),
+)
 
 
 def score(
@@ -32,9 +36,9 @@ def score(
     root (Dekkers 2007, J Anim Breed Genet 124:331-341).
 
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
-    with those of `evaluate_binary` for a trait of two values and, where any test line is nearly
-    identical to a training line, `pearson_distinct`, which leaves such lines out;
-    and `control_pearson` for the others. The candidates have no values and so no scores.
+    with those of `evaluate_binary` for a trait of two values, `partial_pearson` where there are
+    covariates and, where any test line is nearly identical to a training line, `pearson_distinct`,
+    which leaves such lines out; and `control_pearson` for the others. The candidates have no values and so no scores.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
     """
@@ -43,6 +47,7 @@ def score(
     _check_complete(scored, plan)
     values = np.unique(phenotypes_of(0)["value"].dropna())
     seen = set() if alike is None else set(alike_to_training(plan[plan["repeat"] >= 0], alike))
+    inner = predictions[(predictions["role"] == "inner") & (predictions["permutation"] == 0)]
     records = []
     for permutation in sorted(scored["permutation"].unique()):
         phenotypes = phenotypes_of(permutation)
@@ -57,6 +62,9 @@ def score(
                     scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
                 if len(values) == 2:
                     scores |= evaluate_binary(value, predicted, *values)
+                if covariate_columns(phenotypes):
+                    trained = inner[(inner["repeat"] == repeat) & (inner["fold"] == fold)]
+                    scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
                 if seen and new.sum() > 1:
                     scores["pearson_distinct"] = pearson(value[new], predicted[new])
