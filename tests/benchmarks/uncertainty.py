@@ -1,29 +1,45 @@
 """What 90 % intervals hold on real data, and how wide they are.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER [networks]
 
 Data: BREEDCAST_DATA, by default ../shared/data, and the embedded example. The folds are those of
-the config's defaults. FOLDER keeps the predictions of gblup and rkhs. Prints for every data set,
+the config's defaults. FOLDER keeps the predictions of gblup and rkhs, which make up the ensemble. Prints for every data set,
 trait and model the lines, the share held pooled over folds, the smallest and largest of a fold,
 mean width and Winkler score, the trivial interval's, those of intervals whose errors are not
 scaled, and of intervals about the model's own prediction; low and high: the binomial 95 % band for
 so many lines.
+networks: the same of a perceptron, as it is, with predictions by 30 dropout masks, and with three
+networks in place of one, for the first trait of the data sets.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from breedcast.models.dnn import DNN
 from breedcast.report.uncertainty import band
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.conformal import conformal_quantile
+from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import FOLD, SCALED, pooled, try_intervals
-from tests.benchmarks.trained import DATASETS, Trained, genotypes_of, trained
+from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 
 LEVEL = 0.9
-MODELS = ["gblup", "rkhs"]
+MODELS = by_default(["gblup", "rkhs"])
+NETWORKS = {
+    "dnn": DNN(),
+    "dnn_dropout_masks": DNN(monte_carlo=30),
+    "dnn_of_three": DNN(networks=3),
+}
+
+
+def with_ensemble(of: Trained) -> Trained:
+    """The models, and what they are combined to."""
+    ensemble, _ = combine(of.predictions, lambda _: of.lines, "auto")
+    return replace(of, predictions=of.predictions | {"ensemble": ensemble})
 
 
 def tried(data: str, trait: str, of: Trained) -> pd.DataFrame:
@@ -71,12 +87,13 @@ def about_the_refit(of: Trained, model: str) -> tuple[float, float]:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    networks = "networks" in sys.argv
     rows = []
     for data, (_, traits) in DATASETS.items():
         genotypes = genotypes_of(data)
-        for trait in traits:
-            of = trained(folder, data, genotypes, trait, MODELS)
-            rows.append(tried(data, trait, of))
+        for trait in traits[:1] if networks else traits:
+            of = trained(folder, data, genotypes, trait, NETWORKS if networks else MODELS)
+            rows.append(tried(data, trait, of if networks else with_ensemble(of)))
     print(pd.concat(rows).round(3).to_string(index=False))
 
 

@@ -41,9 +41,9 @@ def compare_models(
     """Compare every pair of models once, the later one with the earlier one as its reference.
 
     scores: each model's scores.tsv; standard: the model that the others have to beat, the reference
-    of each of its pairs, which come first. An undefined correlation counts as 0. Returns COLUMNS: p_value is two-sided; p_holm
-    is corrected (Holm 1979) for the pairs with the standard and NaN for the others, of which
-    nothing is claimed; without a standard it is corrected for all pairs.
+    of each of its pairs, which come first. An undefined correlation counts as 0. Returns COLUMNS:
+    p_value is two-sided; p_holm is corrected (Holm 1979) for the pairs with the standard and NaN
+    for the others, of which nothing is claimed; without a standard it is corrected for all pairs.
     What cannot be tested (one fold, no spread between the folds' differences) is NaN.
     Raises ValueError when the models were not scored on the same folds.
     """

@@ -57,8 +57,8 @@ def useful_scale(
 ) -> Scale | None:
     """The scale of errors if it narrows the intervals of these lines on average, else None.
 
-    None where it is the same for all lines. residuals: (lines,) observed minus predicted, each by a fit that had not seen the line; sd, v:
-    as of `Scale`.
+    None where it is the same for all lines. residuals: (lines,) observed minus predicted, each by
+    a fit that had not seen the line; sd, v: as of `Scale`.
     """
     if not len(residuals):
         return None

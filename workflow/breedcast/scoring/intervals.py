@@ -26,7 +26,7 @@ COLUMNS = [
     *("model", "repeat", "fold", "by", "group", "method", "lines"),
     *("coverage", "width", "trivial_width", "winkler", "trivial_winkler"),
 ]
-#: The methods: one width for all lines (but for the fits' disagreement), or widths that follow them.
+#: Methods: one width for all lines, but for what the fits disagree, or widths that follow them.
 ALIKE, SCALED = "cv_plus", "cv_plus_scaled"
 #: What `by` holds for all lines of a fold, and for those of a cluster of genotypes/structure.tsv.
 FOLD, CLUSTER = "fold", "cluster"
@@ -50,11 +50,12 @@ def try_intervals(
 ) -> pd.DataFrame:
     """The intervals of every model, tried on the lines of each test fold.
 
-    They are learnt from the inner residuals of the fold's own training lines, as those of the
+    They are learnt from the inner predictions of the fold's own training lines, as those of the
     candidates are from all lines. structure: structure.tsv. Returns COLUMNS: a row for each fold
     (by is `fold`, group `all`), and within it one for each cluster and for each group of a
-    covariate that is text. method: ALIKE or SCALED. width: mean, of the intervals; trivial_width: of the interval between
-    the quantiles of the training values, the same for all lines; winkler: the mean score of either.
+    covariate that is text. method: ALIKE or SCALED. width: mean, of the intervals; trivial_width:
+    of the interval between the quantiles of the training values, the same for all lines; winkler:
+    the mean score of either.
     """
     lines, groups = keys(phenotypes), _groups(phenotypes, structure)
     records = []
@@ -109,7 +110,7 @@ def unit_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -
 def _by_fit(
     members: pd.DataFrame, new: pd.DataFrame, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the fit without each inner fold predicts for the new lines, and its sd: (folds, lines)."""
+    """What the fit without each inner fold predicts for new lines, and its sd: (folds, lines)."""
     wanted = keys(new)
     predicted, sd = np.empty((2, len(folds), len(new)))
     for number, fold in enumerate(folds):

@@ -38,7 +38,8 @@ def score(
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
     with those of `evaluate_binary` for a trait of two values, `partial_pearson` where there are
     covariates and, where any test line is nearly identical to a training line, `pearson_distinct`,
-    which leaves such lines out; and `control_pearson` for the others. The candidates have no values and so no scores.
+    which leaves such lines out; and `control_pearson` for the others. The candidates have no
+    values and so no scores.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
     """

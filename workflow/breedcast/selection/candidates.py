@@ -27,9 +27,9 @@ def rank_candidates(
     """The candidates by model (in the order given) and rank.
 
     Returns COLUMNS. lower, upper: where a new adjusted mean of the line lies with probability
-    `level`, by `unit_intervals` from all phenotyped lines, infinite where those are too few; method:
-    which of its methods that is. bv_lower, bv_upper: the same for the genetic value, predicted
-    -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
+    `level`, by `unit_intervals` from all phenotyped lines, infinite where those are too few;
+    method: which of its methods that is. bv_lower, bv_upper: the same for the genetic value,
+    predicted -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
     trait's direction; lines predicted alike share the better rank. No candidates, no rows.
     """
     parts = [
