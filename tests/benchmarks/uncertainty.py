@@ -3,13 +3,13 @@
     OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER [networks]
 
 Data: BREEDCAST_DATA, by default ../shared/data, and the embedded example. The folds are those of
-the config's defaults. FOLDER keeps the predictions of gblup and rkhs, which make up the ensemble. Prints for every data set,
-trait and model the lines, the share held pooled over folds, the smallest and largest of a fold,
-mean width and Winkler score, the trivial interval's, those of intervals whose errors are not
-scaled, and of intervals about the model's own prediction; low and high: the binomial 95 % band for
-so many lines.
+the config's defaults. FOLDER keeps the predictions of gblup and rkhs, which make up the ensemble.
+Prints for every data set, trait and model the lines, the share held pooled over folds, the smallest
+and largest of a fold, mean width and Winkler score, the trivial interval's, those of intervals
+whose errors are not scaled, and of intervals about the model's own prediction; low and high: the
+binomial 95 % band for so many lines.
 networks: the same of a perceptron, as it is, with predictions by 30 dropout masks, and with three
-networks in place of one, for the first trait of the data sets.
+networks in place of one, for the example's yield.
 """
 
 import sys
@@ -87,13 +87,16 @@ def about_the_refit(of: Trained, model: str) -> tuple[float, float]:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    networks = "networks" in sys.argv
-    rows = []
-    for data, (_, traits) in DATASETS.items():
-        genotypes = genotypes_of(data)
-        for trait in traits[:1] if networks else traits:
-            of = trained(folder, data, genotypes, trait, NETWORKS if networks else MODELS)
-            rows.append(tried(data, trait, of if networks else with_ensemble(of)))
+    if "networks" in sys.argv:
+        of = trained(folder, "example", genotypes_of("example"), "yield", NETWORKS)
+        rows = [tried("example", "yield", of)]
+    else:
+        rows = []
+        for data, (_, traits) in DATASETS.items():
+            genotypes = genotypes_of(data)
+            for trait in traits:
+                of = trained(folder, data, genotypes, trait, MODELS)
+                rows.append(tried(data, trait, with_ensemble(of)))
     print(pd.concat(rows).round(3).to_string(index=False))
 
 
