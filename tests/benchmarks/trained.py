@@ -48,7 +48,12 @@ def by_default(names: Iterable[str]) -> dict[str, Model]:
 
 
 def trained(
-    folder: Path, data: str, genotypes: Codes, trait: str, models: Mapping[str, Model]
+    folder: Path,
+    data: str,
+    genotypes: Codes,
+    trait: str,
+    models: Mapping[str, Model],
+    scheme: KFoldScheme = SCHEME,
 ) -> Trained:
     """Predictions of a trait by these models, of the folder where they are there."""
     table = pd.read_csv(DATASETS[data][0] / "phenotypes.tsv", sep="\t", dtype={"sample": str})
@@ -56,7 +61,7 @@ def trained(
     lines = pd.DataFrame(
         {"sample": table["sample"], "environment": None, "value": table[trait], "weight": 1.0}
     ).reset_index(drop=True)
-    plan = SCHEME.make_plan(lines, trait)
+    plan = scheme.make_plan(lines, trait)
     predictions = {}
     for name, model in models.items():
         path = folder / data / trait / f"{name}.parquet"
@@ -70,7 +75,7 @@ def trained(
                 ploidy=genotypes.ploidy,
                 plan=plan,
                 permutations=0,
-                seed=SCHEME.seed,
+                seed=scheme.seed,
                 device="cpu",
             )
             write_parquet(job.run(threads=1).predictions, path)

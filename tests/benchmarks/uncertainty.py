@@ -1,6 +1,7 @@
 """What 90 % intervals hold on real data, and how wide they are.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER [networks]
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER \
+        [networks | clusters]
 
 Data: BREEDCAST_DATA, by default ../shared/data, and the embedded example. The folds are those of
 the config's defaults. FOLDER keeps the predictions of gblup and rkhs, which make up the ensemble.
@@ -10,21 +11,27 @@ whose errors are not scaled, and of intervals about the model's own prediction; 
 binomial 95 % band for so many lines.
 networks: the same of a perceptron, as it is, with predictions by 30 dropout masks, and with three
 networks in place of one, for the example's yield.
+clusters: the same of gblup where each of eight clusters is left out, with inner folds of clusters
+and of lines at random.
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from breedcast.genotypes.structure import find_structure
 from breedcast.models.dnn import DNN
 from breedcast.report.uncertainty import band
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.conformal import conformal_quantile
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import FOLD, SCALED, pooled, try_intervals
+from breedcast.validation.clusters import LeaveClusterOutScheme
+from breedcast.validation.plan import KFoldScheme
 from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 
 LEVEL = 0.9
@@ -85,11 +92,34 @@ def about_the_refit(of: Trained, model: str) -> tuple[float, float]:
     return float(np.mean(held)), float(np.mean(width))
 
 
+def by_clusters(folder: Path) -> Iterator[pd.DataFrame]:
+    """What is held of clusters that were left out, by both kinds of inner folds."""
+    for data, (_, traits) in DATASETS.items():
+        genotypes = genotypes_of(data)
+        found = find_structure(genotypes.codes, genotypes.ploidy, clusters=8, coordinates=10)
+        structure = found.table(genotypes.samples)
+        for inner, made in (("clusters", LeaveClusterOutScheme), ("random", RandomWithin)):
+            scheme = made(folds=5, repeats=1, inner_folds=5, seed=0, structure=structure)
+            for trait in traits:
+                kept = folder / f"inner_{inner}"
+                of = trained(kept, data, genotypes, trait, by_default(["gblup"]), scheme)
+                yield tried(data, trait, of).assign(inner=inner)
+
+
+class RandomWithin(LeaveClusterOutScheme):
+    """Clusters are left out, and inner folds are random."""
+
+    def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
+        return KFoldScheme.inner(self, groups, seed)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     if "networks" in sys.argv:
         of = trained(folder, "example", genotypes_of("example"), "yield", NETWORKS)
         rows = [tried("example", "yield", of)]
+    elif "clusters" in sys.argv:
+        rows = list(by_clusters(folder))
     else:
         rows = []
         for data, (_, traits) in DATASETS.items():
