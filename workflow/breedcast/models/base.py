@@ -82,8 +82,9 @@ class Fit:
 class Prediction:
     """Predicted values of some lines, each array of shape (lines,).
 
-    sd: posterior standard deviation of the genetic value, NaN where a model has none.
-    reliability: 1 - PEV / genetic variance of the line, NaN where a model has none.
+    sd: standard deviation of the genetic value: the posterior's, or the spread of networks and of
+        dropout masks, NaN where a model has none.
+    reliability: 1 - PEV / genetic variance of the line, NaN where a model has no posterior.
     """
 
     mean: np.ndarray
