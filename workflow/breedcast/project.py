@@ -22,15 +22,13 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
+from breedcast.memory import MEGABYTE, training_mb
 from breedcast.phenotypes.table import read_phenotypes
 
-MEGABYTE = 1_000_000
 #: Schemes of validation that follow the clusters of genotypes/structure.tsv.
 LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
-#: A training process beside its data: PyTorch, and what its allocator keeps (measured: 0.95 GB).
-PROCESS_MB = 1100
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,12 @@ class Project:
             folds, repeats = MOST_CLUSTERS if clusters == "auto" else clusters, 1
         units = folds * (repeats + control["permutations"]) + 1
         return units * (validation["inner_folds"] + 1)
+
+    @property
+    def parts(self) -> range:
+        """The jobs that a training is cut into: none where it is one job."""
+        parts = self.config["parts"]
+        return range(parts) if parts > 1 else range(0)
 
     @property
     def genotype_files(self) -> list[str]:
@@ -174,7 +178,9 @@ class Project:
     def report_settings(self) -> str:
         """The settings of the report: the config but for what changes no result."""
         kinds = {name: model.kind for name, model in self.models.items()}
-        shown = {key: value for key, value in self.config.items() if key != "threads"}
+        shown = {
+            key: value for key, value in self.config.items() if key not in ("threads", "parts")
+        }
         models = {name: {"model": it.kind, **it.options} for name, it in self.models.items()}
         return settings(
             traits=[
@@ -216,23 +222,19 @@ class Project:
         units = self.networks_per_job // (self.config["validation"]["inner_folds"] + 1)
         return self.association_mb(codes_json) + math.ceil(100 * markers * units / MEGABYTE)
 
-    def training_mb(self, codes_json: str) -> int:
-        """Memory of a training job in MB, from the shape of the codes.
-
-        Every process holds the codes as numbers a few times over (training lines, encoded
-        lines, relationships), beside the one copy of the codes that all share, and of the lines'
-        distances where missing calls are filled from neighbours.
-        """
+    def training_mb(self, model: str, codes_json: str) -> int:
+        """Memory of a training job in MB: its processes, and what fills their missing calls."""
         lines, markers = _shape(codes_json)
-        per_process = PROCESS_MB + (4 * 8 * lines * (markers + lines)) / MEGABYTE
-        shared = 2 * lines * markers
+        chosen, processes = self.models[model], self.config["threads"]
+        needed = training_mb(chosen.kind, chosen.is_network, lines, markers, processes)
         if self.config["imputation"] == "nearest":
-            shared += 8 * lines * lines
-        return math.ceil(self.config["threads"] * per_process + shared / MEGABYTE)
+            needed += processes * 8 * lines * lines / MEGABYTE
+        return math.ceil(needed)
 
     def training_minutes(self) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
-        return 10 + math.ceil(2 * self.networks_per_job / self.config["threads"])
+        at_once = self.config["threads"] * self.config["parts"]
+        return 10 + math.ceil(2 * self.networks_per_job / at_once)
 
 
 def _shape(codes_json: str) -> tuple[int, int]:

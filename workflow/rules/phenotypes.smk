@@ -1,7 +1,3 @@
-localrules:
-    clean_phenotypes,
-
-
 rule clean_phenotypes:
     input:
         **project.candidate_file(),
@@ -16,11 +12,13 @@ rule clean_phenotypes:
         "<logs>/{trait}/clean_phenotypes.log",
     benchmark:
         "<benchmarks>/{trait}/clean_phenotypes.tsv"
+    group:
+        "plans"
     conda:
         "../../envs/genotypes.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait],

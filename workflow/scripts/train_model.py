@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from breedcast.script import job
 
 with job(snakemake) as settings:
@@ -20,16 +18,21 @@ with job(snakemake) as settings:
         plan=read_table(snakemake.input.plan),
         **settings,
     )
+    given = snakemake.input
     checkpoints = Checkpoints.of(
         snakemake.params.checkpoints,
         settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],
-        files=[path for path in snakemake.input if Path(path).is_file()],
+        files=[given.codes_summary, given.phenotypes, given.plan, *given.pretrained],
     )
-    tables = training.run(snakemake.threads, checkpoints)
-    write_parquet(tables.predictions, snakemake.output.predictions)
-    write_parquet(tables.history, snakemake.output.history)
-    write_parquet(tables.saliency, snakemake.output.saliency)
-    write_table(tables.facts, snakemake.output.facts)
-    write_arrays(tables.weights, snakemake.output.weights, training.made_with())
-    write_json(training.run_facts(), snakemake.output.run)
-    checkpoints.remove()
+    if snakemake.rule.endswith("train_part"):
+        part, parts = int(snakemake.wildcards.part), int(snakemake.wildcards.parts)
+        training.run_part(part, parts, snakemake.threads, checkpoints)
+    else:
+        tables = training.run(snakemake.threads, checkpoints)
+        write_parquet(tables.predictions, snakemake.output.predictions)
+        write_parquet(tables.history, snakemake.output.history)
+        write_parquet(tables.saliency, snakemake.output.saliency)
+        write_table(tables.facts, snakemake.output.facts)
+        write_arrays(tables.weights, snakemake.output.weights, training.made_with())
+        write_json(training.run_facts(), snakemake.output.run)
+        checkpoints.remove()

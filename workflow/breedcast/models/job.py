@@ -78,7 +78,7 @@ class TrainingJob:
         """
         chunks = list(self._chunks())
         tasks = [task for chunk in chunks for task in chunk.tasks]
-        processes = 1 if self.computed_on == "cuda" else min(threads, len(chunks))
+        processes = self._processes(threads, chunks)
         log.info(
             "%s on %s: %d fits on %s in %d processes, %s",
             *(self.name, self.trait, len(tasks), self.computed_on, processes, self.strategy),
@@ -104,6 +104,18 @@ class TrainingJob:
             )
         log.info("%s on %s: %s", self.name, self.trait, peak_memory(self.computed_on))
         return gathered.tables()
+
+    def run_part(self, part: int, parts: int, threads: int, checkpoints: Checkpoints) -> None:
+        """Make every parts-th fit, beginning with part (from 0), and leave it in checkpoints.
+
+        `run` gathers them from there. Fits that are computed as one stay together.
+        """
+        chunks = list(self._chunks())[part::parts]
+        if self.model.is_network:
+            keep_freed_memory()
+        if chunks:
+            for _ in _Work(self, chunks, checkpoints).results(self._processes(threads, chunks)):
+                pass
 
     @cached_property
     def computed_on(self) -> str:
@@ -159,6 +171,9 @@ class TrainingJob:
             for name, value in asdict(self.model).items()
             if (tuple(value) if isinstance(value, list) else value) != documented[name]
         }
+
+    def _processes(self, threads: int, chunks: list[Chunk]) -> int:
+        return 1 if self.computed_on == "cuda" else min(threads, len(chunks))
 
     def _chunks(self) -> Iterator[Chunk]:
         """The fits in the order of the plan, those together that are computed as one."""
@@ -289,7 +304,11 @@ class _Work:
         kept = sum(len(chunk.tasks) for chunk in chunks if self._checkpoint(chunk).is_there)
         if kept:
             log.info("%d fits were done before; going on from there", kept)
-        fits = sum(len(chunk.tasks) for chunk in chunks)
+        fits = 0
+        self.first: dict[int, int] = {}  # the fits before a chunk, of this work's
+        for chunk in chunks:
+            self.first[chunk.number] = fits
+            fits += len(chunk.tasks)
         self.progress = Progress(f"{job.name} on {job.trait}", fits, kept)
 
     def results(self, processes: int) -> Iterator[Result]:
@@ -303,7 +322,7 @@ class _Work:
         checkpoint = self._checkpoint(chunk)
         results = load_results(checkpoint)
         if results is None:
-            listen = self.progress.listener(chunk.number)
+            listen = self.progress.listener(self.first[chunk.number])
             results = self.job.fit(chunk, checkpoint.part("training"), listen)
             save_results(results, checkpoint)
         return results
