@@ -38,7 +38,7 @@ def hashes():
         script: code.code_hash(script)
         for script in (
             *("filter_genotypes", "describe_structure", "plan_validation"),
-            *("score_model", "compare_models", "render_report", "adjust_plots"),
+            *("score_models", "compare_models", "render_report", "adjust_plots"),
         )
     }
     return trained | others

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from breedcast.errors import UserError
 from breedcast.genotypes import pieces
-from breedcast.genotypes.pieces import FileChecksum, TextFile
+from breedcast.genotypes.pieces import TextFile
 from tests.unit.vcf_files import bgzip, gzipped
 
 HEADER = b"##of\n#two lines\n"
@@ -106,13 +106,3 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "file").write_bytes(HEADER + b"1\n" + b"2" * 300)
     with pytest.raises(UserError, match="a line of over 100 bytes"):
         read(tmp_path / "file", 1)
-
-
-def test_a_file_that_changes_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(HEADER * 20)
-    checksum = FileChecksum(path)
-    assert checksum.step()
-    path.write_bytes(HEADER * 21)
-    with pytest.raises(UserError, match="changed while it was read"):
-        checksum.sha256()

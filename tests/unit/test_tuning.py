@@ -191,6 +191,22 @@ def test_a_job_takes_its_studies_up_again(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(first.predictions, again.predictions, check_exact=True)
 
 
+@pytest.mark.parametrize("tuned", [False, True])
+@pytest.mark.parametrize("name", ["lightgbm", "dnn"])  # the latter's fits are computed as one
+def test_a_job_cut_into_parts_is_gathered_as_it_is_whole(name, tuned, tmp_path, monkeypatch):
+    job = tuned_job(name, folds=2)
+    job = job if tuned else replace(job, tuning=None)
+    whole = job.run(threads=1)
+    kept = Checkpoints(tmp_path / "job", "key")
+    for part in range(3):
+        job.run_part(part, 3, threads=1, checkpoints=kept)
+    monkeypatch.setattr(type(job.model), "fit_all", None)  # all was fitted before
+    monkeypatch.setattr(tuning, "_try_next", None)
+    gathered = job.run(threads=1, checkpoints=kept)
+    pd.testing.assert_frame_equal(whole.studies, gathered.studies, check_exact=True)
+    pd.testing.assert_frame_equal(whole.predictions, gathered.predictions, check_exact=True)
+
+
 def ends(space):
     return space.values if isinstance(space, Choice) else (space.low, space.high)
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from breedcast.errors import UserError
-from breedcast.workers import in_turn, run_tasks
+from breedcast.workers import in_turn, meanwhile, run_tasks
 
 PARENT = """
 import os, time
@@ -139,3 +139,18 @@ def test_a_process_killed_between_its_results_is_an_error_and_no_wait():
     assert [len(next(results)) for _ in range(2)] == [1 << 20] * 2
     with pytest.raises(UserError, match="killed, most likely for want of memory"):
         next(results)
+
+
+def test_a_result_computed_meanwhile_comes_from_another_process_where_there_may_be_one():
+    with meanwhile(os.getpid, processes=2) as result:
+        assert result() != os.getpid()
+    with meanwhile(os.getpid, processes=1) as result:
+        assert result() == os.getpid()
+
+
+def test_an_error_met_meanwhile_is_raised_where_the_result_is_asked_for():
+    def refuse():
+        raise UserError("not to be had")
+
+    with meanwhile(refuse, processes=2) as result, pytest.raises(UserError, match="not to be had"):
+        result()

@@ -22,16 +22,14 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
+from breedcast.memory import MEGABYTE, training_mb
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.table import read_phenotypes
 
-MEGABYTE = 1_000_000
 #: Schemes of validation that follow the clusters of genotypes/structure.tsv.
 LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
-#: A training process beside its data: PyTorch, and what its allocator keeps (measured: 0.95 GB).
-PROCESS_MB = 1100
 
 
 @dataclass(frozen=True)
@@ -111,6 +109,12 @@ class Project:
 
         clusters = self.config["structure"]["clusters"]
         return MOST_CLUSTERS if clusters == "auto" else clusters, 1
+
+    @property
+    def parts(self) -> range:
+        """The jobs that a training is cut into: none where it is one job."""
+        parts = self.config["parts"]
+        return range(parts) if parts > 1 else range(0)
 
     @property
     def genotype_files(self) -> list[str]:
@@ -193,7 +197,9 @@ class Project:
     def report_settings(self) -> str:
         """The settings of the report: the config but for what changes no result."""
         kinds = {name: model.kind for name, model in self.models.items()}
-        shown = {key: value for key, value in self.config.items() if key != "threads"}
+        shown = {
+            key: value for key, value in self.config.items() if key not in ("threads", "parts")
+        }
         models = {
             name: {"model": it.kind, **it.options} | ({"tune": it.tune} if it.tune else {})
             for name, it in self.models.items()
@@ -248,19 +254,14 @@ class Project:
         folds, _ = self._folds_and_repeats
         return self.association_mb(codes_json) + math.ceil(150 * markers * folds / MEGABYTE)
 
-    def training_mb(self, codes_json: str) -> int:
-        """Memory of a training job in MB, from the shape of the codes.
-
-        Every process holds the codes as numbers a few times over (training lines, encoded
-        lines, relationships), beside the one copy of the codes that all share, and of the lines'
-        distances where missing calls are filled from neighbours.
-        """
+    def training_mb(self, model: str, codes_json: str) -> int:
+        """Memory of a training job in MB: its processes, and what fills their missing calls."""
         lines, markers = _shape(codes_json)
-        per_process = PROCESS_MB + (4 * 8 * lines * (markers + lines)) / MEGABYTE
-        shared = 2 * lines * markers
+        chosen, processes = self.models[model], self.config["threads"]
+        needed = training_mb(chosen.kind, chosen.is_network, lines, markers, processes)
         if self.config["imputation"] == "nearest":
-            shared += 8 * lines * lines
-        return math.ceil(self.config["threads"] * per_process + shared / MEGABYTE)
+            needed += processes * 8 * lines * lines / MEGABYTE
+        return math.ceil(needed)
 
     def training_minutes(self, model: str) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
@@ -271,7 +272,8 @@ class Project:
             # the trial that is under way when time is up is finished
             study = min(by_trials, tune.get("minutes", math.inf) + per_trial)
             minutes += self.units_per_job * study
-        return 10 + math.ceil(minutes / self.config["threads"])
+        at_once = self.config["threads"] * self.config["parts"]
+        return 10 + math.ceil(minutes / at_once)
 
 
 def _shape(codes_json: str) -> tuple[int, int]:

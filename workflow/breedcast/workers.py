@@ -85,17 +85,36 @@ def in_turn(results_of: Callable[[int], Iterator[Result]], processes: int) -> It
     with ExitStack() as running:
         pipes = [running.enter_context(_forked(results_of, it)) for it in range(processes)]
         for pipe in cycle(pipes):
-            try:
-                kind, content = pickle.load(pipe)  # noqa: S301  (from a process of our own)
-            except (EOFError, pickle.UnpicklingError):
-                raise UserError(
-                    "a process was killed, most likely for want of memory: run where there is more"
-                ) from None
+            kind, content = _received(pipe)
             if kind == "end":
                 return
-            if kind == "error":
-                raise content
             yield content
+
+
+@contextmanager
+def meanwhile(result_of: Callable[[], Result], processes: int) -> Iterator[Callable[[], Result]]:
+    """A function whose result is computed in a process of its own, where there may be several.
+
+    Raises what `in_turn` does when the result is asked for.
+    """
+    if processes == 1:
+        yield result_of
+        return
+    with _forked(lambda _: iter([result_of()]), 0) as pipe:
+        yield lambda: _received(pipe)[1]
+
+
+def _received(pipe: BinaryIO) -> tuple[str, Any]:
+    """What a forked process says next: ("result", it) or ("end", None)."""
+    try:
+        kind, content = pickle.load(pipe)  # noqa: S301  (from a process of our own)
+    except (EOFError, pickle.UnpicklingError):
+        raise UserError(
+            "a process was killed, most likely for want of memory: run where there is more"
+        ) from None
+    if kind == "error":
+        raise content
+    return kind, content
 
 
 @contextmanager

@@ -12,7 +12,7 @@ rule import_genotypes:
         "../../envs/genotypes.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=60,
     params:
         settings=lambda wildcards: project.import_settings(),
@@ -42,7 +42,7 @@ rule filter_genotypes:
     conda:
         "../../envs/genotypes.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=60,
     params:
         settings=lambda wildcards: project.filter_settings(),
@@ -67,7 +67,9 @@ rule describe_structure:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=lambda wildcards, input: project.structure_mb(input.codes_summary),
+        mem_mb=memory(
+            lambda wildcards, input: project.structure_mb(input.codes_summary)
+        ),
         runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["structure"]),

@@ -1,7 +1,3 @@
-localrules:
-    clean_phenotypes,
-
-
 rule adjust_plots:
     input:
         phenotypes=project.config["phenotypes"]["path"],
@@ -15,7 +11,7 @@ rule adjust_plots:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         settings=lambda wildcards: settings(
@@ -43,11 +39,13 @@ rule clean_phenotypes:
         "<logs>/{trait}/clean_phenotypes.log",
     benchmark:
         "<benchmarks>/{trait}/clean_phenotypes.tsv"
+    group:
+        "plans"
     conda:
         "../../envs/genotypes.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait],

@@ -1,7 +1,3 @@
-localrules:
-    render_report,
-
-
 rule render_report:
     input:
         expand(
@@ -41,7 +37,7 @@ rule render_report:
         ),
         phenotypes=project.config["phenotypes"]["path"],
         template=expand(
-            f"{workflow.basedir}/workflow/report/{{file}}",
+            f"{PACKAGE.parent}/report/{{file}}",
             file=["page.html", "style.css", "charts.js", "tables.js", "traits.js"],
         ),
     output:
@@ -54,8 +50,8 @@ rule render_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=5,
     params:
         settings=lambda wildcards: project.report_settings(),
         code=code_hash("render_report"),

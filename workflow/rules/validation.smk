@@ -1,7 +1,3 @@
-localrules:
-    plan_validation,
-
-
 rule plan_validation:
     input:
         **project.structure_file(),
@@ -13,11 +9,13 @@ rule plan_validation:
         "<logs>/{trait}/plan_validation.log",
     benchmark:
         "<benchmarks>/{trait}/plan_validation.tsv"
+    group:
+        "plans"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait], **project.scheme()

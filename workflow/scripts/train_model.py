@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 from breedcast.script import job
 
@@ -33,19 +32,24 @@ with job(snakemake) as settings:
         windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
+    given = snakemake.input
     checkpoints = Checkpoints.of(
         snakemake.params.checkpoints,
         settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],
-        files=[path for path in snakemake.input if Path(path).is_file()],
+        files=[given.codes_summary, given.phenotypes, given.plan, *given.pretrained],
     )
-    tables = training.run(snakemake.threads, checkpoints)
-    write_parquet(tables.predictions, snakemake.output.predictions)
-    write_parquet(tables.history, snakemake.output.history)
-    write_parquet(tables.saliency, snakemake.output.saliency)
-    write_table(tables.facts, snakemake.output.facts)
-    write_table(tables.studies, snakemake.output.studies)
-    write_yaml(training.chosen(tables.model), snakemake.output.options)
-    made_with = replace(training, model=tables.model).made_with()
-    write_arrays(tables.weights, snakemake.output.weights, made_with)
-    write_json(training.run_facts(), snakemake.output.run)
-    checkpoints.remove()
+    if snakemake.rule.endswith("train_part"):
+        part, parts = int(snakemake.wildcards.part), int(snakemake.wildcards.parts)
+        training.run_part(part, parts, snakemake.threads, checkpoints)
+    else:
+        tables = training.run(snakemake.threads, checkpoints)
+        write_parquet(tables.predictions, snakemake.output.predictions)
+        write_parquet(tables.history, snakemake.output.history)
+        write_parquet(tables.saliency, snakemake.output.saliency)
+        write_table(tables.facts, snakemake.output.facts)
+        write_table(tables.studies, snakemake.output.studies)
+        write_yaml(training.chosen(tables.model), snakemake.output.options)
+        made_with = replace(training, model=tables.model).made_with()
+        write_arrays(tables.weights, snakemake.output.weights, made_with)
+        write_json(training.run_facts(), snakemake.output.run)
+        checkpoints.remove()

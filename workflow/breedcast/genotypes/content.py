@@ -189,5 +189,11 @@ def stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file as it lies on disk."""
+    with open(path, "rb", buffering=0) as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
 def _unix(text: bytearray) -> bytearray:
     return text.replace(b"\r\n", b"\n") if b"\r" in text else text

@@ -6,7 +6,6 @@ parse its share: igzip inflates text about as fast as a pipe would carry it from
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,11 @@ from typing import Any
 from breedcast.errors import UserError
 from breedcast.genotypes.content import (
     BUFFER_BYTES,
-    CHANGED,
     COPY_AGAIN,
     LONGEST_LINE,
     check_bgzf_end,
     check_file,
     damage,
-    stamp,
 )
 
 #: Text of the first piece, and of the others.
@@ -155,29 +152,3 @@ class TextFile:
                 raw.seek(at + length - 4)
                 yield at, int.from_bytes(raw.read(4), "little")
                 at += length
-
-
-class FileChecksum:
-    """The sha256 of a file as it lies on disk, computed step by step while its text is read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._stamp = path, stamp(path)
-        self._digest = hashlib.sha256()
-        self._hashed, self._buffer = 0, memoryview(bytearray(PIECE_BYTES))
-
-    def step(self) -> bool:
-        """Hash the next bytes; whether there were any."""
-        with open(self._path, "rb", buffering=0) as raw:
-            raw.seek(self._hashed)
-            size = raw.readinto(self._buffer)
-        self._digest.update(self._buffer[:size])
-        self._hashed += size
-        return size > 0
-
-    def sha256(self) -> str:
-        """Of the whole file. Raises UserError if it changed since this was made."""
-        while self.step():
-            pass
-        if stamp(self._path) != self._stamp:
-            raise UserError(f"{self._path} {CHANGED}")
-        return self._digest.hexdigest()

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -14,9 +15,10 @@ import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.genotypes.arrow import among, numbers
+from breedcast.genotypes.content import CHANGED, sha256_of, stamp
 from breedcast.genotypes.header import vcf_header
 from breedcast.genotypes.line import parsed
-from breedcast.genotypes.pieces import FileChecksum, Piece, TextFile
+from breedcast.genotypes.pieces import Piece, TextFile
 from breedcast.genotypes.plain import Lines, Plain, fixed, tabbed
 from breedcast.genotypes.records import Calls
 from breedcast.genotypes.source import (
@@ -26,7 +28,7 @@ from breedcast.genotypes.source import (
     joined,
 )
 from breedcast.genotypes.text import quoted
-from breedcast.workers import in_turn
+from breedcast.workers import in_turn, meanwhile
 
 BASES = r"[A-Za-z0-9*+-]+|<[^<>,]+>"
 BREAKEND = r"[A-Za-z.]*[\[\]][^\[\],]+[\[\]][A-Za-z.]*|\.[A-Za-z]+|[A-Za-z]+\."
@@ -52,7 +54,7 @@ class VcfSource(Source):
     format = "VCF"
 
     def _open(self) -> list[str]:
-        self._checksum = FileChecksum(self.path)
+        self._stamp = stamp(self.path)
         with TextFile(self.path) as file:
             self._header = vcf_header(self.path, iter(file.line, b""))
         self._calls = Calls(self._header.samples, self.reading, self.counts)
@@ -61,15 +63,20 @@ class VcfSource(Source):
         return self._header.samples
 
     def blocks(self) -> Iterator[Block]:
-        with TextFile(self.path) as file:
+        threads = self.reading.threads
+        sha256 = partial(sha256_of, self.path)
+        with meanwhile(sha256, threads) as checksum, TextFile(self.path) as file:
             pieces = file.pieces(len(self._header.text))
             # read here, so that the processes know the ploidy
             yield from self._blocks(file, self._parts(file, islice(pieces, 1)))
             if not file.is_read():
-                yield from self._blocks(file, in_turn(self._share, self.reading.threads))
+                yield from self._blocks(file, in_turn(self._share, threads))
+            self._sums = {self.path.name: checksum()}
 
     def checksums(self) -> dict[str, str]:
-        return {self.path.name: self._checksum.sha256()}
+        if stamp(self.path) != self._stamp:
+            raise UserError(f"{self.path} {CHANGED}")
+        return self._sums
 
     def place(self, row: int) -> str:
         return f"{self.path}, line {row}"
@@ -90,7 +97,6 @@ class VcfSource(Source):
     def _blocks(self, file: TextFile, parts: Iterable[_Part]) -> Iterator[Block]:
         """The markers of successive parts of the file."""
         for part in parts:
-            self._checksum.step()
             # what was read before the ploidy was known may have been read with another
             if self.ploidy not in (None, part.ploidy):
                 part = self._read(part.piece, file.lines(part.piece) or b"")

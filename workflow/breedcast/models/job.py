@@ -84,16 +84,12 @@ class TrainingJob:
         found in checkpoints is not done again. A UserError tells of a network that predicts a
         constant for the real trait, or of a prediction that is not a number.
         """
-        if checkpoints is not None:
-            checkpoints.begin()
-        every = units(self.plan, self.lines["sample"].tolist(), self.permutations)
-        processes = 1 if self.computed_on == "cuda" else threads
-        models, studies = [self.model] * len(every), no_studies()
-        if self.tuning is not None:
-            models, studies = tuned_models(self, self.tuning, every, processes, checkpoints)
+        self._begin(checkpoints)
+        every = self._units()
+        models, studies = self._models(every, threads, checkpoints)
         chunks = list(self._chunks(every, models))
         tasks = [task for chunk in chunks for task in chunk.tasks]
-        processes = min(processes, len(chunks))
+        processes = self._processes(threads, chunks)
         log.info(
             "%s on %s: %d fits on %s in %d processes, %s",
             *(self.name, self.trait, len(tasks), self.computed_on, processes, self.strategy),
@@ -104,8 +100,6 @@ class TrainingJob:
             log.info(
                 "%s on %s: missing calls are filled (%s)", *(self.name, self.trait, self.imputation)
             )
-        if self.model.is_network:
-            keep_freed_memory()
         work = _Work(self, chunks, checkpoints)
         stream = zip(tasks, work.results(processes), strict=True)
         gathered = Gathered(self.lines)
@@ -120,6 +114,33 @@ class TrainingJob:
         log.info("%s on %s: %s", self.name, self.trait, peak_memory(self.computed_on))
         last = (model for unit, model in zip(every, models, strict=True) if unit.is_candidates)
         return gathered.tables(studies, next(last, self.model))
+
+    def run_part(self, part: int, parts: int, threads: int, checkpoints: Checkpoints) -> None:
+        """Make the fits of every parts-th unit, from part (from 0) on, and leave them there.
+
+        `run` gathers them from the checkpoints. Units that are computed as one stay together.
+        """
+        self._begin(checkpoints)
+        every = self._units()
+        # numbered as those of the whole job are
+        chunks = self._chunks(every, [self.model] * len(every))
+        grouped = [list(group) for _, group in groupby(chunks, key=lambda it: it.tasks[0].unit)]
+        if mine := grouped[part::parts]:
+            firsts = [group[0].tasks[0].unit for group in mine]
+            models, _ = self._models(firsts, threads, checkpoints)
+            own = [
+                replace(chunk, model=model)
+                for group, model in zip(mine, models, strict=True)
+                for chunk in group
+            ]
+            for _ in _Work(self, own, checkpoints).results(self._processes(threads, own)):
+                pass
+
+    def _begin(self, checkpoints: Checkpoints | None) -> None:
+        if checkpoints is not None:
+            checkpoints.begin()
+        if self.model.is_network:
+            keep_freed_memory()
 
     @cached_property
     def computed_on(self) -> str:
@@ -190,6 +211,21 @@ class TrainingJob:
             for name, value in asdict(self.model).items()
             if (tuple(value) if isinstance(value, list) else value) != documented[name]
         }
+
+    def _processes(self, threads: int, tasks: Sequence[Any]) -> int:
+        return 1 if self.computed_on == "cuda" else min(threads, len(tasks))
+
+    def _units(self) -> list[Unit]:
+        return units(self.plan, self.lines["sample"].tolist(), self.permutations)
+
+    def _models(
+        self, every: list[Unit], threads: int, checkpoints: Checkpoints | None
+    ) -> tuple[list[Model], pd.DataFrame]:
+        """The model of each of these units, and the trials by which its options were chosen."""
+        if self.tuning is None:
+            return [self.model] * len(every), no_studies()
+        processes = self._processes(threads, every)
+        return tuned_models(self, self.tuning, every, processes, checkpoints)
 
     def _chunks(self, every: list[Unit], models: list[Model]) -> Iterator[Chunk]:
         """The fits in the order of the plan, those together that are computed as one."""
@@ -345,7 +381,11 @@ class _Work:
         kept = sum(len(chunk.tasks) for chunk in chunks if self._checkpoint(chunk).is_there)
         if kept:
             log.info("%d fits were done before; going on from there", kept)
-        fits = sum(len(chunk.tasks) for chunk in chunks)
+        fits = 0
+        self.first: dict[int, int] = {}  # the fits before a chunk, of this work's
+        for chunk in chunks:
+            self.first[chunk.number] = fits
+            fits += len(chunk.tasks)
         self.progress = Progress(f"{job.name} on {job.trait}", fits, kept)
 
     def results(self, processes: int) -> Iterator[Result]:
@@ -359,7 +399,7 @@ class _Work:
         checkpoint = self._checkpoint(chunk)
         results = load_results(checkpoint)
         if results is None:
-            listen = self.progress.listener(chunk.number)
+            listen = self.progress.listener(self.first[chunk.number])
             training = checkpoint.part("training")
             results = self.job.fit(chunk.tasks, chunk.model, training, listen)
             save_results(results, checkpoint)

@@ -9,14 +9,13 @@ with job(snakemake) as settings:
     from breedcast.validation.control import permuted
 
     lines = read_table(snakemake.input.phenotypes)
+    plan = read_table(snakemake.input.plan)
+    alike = read_table(snakemake.input.alike)
+    values = partial(permuted, lines, settings["seed"], settings["trait"])
     of_plots = snakemake.input.get("heritability")
     told = {"heritability": heritability_of_values(read_table(of_plots))} if of_plots else {}
-    scores = score(
-        read_parquet(snakemake.input.predictions),
-        read_table(snakemake.input.plan),
-        partial(permuted, lines, settings["seed"], settings["trait"]),
-        settings["direction"],
-        read_table(snakemake.input.alike),
-        **told,
-    )
-    write_table(scores, snakemake.output.scores)
+    for predictions, scores in zip(
+        snakemake.input.predictions, snakemake.output.scores, strict=True
+    ):
+        found = score(read_parquet(predictions), plan, values, settings["direction"], alike, **told)
+        write_table(found, scores)
