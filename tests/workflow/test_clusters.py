@@ -5,7 +5,7 @@ import json
 import pytest
 
 from breedcast.files import read_table
-from breedcast.validation.clusters import LEAST_TESTED
+from breedcast.validation.groups import LEAST_TESTED
 
 TRAIT = "height"
 
@@ -62,5 +62,5 @@ def test_groups_that_were_not_trained_on_are_predicted_and_nothing_is_tested(res
 def test_the_report_says_which_question_is_answered(results):
     page = (results / "report.html").read_text()
     assert "leaving out one cluster of lines at a time" in page
-    assert "and not tested: folds that are clusters" in page
+    assert "and not tested: folds that are groups of lines" in page
     assert "t-test" not in page

@@ -63,14 +63,32 @@ DISTINCT_METRICS = {
         "Pearson correlation over the test lines that no training line is nearly identical to",
     ),
 }
+#: Where the trait table tells families.
+FAMILY_METRICS = {
+    "pearson_within_family": (
+        "Predictive ability within families",
+        "Pearson correlation of predicted and observed values as deviations from the means of the "
+        "lines' families: what selection among sibs can use",
+    ),
+    "pearson_family_means": (
+        "Predictive ability of family means",
+        "Pearson correlation of the families' mean predicted and mean observed values",
+    ),
+    "family_control_pearson": (
+        "Control within families",
+        "the predictive ability after the trait's values were dealt to other lines of the same "
+        "family at random: what family means alone bring",
+    ),
+}
 IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
 
 
 def metrics_of(trait: TraitResult) -> Mapping[str, tuple[str, str]]:
     """The metrics of a trait: heading and meaning."""
     metrics = METRICS | BINARY_METRICS if trait.is_binary else METRICS
-    scored = trait.models[0].scores["metric"].unique()
-    return metrics | DISTINCT_METRICS if set(DISTINCT_METRICS) & set(scored) else metrics
+    scored = set(trait.models[0].scores["metric"])
+    beside = DISTINCT_METRICS | FAMILY_METRICS
+    return metrics | {metric: told for metric, told in beside.items() if metric in scored}
 
 
 def accuracy_table(trait: TraitResult) -> Table:
@@ -117,8 +135,8 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
         f"sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken as more "
         f"than chance.{others}"
         if random_folds
-        else "and not tested: folds that are clusters are not drawn at random, and what differs "
-        "between them tells nothing of chance."
+        else "and not tested: folds that are groups of lines, or given, are not drawn at random, "
+        "and what differs between them tells nothing of chance."
     )
     return table(
         f"{heading} of models compared in pairs on {trait.name}: paired over the test folds "
