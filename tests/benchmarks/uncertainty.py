@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from breedcast.validation.clusters import LeaveClusterOutScheme
 
 from breedcast.genotypes.structure import find_structure
 from breedcast.models.dnn import DNN
@@ -30,7 +31,6 @@ from breedcast.scoring.alignment import observed
 from breedcast.scoring.conformal import conformal_quantile
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import FOLD, SCALED, pooled, try_intervals
-from breedcast.validation.clusters import LeaveClusterOutScheme
 from breedcast.validation.plan import KFoldScheme
 from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 

@@ -3,12 +3,15 @@ rule score_models:
         **project.plot_files("heritability"),
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        labels="<results>/{trait}/labels.tsv",
+        structure="<results>/genotypes/structure.tsv",
         plan="<results>/{trait}/plan.tsv",
         alike="<results>/genotypes/duplicated_lines.tsv",
     output:
         scores=expand(
             "<results>/{{trait}}/{model}/scores.tsv", model=project.scored_models
         ),
+        groups="<results>/{trait}/group_scores.tsv",
     log:
         "<logs>/{trait}/score_models.log",
     benchmark:
@@ -23,6 +26,7 @@ rule score_models:
     params:
         settings=lambda wildcards: settings(
             trait=wildcards.trait,
+            models=project.scored_models,
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
@@ -35,6 +39,7 @@ rule score_models:
 
 rule combine_models:
     input:
+        **project.families(),
         predictions=lambda wildcards: expand(
             "<results>/{trait}/{model}/predictions.parquet",
             trait=wildcards.trait,

@@ -60,7 +60,8 @@ class TrainingJob:
     imputation: `mean`, which is left to the model, or one of IMPUTERS: how each fit's missing calls
     are filled from its training lines (the stop set of a network is among them). windows: first
     markers of those to be permuted, and the end. tuning: which of the model's options each unit
-    chooses for itself; None leaves them as they are.
+    chooses for itself; None leaves them as they are. families: by sample; given, the trait is
+    permuted within them too.
     """
 
     model: Model
@@ -76,6 +77,7 @@ class TrainingJob:
     imputation: str = "mean"
     windows: Sequence[int] = (0,)
     tuning: Tuning | None = None
+    families: pd.Series | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
@@ -216,7 +218,8 @@ class TrainingJob:
         return 1 if self.computed_on == "cuda" else min(threads, len(tasks))
 
     def _units(self) -> list[Unit]:
-        return units(self.plan, self.lines["sample"].tolist(), self.permutations)
+        samples, within = self.lines["sample"].tolist(), self.families is not None
+        return units(self.plan, samples, self.permutations, within)
 
     def _models(
         self, every: list[Unit], threads: int, checkpoints: Checkpoints | None
@@ -292,7 +295,7 @@ class TrainingJob:
 
     def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
-        table = permuted(self.lines, self.seed, self.trait, unit.permutation)
+        table = permuted(self.lines, self.seed, self.trait, unit.permutation, self.families)
         return Lines(
             self.codes,
             self.ploidy,

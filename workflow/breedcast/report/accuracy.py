@@ -68,6 +68,20 @@ SOMETIMES = {
         "Predictive ability, distinct lines",
         "Pearson correlation over the test lines that no training line is nearly identical to",
     ),
+    "pearson_within_family": (
+        "Predictive ability within families",
+        "Pearson correlation of predicted and observed values as deviations from the means of the "
+        "lines' families: what selection among sibs can use",
+    ),
+    "pearson_family_means": (
+        "Predictive ability of family means",
+        "Pearson correlation of the families' mean predicted and mean observed values",
+    ),
+    "family_control_pearson": (
+        "Control within families",
+        "the predictive ability after the trait's values were dealt to other lines of the same "
+        "family at random: what family means alone bring",
+    ),
 }
 IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
 
@@ -112,7 +126,7 @@ def _mean_and_sd(model: ModelResult, metric: str, decimals: int) -> Cell:
 def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Table:
     """Every pair of models with the corrected test of their difference.
 
-    random_folds: whether the folds are random, or clusters.
+    random_folds: whether lines are dealt to the folds at random.
     """
     rows = trait.comparison[trait.comparison["metric"] == metric]
     decimals = decimals_for(trait.sd) if metric in IN_TRAIT_UNITS else 3
@@ -120,10 +134,10 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
     standard = trait.of_kind(GBLUP)
     family = "all pairs" if standard is None else f"the comparisons with {standard.name}"
     others = "" if standard is None else " Of other pairs nothing is claimed."
-    clusters = "" if random_folds else ", each a cluster that counts once,"
+    groups = "" if random_folds else ", each a group that counts once,"
     return table(
         f"{heading} of models compared in pairs on {trait.name}: paired over the test "
-        f"folds{clusters} by the corrected resampled t-test (Nadeau and Bengio 2003), which allows "
+        f"folds{groups} by the corrected resampled t-test (Nadeau and Bengio 2003), which allows "
         f"for folds sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken "
         f"as more than chance.{others} An undefined correlation counts as 0.",
         ["Model", "Against", "Mean", "Its mean", "Difference", "SE", "t", "p", "p, Holm"],

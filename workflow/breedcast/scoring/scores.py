@@ -9,13 +9,16 @@ import pandas as pd
 
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.scoring.alignment import UNIT, keys, observed
+from breedcast.scoring.groups import within_and_between
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
 from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
 CORRELATIONS = (
-    *("pearson", "pearson_distinct", "partial_pearson", "spearman", "control_pearson", "accuracy"),
+    *("pearson", "pearson_distinct", "partial_pearson", "spearman", "accuracy"),
+    *("pearson_within_family", "pearson_family_means"),
+    *("control_pearson", "family_control_pearson"),
 )
 
 
@@ -26,6 +29,7 @@ def score(
     direction: Direction,
     alike: pd.DataFrame | None = None,
     heritability: float = np.nan,
+    families: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Score a model's test and control predictions, fold by fold.
 
@@ -33,12 +37,14 @@ def score(
     trait); each permutation's predictions are scored against its own. alike: pairs of nearly
     identical lines (line_1, line_2). heritability: of the values of lines, where plots tell it:
     then `accuracy`, with the lines' genetic values, is the predictive ability divided by its square
-    root (Dekkers 2007, J Anim Breed Genet 124:331-341).
+    root (Dekkers 2007, J Anim Breed Genet 124:331-341). families: by sample, where they are told.
 
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
     with those of `evaluate_binary` for a trait of two values, `partial_pearson` where there are
-    covariates and, where any test line is nearly identical to a training line, `pearson_distinct`,
-    which leaves such lines out; and `control_pearson` for the others. The candidates have no
+    covariates, where any test line is nearly identical to a training line `pearson_distinct`, which
+    leaves such lines out, and with families `pearson_within_family` and `pearson_family_means` of
+    the folds whose lines can tell them; `control_pearson` for the others, and
+    `family_control_pearson` for those that were permuted within families. The candidates have no
     values and so no scores.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
@@ -56,7 +62,8 @@ def score(
         for (repeat, fold), unit in predicted_alike.groupby(["repeat", "fold"]):
             value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
             if permutation:
-                scores = {"control_pearson": pearson(value, predicted)}
+                metric = "control_pearson" if permutation > 0 else "family_control_pearson"
+                scores = {metric: pearson(value, predicted)}
             else:
                 scores = evaluate(value, predicted, direction)
                 if heritability > 0:
@@ -69,6 +76,9 @@ def score(
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
                 if seen and new.sum() > 1:
                     scores["pearson_distinct"] = pearson(value[new], predicted[new])
+                if families is not None:
+                    family = unit["sample"].map(families).to_numpy()
+                    scores |= within_and_between(value, predicted, family)
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
     return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
 
