@@ -9,10 +9,12 @@ rule render_report:
                 "plan.tsv",
                 "comparison.tsv",
                 "candidates.tsv",
+                "response.tsv",
                 "intervals.tsv",
                 "association.parquet",
                 "regions.tsv",
                 "region_methods.tsv",
+                *project.selection_tables,
             ],
         ),
         expand(
