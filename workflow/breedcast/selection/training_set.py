@@ -39,7 +39,7 @@ def learning_curve(
     """Predictive ability of GBLUP by the share of each fold's training lines, and of the markers.
 
     lines: phenotypes.tsv; codes: (lines, markers) theirs; plan: of the trait, of which repeat 0 is
-    used. A fold's test lines stay the same; those trained on, or the markers, of a smaller share are
+    used. A fold's test lines stay the same; the training lines, or markers, of a smaller share are
     drawn from those of a larger one.
 
     Returns CURVE: how many lines were trained on and markers used, and the correlation with the
