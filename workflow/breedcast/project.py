@@ -171,9 +171,10 @@ class Project:
 
     @property
     def selection_tables(self) -> list[str]:
-        """The files of a trait that the config's selection asks for, beside the candidates."""
+        """A trait's tables of what follows from its candidates: those the config asks for."""
         asked = self.config["selection"]
-        return [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
+        wanted = [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
+        return ["response.tsv", *wanted]
 
     def genetic_map(self) -> dict[str, str]:
         """The rule input that holds the genetic map, where the config gives one."""
@@ -246,6 +247,7 @@ class Project:
             ],
             config=shown | {"models": models},
             random_folds=self.has_random_folds,
+            selection_tables=self.selection_tables,
             benchmarks=self.beside_output("benchmarks"),
         )
 

@@ -9,7 +9,6 @@ rule render_report:
                 "plan.tsv",
                 "comparison.tsv",
                 "candidates.tsv",
-                "response.tsv",
                 "intervals.tsv",
                 "association.parquet",
                 "regions.tsv",

@@ -43,6 +43,8 @@ rule predict_crosses:
         "<logs>/{trait}/predict_crosses.log",
     benchmark:
         "<benchmarks>/{trait}/predict_crosses.tsv"
+    group:
+        "selection"
     conda:
         "../../envs/models.yaml"
     resources:
@@ -74,6 +76,8 @@ rule choose_contributions:
         "<logs>/{trait}/choose_contributions.log",
     benchmark:
         "<benchmarks>/{trait}/choose_contributions.tsv"
+    group:
+        "selection"
     conda:
         "../../envs/models.yaml"
     resources:
@@ -104,6 +108,8 @@ rule advise_training_set:
         "<logs>/{trait}/advise_training_set.log",
     benchmark:
         "<benchmarks>/{trait}/advise_training_set.tsv"
+    group:
+        "selection"
     conda:
         "../../envs/models.yaml"
     resources:
