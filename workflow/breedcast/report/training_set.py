@@ -8,9 +8,9 @@ import pandas as pd
 from breedcast.report.collect import TraitResult
 from breedcast.report.figures import GREEN, GREY, Figure, csv_data, spec_of
 from breedcast.report.tables import Table, number, table, whole
-from breedcast.selection.training_set import BY_LINES, BY_MARKERS
 
-TITLES = {BY_LINES: "training lines", BY_MARKERS: "markers"}
+#: What a curve goes along, by its name in learning_curve.tsv.
+TITLES = {"lines": "training lines", "markers": "markers"}
 
 
 def learning_figure(trait: TraitResult) -> Figure:
@@ -19,8 +19,8 @@ def learning_figure(trait: TraitResult) -> Figure:
     points = pd.DataFrame(
         {
             "by": curve["by"].map(TITLES),
-            "count": curve["lines"].where(curve["by"] == BY_LINES, curve["markers"]),
-            "r": curve["pearson"].round(4),
+            "count": curve["lines"].where(curve["by"] == "lines", curve["markers"]),
+            "r": curve["pearson"].astype(float).round(4),
             "share": curve["share"],
             "fold": curve["fold"] + 1,
         }
@@ -45,7 +45,7 @@ def learning_figure(trait: TraitResult) -> Figure:
         "and with a part of the markers: a dot per test fold, the line through their means. Where "
         "the line still rises at its end, more would help; where it is flat, more will not.",
         f"Line charts of predictive ability on {trait.name} by training lines and by markers: "
-        f"{_told(trait, BY_LINES)}; {_told(trait, BY_MARKERS)}.",
+        f"{'; '.join(_told(trait, by) for by in TITLES)}.",
         spec_of(chart),
         cell=300,
     )

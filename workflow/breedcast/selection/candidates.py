@@ -68,16 +68,16 @@ def expected_response(
     Returns RESPONSE. predicted_gain: mean prediction of the selected less that of all candidates,
     in the trait's units, positive where it is for the better: right for a model whose predictions
     spread as they should, as GBLUP's do. slope: of observed values on predictions, over the
-    phenotyped lines when they were held out; 0 of a model that predicts one value for all.
-    validated_gain: the product, which a model that promises too much cannot raise; it errs to the
-    low side where lines are few. No candidates, no rows.
+    phenotyped lines when they were held out; 0 of predictions that are all alike, or go the wrong
+    way. validated_gain: the product, which a model that promises too much cannot raise; it errs to
+    the low side where lines are few. No candidates, no rows.
     """
     rows = []
     for model, table in predictions.items():
         inner, candidates = _unit(table)
         predicted = np.sort(directed(candidates["predicted"].to_numpy(np.float64), direction))
         held_out = inner["predicted"].to_numpy(np.float64)
-        slope = np.nan_to_num(regression(observed(phenotypes, inner), held_out)[0])
+        slope = max(np.nan_to_num(regression(observed(phenotypes, inner), held_out)[0]), 0.0)
         for share in sorted({*FRACTIONS, fraction}) if len(predicted) else ():
             count = best_count(len(predicted), share)
             gain = float(predicted[-count:].mean() - predicted.mean())

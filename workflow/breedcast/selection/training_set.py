@@ -20,10 +20,8 @@ from breedcast.validation.plan import units
 
 CURVE = ["by", "share", "lines", "markers", "fold", "pearson"]
 NEXT = ["order", "sample", "reliability", "mean_reliability"]
-#: What the curve goes along: the training lines of a fold, or the markers.
-BY_LINES, BY_MARKERS = "lines", "markers"
 #: Fewer lines, or markers, than these say nothing.
-LEAST_LINES, LEAST_MARKERS = 10, 10
+LEAST = 10
 
 
 def learning_curve(
@@ -43,9 +41,8 @@ def learning_curve(
     drawn from those of a larger one.
 
     Returns CURVE: how many lines were trained on and markers used, and the correlation with the
-    test lines' values (NaN where the prediction is constant). Shares of fewer than LEAST_LINES
-    lines or LEAST_MARKERS markers are left out. The fit is ridge regression, whose predictions are
-    those of GBLUP.
+    test lines' values (NaN where the prediction is constant). Shares of fewer than LEAST lines, or
+    markers, are left out. The fit is ridge regression, whose predictions are those of GBLUP.
     """
     every = Lines(
         codes,
@@ -59,10 +56,9 @@ def learning_curve(
         rng = np.random.default_rng(derive_seed(seed, "learning curve", unit.fold))
         train, markers = rng.permutation(unit.train), rng.permutation(codes.shape[1])
         test = every.take(unit.test)
-        for by, share, used, where in (
-            *_parts(BY_LINES, line_shares, train, markers),
-            *_parts(BY_MARKERS, marker_shares, train, markers),
-        ):
+        parts = [("lines", share, used, markers) for share, used in _parts(train, line_shares)]
+        parts += [("markers", share, train, used) for share, used in _parts(markers, marker_shares)]
+        for by, share, used, where in parts:
             given = _at(every.take(used), where)
             predicted = RRBLUP().fit(given, 0, "cpu").predict(_at(test, where).blind()).mean
             score = pearson(test.observed, predicted)
@@ -118,15 +114,12 @@ def _errors(merit: Merit) -> np.ndarray:
     return np.block([[g, -shared @ b], [-b @ shared.T, b]])
 
 
-def _parts(
-    by: str, shares: Sequence[float], train: np.ndarray, markers: np.ndarray
-) -> Iterator[tuple[str, float, np.ndarray, np.ndarray]]:
-    """by, share, the lines and the markers of every share."""
+def _parts(shuffled: np.ndarray, shares: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:
+    """Every share, and its part of shuffled lines or markers."""
     for share in sorted(set(shares)):
-        if by == BY_LINES and round(share * len(train)) >= LEAST_LINES:
-            yield by, share, train[: round(share * len(train))], np.sort(markers)
-        if by == BY_MARKERS and round(share * len(markers)) >= LEAST_MARKERS:
-            yield by, share, train, np.sort(markers[: round(share * len(markers))])
+        count = round(share * len(shuffled))
+        if count >= LEAST:
+            yield share, shuffled[:count]
 
 
 def _at(lines: Lines, markers: np.ndarray) -> Lines:
