@@ -33,12 +33,13 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
         if shown[column].notna().any()
     }
     has_reliability = bool(shown["reliability"].notna().any())
+    headings = [
+        *("Line", "Model", "Rank", *values.values(), *["Reliability"] * has_reliability),
+        *("Chance", "Far"),
+    ]
     return table(
         f"Candidates for {trait.name}: {_part(trait, shown)}",
-        [
-            *("Line", "Model", "Rank", *values.values(), *["Reliability"] * has_reliability),
-            *("Chance", "Far"),
-        ],
+        headings,
         [
             [
                 row["sample"],
@@ -51,7 +52,7 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
             ]
             for row in shown.to_dict("records")
         ],
-        text=(0, 1),
+        text=(0, 1, len(headings) - 1),
         file=f"{trait.id}_candidates",
         menu=1,
     )
