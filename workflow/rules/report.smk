@@ -13,6 +13,7 @@ rule render_report:
                 "association.parquet",
                 "regions.tsv",
                 "region_methods.tsv",
+                *project.selection_tables,
             ],
         ),
         expand(

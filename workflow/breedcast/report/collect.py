@@ -91,7 +91,11 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class TraitResult:
-    """One trait: its lines, its models in the config's order, and what came of them."""
+    """One trait: its lines, its models in the config's order, and what came of them.
+
+    selection: what follows from the candidates, by the name of the table: `response`, and what the
+    config asked for.
+    """
 
     id: str
     name: str
@@ -106,6 +110,7 @@ class TraitResult:
     association: pd.DataFrame
     regions: pd.DataFrame
     region_methods: pd.DataFrame
+    selection: Mapping[str, pd.DataFrame]
 
     @property
     def best(self) -> ModelResult:
@@ -177,7 +182,8 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
 
     phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
     `models` (name and kind of each, the ensemble included), `config` as completed,
-    `random_folds`, `benchmarks` (folder).
+    `random_folds`, `benchmarks` (folder),
+    `selection_tables` (file names).
     """
     traits = [_trait(results / about["id"], about, settings) for about in settings["traits"]]
     genotypes = results / "genotypes"
@@ -214,6 +220,7 @@ def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) 
         association=read_parquet(folder / "association.parquet"),
         regions=read_table(folder / "regions.tsv"),
         region_methods=read_table(folder / "region_methods.tsv"),
+        selection={Path(it).stem: read_table(folder / it) for it in settings["selection_tables"]},
     )
 
 
