@@ -10,6 +10,10 @@ min_version("9.0")
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
+
+report: "workflow/report/workflow.rst"
+
+
 # A user's --configfile stands instead of the example's config, it is not merged into it.
 if not workflow.configfiles:
 
@@ -32,3 +36,5 @@ rule all:
     input:
         "<results>/report.html",
         "<results>/summary.json",
+        "<results>/figures",
+        expand("<results>/{trait}/figures", trait=project.traits),

@@ -11,7 +11,9 @@ rule clean_phenotypes:
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
     output:
         phenotypes="<results>/{trait}/phenotypes.tsv",
-        dropped="<results>/{trait}/dropped.tsv",
+        dropped=shown(
+            "<results>/{trait}/dropped.tsv", "dropped", "Data", "Lines left out"
+        ),
     log:
         "<logs>/{trait}/clean_phenotypes.log",
     benchmark:

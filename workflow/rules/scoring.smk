@@ -11,7 +11,13 @@ rule score_model:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
     output:
-        scores="<results>/{trait}/{model}/scores.tsv",
+        scores=shown(
+            "<results>/{trait}/{model}/scores.tsv",
+            "scores",
+            "Accuracy",
+            "Scores by fold",
+            model="{model}",
+        ),
     log:
         "<logs>/{trait}/{model}/score.log",
     benchmark:
@@ -45,7 +51,13 @@ rule combine_models:
         plan="<results>/{trait}/plan.tsv",
     output:
         predictions=f"<results>/{{trait}}/{ENSEMBLE}/predictions.parquet",
-        weights=f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
+        weights=shown(
+            f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
+            "weights",
+            "Accuracy",
+            "Weights of the models",
+            model=ENSEMBLE,
+        ),
     log:
         "<logs>/{trait}/combine_models.log",
     benchmark:
@@ -75,7 +87,12 @@ rule compare_models:
         scores=for_all_models("<results>/{trait}/{model}/scores.tsv"),
         plan="<results>/{trait}/plan.tsv",
     output:
-        comparison="<results>/{trait}/comparison.tsv",
+        comparison=shown(
+            "<results>/{trait}/comparison.tsv",
+            "comparison",
+            "Accuracy",
+            "Models compared in pairs",
+        ),
     log:
         "<logs>/{trait}/compare_models.log",
     benchmark:
@@ -104,7 +121,12 @@ rule try_intervals:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         structure="<results>/genotypes/structure.tsv",
     output:
-        intervals="<results>/{trait}/intervals.tsv",
+        intervals=shown(
+            "<results>/{trait}/intervals.tsv",
+            "intervals",
+            "Accuracy",
+            "What the intervals held",
+        ),
     log:
         "<logs>/{trait}/try_intervals.log",
     benchmark:

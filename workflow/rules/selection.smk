@@ -7,7 +7,9 @@ rule rank_candidates:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
-        candidates="<results>/{trait}/candidates.tsv",
+        candidates=shown(
+            "<results>/{trait}/candidates.tsv", "candidates", "Selection", "Candidates"
+        ),
     log:
         "<logs>/{trait}/rank_candidates.log",
     benchmark:

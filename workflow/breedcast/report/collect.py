@@ -184,7 +184,7 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     `models` (name and kind of each, the ensemble included), `config` as completed,
     `random_folds`, `benchmarks` (folder).
     """
-    traits = [_trait(results / about["id"], about, settings) for about in settings["traits"]]
+    traits = [collect_trait(results / about["id"], about, settings) for about in settings["traits"]]
     genotypes = results / "genotypes"
     return Report(
         settings=settings,
@@ -200,7 +200,14 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     )
 
 
-def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) -> TraitResult:
+def collect_trait(
+    folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]
+) -> TraitResult:
+    """Read a trait's folder.
+
+    about: id, name and direction. settings: `models` and `config` as for `collect`, of the latter
+    `interval` alone.
+    """
     phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
     return TraitResult(
         id=about["id"],

@@ -18,16 +18,10 @@ from breedcast.report.advice import advice_table, findings
 from breedcast.report.candidates import candidate_table
 from breedcast.report.collect import Report, TraitResult
 from breedcast.report.doubts import doubts
-from breedcast.report.figures import (
-    Figure,
-    accuracy_figure,
-    observed_figure,
-    training_figure,
-)
+from breedcast.report.gallery import overall_figures, trait_figures
 from breedcast.report.marker_tables import marker_table, method_table, region_table
-from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
-from breedcast.report.ranks import rank_figure, rank_table
-from breedcast.report.structure import cluster_table, scheme_told, structure_figure
+from breedcast.report.ranks import rank_table
+from breedcast.report.structure import cluster_table, scheme_told
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
 TEMPLATES = PACKAGE.parent / "report"
@@ -55,10 +49,9 @@ def render(report: Report) -> str:
         models=[model["name"] for model in report.settings["models"]],
         seed=config["validation"]["seed"],
         scheme_told=scheme_told(config["validation"]),
-        rank_figure=rank_figure(report),
+        figures=overall_figures(report, POINTS_PER_FIGURE),
         rank_table=rank_table(report),
         guarantee=guarantee(config["interval"]),
-        structure_figure=structure_figure(report, POINTS_PER_FIGURE),
         cluster_table=cluster_table(report),
         permutations=config["control"]["permutations"],
         data_tables=[
@@ -100,22 +93,14 @@ def summary(report: Report) -> dict[str, Any]:
 def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     """All that the page shows of a trait."""
     config = report.settings["config"]
-    level, leave_out = config["interval"], config["association"]["leave_out_contig"]
+    level = config["interval"]
     limit = min(POINTS_PER_FIGURE, POINTS_PER_KIND // len(report.traits))
-    figures: dict[str, Figure | None] = {
-        "accuracy": accuracy_figure(trait),
-        "observed": observed_figure(trait, level, limit),
-        "training": training_figure(trait, limit),
-        "manhattan": manhattan_figure(trait, leave_out, limit),
-        "quantiles": quantile_figure(trait, limit),
-        "saliency": saliency_figure(trait, limit),
-    }
     heritability = [accuracy.heritability_table(model) for model in trait.models]
     return {
         "trait": trait,
         "findings": findings(trait),
         "doubts": doubts(trait, report.structure, level),
-        "figures": figures,
+        "figures": trait_figures(trait, config, limit),
         "accuracy": accuracy.accuracy_table(trait),
         "metrics": accuracy.metrics_of(trait).values(),
         "comparisons": [
