@@ -1,10 +1,7 @@
-"""The report as one HTML page that needs no network, and as a summary for machines."""
+"""The report as one HTML page that needs no network."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,22 +71,6 @@ def render(report: Report) -> str:
     )
 
 
-def summary(report: Report) -> dict[str, Any]:
-    """The report's figures for machines; what is undefined is null."""
-    told: dict[str, Any] = _without_nan(
-        {
-            "breedcast": made.breedcast_version(),
-            "genotypes": report.genotypes,
-            "structure": report.structure_facts,
-            "phenotypes": report.phenotype_table,
-            "versions": made.versions(report),
-            "validation": report.settings["config"]["validation"],
-            "traits": {trait.id: _trait_summary(trait, report) for trait in report.traits},
-        }
-    )
-    return told
-
-
 def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     """All that the page shows of a trait."""
     config = report.settings["config"]
@@ -121,37 +102,6 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     }
 
 
-def _trait_summary(trait: TraitResult, report: Report) -> dict[str, Any]:
-    return {
-        "name": trait.name,
-        "direction": trait.direction,
-        "lines": trait.lines,
-        "candidates": len(trait.phenotypes) - trait.lines,
-        "dropped": Counter(trait.dropped["reason"]),
-        "best_model": trait.best.name,
-        "doubts": doubts(trait, report.structure, report.settings["config"]["interval"]),
-        "models": {
-            model.name: {
-                "kind": model.kind,
-                "device": model.device,
-                "interval_coverage": trait.coverage(model),
-                "metrics": model.summary.to_dict("index"),
-            }
-            for model in trait.models
-        },
-    }
-
-
 def _inlined(name: str) -> Markup:
     """A file of ours as it is: it holds no user's text."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
