@@ -8,7 +8,9 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+# where this file is, also when it is a module of another workflow
+here = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+sys.path.insert(0, str(here / "workflow"))
 
 
 report: "workflow/report/workflow.rst"
@@ -17,7 +19,7 @@ report: "workflow/report/workflow.rst"
 # A user's --configfile stands instead of the example's config, it is not merged into it.
 if not workflow.configfiles:
 
-    configfile: str(Path(workflow.basedir) / "config" / "config.yaml")
+    configfile: str(here / "config" / "config.yaml")
 
 
 include: "workflow/rules/common.smk"

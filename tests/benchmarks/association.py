@@ -83,9 +83,9 @@ def write_bed(path: Path, value: np.ndarray, prefix: Path) -> None:
 def speed(lines: int, markers: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        make_import(folder / "imported.zarr", lines, markers)
-        filter_genotypes(folder / "imported.zarr", folder, **DEFAULTS)
-        shutil.rmtree(folder / "imported.zarr")
+        make_import(folder / "imported", lines, markers)
+        filter_genotypes(folder / "imported", folder, **DEFAULTS)
+        shutil.rmtree(folder / "imported")
         path = folder / "codes.zarr"
         value = np.random.default_rng(1).normal(size=lines)
         kept = len(StoredCodes.open(path).markers)
@@ -161,8 +161,8 @@ def published() -> None:
     saliency = pd.read_csv(folder / "height_saliency_value.txt", sep="\t", index_col=0)
     theirs["saliency"] = saliency["0"].to_numpy()
     with tempfile.TemporaryDirectory() as scratch:
-        import_vcf(DATA / "soynam" / "genotypes.vcf.gz", f"{scratch}/imported.zarr")
-        filter_genotypes(f"{scratch}/imported.zarr", scratch, **DEFAULTS)
+        import_vcf(DATA / "soynam" / "genotypes.vcf.gz", f"{scratch}/imported")
+        filter_genotypes(f"{scratch}/imported", scratch, **DEFAULTS)
         genotypes = StoredCodes.open(f"{scratch}/codes.zarr")
         traits = pd.read_csv(DATA / "soynam" / "phenotypes.tsv", sep="\t").dropna(subset=["height"])
         traits = traits[traits["sample"].isin(genotypes.samples)][::3]

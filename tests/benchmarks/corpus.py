@@ -60,7 +60,7 @@ def main(folder: Path, reading: Reading) -> None:
 def judge(path: Path, reading: Reading) -> tuple[str, str]:
     """What became of a file, and what is to be said of it."""
     with tempfile.TemporaryDirectory() as name:
-        store = Path(name) / "imported.zarr"
+        store = Path(name) / "imported"
         status, output = in_child(path, store, reading)
         left = [it.name for it in Path(name).iterdir()]
         if status == -signal.SIGALRM:

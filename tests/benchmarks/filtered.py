@@ -12,9 +12,9 @@ from breedcast.genotypes.store import Codes, read_codes
 def codes_of(vcf: Path) -> Codes:
     """The codes of a VCF, filtered by the config's defaults."""
     with tempfile.TemporaryDirectory() as scratch:
-        import_genotypes([vcf], f"{scratch}/imported.zarr", Reading())
+        import_genotypes([vcf], f"{scratch}/imported", Reading())
         filter_genotypes(
-            f"{scratch}/imported.zarr",
+            f"{scratch}/imported",
             scratch,
             min_maf=0.01,
             max_missing_marker=0.2,

@@ -31,7 +31,7 @@ HAPLOTYPES, STRETCH, CONTIGS, MISSING = 40, 500, 10, 0.03
 
 
 def make_import(path: Path, lines: int, markers: int) -> None:
-    """An imported.zarr of random diploid lines."""
+    """The import of random diploid lines."""
     rng = np.random.default_rng(0)
     with ImportWriter(path, [f"line{number}" for number in range(lines)]) as writer:
         for rows in marker_blocks(markers, lines):
@@ -80,7 +80,7 @@ def nothing() -> None:
 
 def run(folder: Path, limits: dict[str, Any]) -> tuple[int, int, int]:
     """Filter; lines, markers and pairs of lines that are left."""
-    summary = filter_genotypes(folder / "imported.zarr", folder, **limits)
+    summary = filter_genotypes(folder / "imported", folder, **limits)
     return summary.lines, summary.markers, summary.duplicated_pairs
 
 
@@ -90,7 +90,7 @@ def main() -> None:
     given = dict(argument.split("=", 1) for argument in sys.argv[3:])
     limits = DEFAULTS | {key: yaml.safe_load(value) for key, value in given.items()}
     with tempfile.TemporaryDirectory() as folder:
-        in_a_process(make_import, Path(folder, "imported.zarr"), lines, markers)
+        in_a_process(make_import, Path(folder, "imported"), lines, markers)
         _, bare, _ = in_a_process(nothing)
         seconds, memory, left = in_a_process(run, Path(folder), limits)
     print(

@@ -16,7 +16,8 @@ from breedcast.genotypes.store import (
 )
 from breedcast.genotypes.structure import find_structure
 from breedcast.markers.association import scan_association
-from breedcast.markers.regions import find_regions, name_markers
+from breedcast.markers.regions import Naming, find_regions, name_markers
+from breedcast.markers.saliency import standings
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
@@ -45,12 +46,12 @@ def small_report(folder):
     lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
     plan = KFoldScheme(3, 1, 2, 0).make_plan(lines, TRAIT)
     dealt = partial(permuted, lines, 0, TRAIT)
-    predictions, scores, saliencies = {}, {}, {}
+    predictions, scores = {}, {}
     for name, options in OPTIONS.items():
         model = model_class(MODELS[name])(**options)
         job = TrainingJob(model, name, TRAIT, lines, codes, 2, plan, 1, 0, "cpu")
         tables = job.run(threads=1)
-        predictions[name], saliencies[name] = tables.predictions, tables.saliency
+        predictions[name] = tables.predictions
         write_parquet(tables.history, folder / "t" / name / "history.parquet")
         write_parquet(tables.saliency, folder / "t" / name / "saliency.parquet")
         write_table(tables.facts, folder / "t" / name / "facts.tsv")
@@ -83,13 +84,15 @@ def small_report(folder):
     write_table(intervals, folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
-    naming = name_markers(scan, saliencies.items())
-    # every method names its first marker, beside what it names by its threshold
-    named = {
-        method: np.append(own, order) for order, (method, own) in enumerate(naming.named.items())
-    }
+    naming = name_markers(
+        scan, ((name, standings(folder / "t" / name / "saliency.parquet")) for name in OPTIONS)
+    )
+    # every method names one marker, beside what it names by its threshold
+    named = {method: np.append(own, at) for at, (method, own) in enumerate(naming.named.items())}
+    peaks = np.union1d(naming.peaks, np.arange(len(named)))
+    naming = Naming(naming.methods, named, peaks)
     genes = pd.DataFrame([("1", 0, 500, "<gene>")], columns=["contig", "start", "end", "gene"])
-    regions = find_regions(CodeColumns.of(codes[:LINES], 2), scan, named, genes)
+    regions = find_regions(CodeColumns.of(codes[:LINES], 2), scan, naming, genes)
     write_table(regions, folder / "t" / "regions.tsv")
     write_table(naming.methods, folder / "t" / "region_methods.tsv")
     read = ImportSummary([InputFile("g.vcf", "VCF", "0" * 64)], len(samples), MARKERS + 2, 2, {})

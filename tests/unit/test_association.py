@@ -21,7 +21,6 @@ from breedcast.markers.association import (
     q_values,
     scan_association,
 )
-from breedcast.markers.saliency import summarise
 from breedcast.models.reml import fit_reml
 
 MISSING = 3
@@ -315,21 +314,3 @@ def test_q_values_follow_the_worked_case():
 def test_more_fixed_effects_than_lines_is_an_error():
     with pytest.raises(ValueError, match="3 lines cannot test a marker beside 2"):
         MarkerTest.fit(Whitening(np.eye(3), np.eye(3)[:, :2], np.arange(3.0)))
-
-
-def test_saliency_is_averaged_over_the_validation_folds_alone():
-    table = pd.DataFrame(
-        [
-            *((0, 0, 0, 0, 1.0), (0, 0, 0, 1, 5.0), (0, 1, 0, 0, 3.0), (0, 1, 0, 1, 5.0)),
-            *((0, 0, 1, 0, 99.0), (-1, -1, 0, 0, 99.0)),
-        ],
-        columns=["repeat", "fold", "permutation", "marker", "saliency"],
-    )
-    summary = summarise(table)
-    assert summary["marker"].tolist() == [0, 1]
-    assert summary["mean"].tolist() == [2.0, 5.0]
-    assert summary["sd"].tolist() == pytest.approx([2**0.5, 0.0])
-    assert summary["prominence"].tolist() == pytest.approx([2 / 3.5, 5 / 3.5])
-    empty = summarise(table.iloc[:0])
-    assert empty.columns.tolist() == ["marker", "mean", "sd", "prominence"]
-    assert len(empty) == 0

@@ -70,7 +70,7 @@ def test_inclusion_is_exact_for_one_marker():
 def test_the_loci_are_the_most_salient_markers():
     lines, _, causal = simulate(loci=3, seed=2)
     fitted = Bayes().fit(lines, 0, "cpu")
-    top = np.argsort(-fitted.saliency)[:3]
+    top = np.argsort(-fitted.saliency["effect"][0])[:3]
     assert sorted(top // 10) == sorted(causal // 10)  # the block, within which markers are alike
     assert fitted.inclusion[top].min() > 0.9
     assert fitted.facts["large_loci"] == pytest.approx(3, abs=1)

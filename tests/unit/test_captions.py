@@ -37,7 +37,7 @@ def caption(repository):
         environment = Environment(  # noqa: S701  reStructuredText, as in Snakemake
             trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
         )
-        known = {"trait": "plant_height_", "model": "gblup", **wildcards}
+        known = {"trait": "plant_height_", **wildcards}
         snakemake = {"wildcards": known, "config": config}
         written = environment.from_string(text).render(snakemake=snakemake)
         html = publish_parts(written, writer="html", settings_overrides={"halt_level": 2})

@@ -38,7 +38,7 @@ def hashes():
         script: code.code_hash(script)
         for script in (
             *("filter_genotypes", "describe_structure", "plan_validation"),
-            *("score_model", "compare_models", "render_report"),
+            *("score_models", "compare_models", "render_report", "adjust_plots"),
         )
     }
     return trained | others
@@ -61,6 +61,7 @@ NETWORKS = {name for name, location in MODELS.items() if model_class(location).i
         ("genotypes/filter.py", {"filter_genotypes"}),
         ("genotypes/distance.py", {"describe_structure"}),
         ("validation/clusters.py", {"plan_validation"}),
+        ("phenotypes/trial.py", {"adjust_plots"}),
     ],
 )
 def test_an_edit_changes_the_hash_of_what_uses_it_and_no_other(edited, path, changed):

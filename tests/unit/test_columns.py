@@ -25,9 +25,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record([call(dosage, 2) for dosage in row], name=f"m{n}") for n, row in enumerate(rows)
     ]
     (tmp_path / "input.vcf").write_text(vcf(NAMES, records), encoding="utf-8")
-    import_vcf(tmp_path / "input.vcf", tmp_path / "imported.zarr")
+    import_vcf(tmp_path / "input.vcf", tmp_path / "imported")
     limits = {"min_maf": 0.01, "max_missing_marker": 0.9, "max_missing_line": 0.9}
-    filter_genotypes(tmp_path / "imported.zarr", tmp_path, **limits)
+    filter_genotypes(tmp_path / "imported", tmp_path, **limits)
     return tmp_path / "codes.zarr"
 
 

@@ -12,6 +12,7 @@ from breedcast.config import (
 from breedcast.errors import UserError
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
+from breedcast.project import Project
 
 
 def config(**changes):
@@ -31,6 +32,7 @@ def test_what_is_left_out_takes_the_default():
         "folds": 3,
         "repeats": 2,
         "inner_folds": 5,
+        "keep_together": False,
         "seed": 0,
     }
     assert completed["traits"] == "all"
@@ -63,6 +65,19 @@ def test_what_is_left_out_takes_the_default():
             "config, models: rkhs: kernels: 1: 'gausian' is not one of",
         ),
         ({"models": {"gblup": {"h2": 1}}}, "config, models: gblup: unknown key 'h2'; it takes no"),
+        (
+            {"models": {"gblup": {"tune": {"trials": 9}}}},
+            "config, models: gblup: tune: no option of gblup is left to be tuned; leave out tune",
+        ),
+        (
+            {"models": {"bayes": {"large_share": 0.1, "tune": {"trials": 9}}}},
+            "config, models: bayes: tune: no option of bayes is left to be tuned; leave out tune",
+        ),
+        (
+            {"models": {"svr": {"tune": {"trails": 9}}}},
+            "config, models: svr: tune: unknown key 'trails'; did you mean 'trials'?",
+        ),
+        ({"models": {"svr": {"tune": {}}}}, "config, models: svr: tune: {} should be non-empty"),
         ({"models": {"ensemble": {}}}, "config, models: 'ensemble' names the combination of all"),
         ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
         ({"models": {}}, "config, models: {} should be non-empty"),
@@ -111,6 +126,30 @@ def test_numbers_of_the_command_line_are_numbers():
     assert check_config(config(structure={"clusters": "auto"}))["structure"]["coordinates"] == 10
     listed = config(models={"svr": {"costs": ["1", "2.5"]}})
     assert model_configs(check_config(listed))["svr"].options["costs"] == [1, 2.5]
+
+
+def test_what_is_given_is_not_tuned():
+    given = {"svr": {"epsilon": 0.3, "tune": {"trials": "5"}}, "gblup": {}}
+    configs = model_configs(check_config(config(models=given)))
+    assert configs["svr"].tune == {"trials": 5, "options": ["bandwidths", "costs"]}
+    assert configs["svr"].options["epsilon"] == 0.3
+    assert "tune" not in configs["svr"].options
+    assert configs["gblup"].tune is None
+
+
+def test_a_scheduler_is_asked_for_the_time_of_the_trials():
+    """Two minutes a fit, in two threads: 5 x (2 + 1) + 1 units of 5 inner folds and a refit."""
+    budgets = {
+        "plain": {},
+        "by_trials": {"tune": {"trials": 3}},
+        "by_time": {"tune": {"minutes": 8}},
+        "by_either": {"tune": {"trials": 100, "minutes": 8}},
+    }
+    given = {name: {"model": "svr"} | budget for name, budget in budgets.items()}
+    checked = check_config(config(models=given))
+    project = Project(checked, {}, model_configs(checked))
+    asked = [project.training_minutes(name) - 10 for name in budgets]
+    assert asked == [16 * 6, 16 * 6 + 16 * 3 * 5, *[16 * 6 + 16 * (8 + 10) // 2] * 2]
 
 
 def test_a_model_may_stand_under_a_name_of_its_own():

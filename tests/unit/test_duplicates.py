@@ -100,8 +100,8 @@ def test_real_pairs_of_soybean_are_found_from_a_sample(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 1,500 lines, whose markers are sampled, against comparing all calls of all pairs."""
-    import_vcf(shared_data / "soynam" / "genotypes.vcf.gz", tmp_path / "imported.zarr")
-    source = Imported(tmp_path / "imported.zarr")
+    import_vcf(shared_data / "soynam" / "genotypes.vcf.gz", tmp_path / "imported")
+    source = Imported(tmp_path / "imported")
     monkeypatch.setattr(counting, "SAMPLE_MARKERS", 500)
     rows, lines = np.arange(source.summary.markers), np.arange(0, 1500)
     counts = count(source, rows, lines, Contigs.of(source.markers["contig"]))

@@ -29,8 +29,8 @@ def filtered(
         paths[key] = folder / f"{key}.txt"
         paths[key].write_text("\n".join(names))
     (folder / "input.vcf").write_text(vcf_of_dosages(dosages, ploidy))
-    import_vcf(folder / "input.vcf", folder / "imported.zarr")
-    summary = filter_genotypes(folder / "imported.zarr", folder, lists=paths, **(OPEN | limits))
+    import_vcf(folder / "input.vcf", folder / "imported")
+    summary = filter_genotypes(folder / "imported", folder, lists=paths, **(OPEN | limits))
     return summary, read_codes(folder / "codes.zarr")
 
 
@@ -193,10 +193,10 @@ def test_nothing_left_is_an_error_that_names_the_key(
 
 def test_monomorphic_markers_as_the_readmes_count_them(shared_data: Path, tmp_path: Path) -> None:
     """139 of the maize markers and 149 of the soybean markers; every line stays."""
-    import_vcf(shared_data / "maize281" / "genotypes.vcf.gz", tmp_path / "imported.zarr")
-    summary = filter_genotypes(tmp_path / "imported.zarr", tmp_path, **OPEN)
+    import_vcf(shared_data / "maize281" / "genotypes.vcf.gz", tmp_path / "imported")
+    summary = filter_genotypes(tmp_path / "imported", tmp_path, **OPEN)
     assert (summary.lines, summary.dropped_markers) == (281, {"monomorphic": 139})
-    import_vcf(shared_data / "soynam" / "genotypes.vcf.gz", tmp_path / "imported.zarr")
-    summary = filter_genotypes(tmp_path / "imported.zarr", tmp_path, **OPEN)
+    import_vcf(shared_data / "soynam" / "genotypes.vcf.gz", tmp_path / "imported")
+    summary = filter_genotypes(tmp_path / "imported", tmp_path, **OPEN)
     assert (summary.lines, sum(summary.dropped_markers.values())) == (5590, 149)
     assert read_codes(tmp_path / "codes.zarr").codes.shape == (5590, 4611 - 149)

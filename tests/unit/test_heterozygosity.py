@@ -143,10 +143,8 @@ def test_no_false_alarm(
 
 @pytest.mark.parametrize("name", ["wheat599", "soynam", "maize281", "potato4x"])
 def test_no_false_alarm_in_real_crops(name: str, shared_data: Path, tmp_path: Path) -> None:
-    import_vcf(shared_data / name / "genotypes.vcf.gz", tmp_path / "imported.zarr")
-    assert (
-        filter_genotypes(tmp_path / "imported.zarr", tmp_path, **LIMITS).split_heterozygosity == []
-    )
+    import_vcf(shared_data / name / "genotypes.vcf.gz", tmp_path / "imported")
+    assert filter_genotypes(tmp_path / "imported", tmp_path, **LIMITS).split_heterozygosity == []
     assert read_table(tmp_path / "split_heterozygosity.tsv").empty
 
 
@@ -163,8 +161,8 @@ def test_the_tables_name_the_contig_and_the_group_of_each_line(tmp_path: Path) -
     text = vcf(names, records)
     header = "".join(f"##contig=<ID=chr{number}>\n" for number in range(2, 9))
     (tmp_path / "x.vcf").write_text(text.replace("##FORMAT", header + "##FORMAT", 1))
-    import_vcf(tmp_path / "x.vcf", tmp_path / "imported.zarr")
-    summary = filter_genotypes(tmp_path / "imported.zarr", tmp_path, **LIMITS)
+    import_vcf(tmp_path / "x.vcf", tmp_path / "imported")
+    summary = filter_genotypes(tmp_path / "imported", tmp_path, **LIMITS)
     row: dict[str, Any] = dict(summary.split_heterozygosity[0])
     assert (row["contig"], row["lines_few"], row["lines_usual"]) == ("chr8", 49, 70)
     assert row["here_few"] == 0.0

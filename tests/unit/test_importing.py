@@ -1,6 +1,11 @@
 """What the config's section `genotypes` makes of VCF and BCF, and several files as one."""
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +14,12 @@ import pytest
 
 from breedcast.errors import UserError
 from breedcast.files import read_table
+from breedcast.genotypes import pieces
 from breedcast.genotypes.importing import import_genotypes
 from breedcast.genotypes.source import Reading
 from breedcast.genotypes.store import Imported
-from tests.unit.vcf_files import HEADER_LINES, parse, record, vcf, write_bcf
+from breedcast.genotypes.vcf import VcfSource
+from tests.unit.vcf_files import HEADER_LINES, bgzip, gzipped, parse, record, vcf, write_bcf
 
 
 def read(text: str, folder: Path, bcf: bool = False, **reading: Any) -> Imported:
@@ -20,8 +27,8 @@ def read(text: str, folder: Path, bcf: bool = False, **reading: Any) -> Imported
     path.write_text(text)
     if bcf:
         write_bcf(text, path := folder / "input.bcf")
-    import_genotypes([path], folder / "imported.zarr", Reading(**reading))
-    return Imported(folder / "imported.zarr")
+    import_genotypes([path], folder / "imported", Reading(**reading))
+    return Imported(folder / "imported")
 
 
 def dosages(source: Imported) -> list[list[int]]:
@@ -187,8 +194,8 @@ def test_files_of_the_same_lines_are_read_one_after_another(tmp_path: Path) -> N
     )
     paths.append(tmp_path / "part2.bcf")
     write_bcf(vcf(SAMPLES, [record(["1/1", "0/0", "0/0"], contig="chr1")]), paths[2])
-    import_genotypes(paths, tmp_path / "imported.zarr", Reading())
-    source = Imported(tmp_path / "imported.zarr")
+    import_genotypes(paths, tmp_path / "imported", Reading())
+    source = Imported(tmp_path / "imported")
     assert source.samples == SAMPLES
     assert dosages(source) == [[0, 1, 2], [-1, 0, 1], [2, 0, 0]]
     assert [(file.name, file.format) for file in source.summary.inputs] == [
@@ -213,7 +220,7 @@ def test_files_of_other_lines_are_joined(tmp_path: Path) -> None:
         vcf(["b", "a"], [record(["0/0", "0/1"], position=5, contig="2", alt="C")]),
         vcf(["c"], [record(["1/1"], position=5, contig="2", alt="C")]),
     )
-    store = tmp_path / "imported.zarr"
+    store = tmp_path / "imported"
     import_genotypes(paths, store, Reading())
     source = Imported(store)
     assert source.samples == ["a", "b", "c"]
@@ -236,8 +243,8 @@ def test_files_of_other_lines_are_joined(tmp_path: Path) -> None:
 def test_a_line_in_two_panels_is_refused(tmp_path: Path) -> None:
     texts = [vcf(names, [record(["0/1"] * 2)]) for names in (["a", "b"], ["b", "c"])]
     with pytest.raises(UserError, match=r"'b'.*part0\.vcf.*part1\.vcf"):
-        import_genotypes(_files(tmp_path, *texts), tmp_path / "imported.zarr", Reading())
-    assert not (tmp_path / "imported.zarr").exists()
+        import_genotypes(_files(tmp_path, *texts), tmp_path / "imported", Reading())
+    assert not (tmp_path / "imported").exists()
 
 
 def test_files_of_different_ploidy_are_refused(tmp_path: Path) -> None:
@@ -247,7 +254,7 @@ def test_files_of_different_ploidy_are_refused(tmp_path: Path) -> None:
         vcf(SAMPLES, [record(["0/0/0/0", "0/1/1/1", "1/1/1/1"], contig="2")]),
     )
     with pytest.raises(UserError, match=r"different ploidy \(.*part0.vcf: 2, .*part1.vcf: 4\)"):
-        import_genotypes(paths, tmp_path / "imported.zarr", Reading())
+        import_genotypes(paths, tmp_path / "imported", Reading())
 
 
 @pytest.mark.parametrize(
@@ -269,18 +276,99 @@ def test_real_files_equal_bcftools(shared_data: Path, tmp_path: Path, command: A
     """Every call of real VCFs, against what bcftools prints of them."""
     for name in ("wheat599/genotypes", "maize281/genotypes", "potato4x/diallel_DArTag"):
         path = shared_data / f"{name}.vcf.gz"
-        import_genotypes([path], tmp_path / "imported.zarr", Reading(threads=2))
+        import_genotypes([path], tmp_path / "imported", Reading(threads=2))
         printed = command("bcftools", "query", "-f", "[%GT\t]\n", path)
         expected = [
             [-1 if "." in call else sum(it != "0" for it in call.replace("|", "/").split("/"))
              for call in line.split()]
             for line in printed.splitlines()
         ]  # fmt: skip
-        assert dosages(Imported(tmp_path / "imported.zarr")) == expected
+        assert dosages(Imported(tmp_path / "imported")) == expected
 
 
 def test_gzipped_text_of_any_block_size(tmp_path: Path) -> None:
     path = tmp_path / "input.vcf.gz"
     path.write_bytes(gzip.compress(SEVERAL.encode()))
-    import_genotypes([path], tmp_path / "imported.zarr", Reading())
-    assert Imported(tmp_path / "imported.zarr").summary.markers == 4
+    import_genotypes([path], tmp_path / "imported", Reading())
+    assert Imported(tmp_path / "imported").summary.markers == 4
+
+
+def _long(wrong: str = "") -> str:
+    """A VCF of 300 records, the 200th with the calls given."""
+    records = [
+        record([["0/0", "0/1", "1|1", "./."][(at + it) % 4] for it in range(3)], at, name=f"m{at}")
+        for at in range(1, 301)
+    ]
+    if wrong:
+        records[199] = record([wrong] * 3, 200)
+    return vcf(SAMPLES, records)
+
+
+@pytest.fixture
+def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of some records each, so that every process has many."""
+    monkeypatch.setattr(pieces, "FIRST_BYTES", 100)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 500)
+
+
+@pytest.mark.parametrize("packed", [bytes, gzipped, bgzip])
+@pytest.mark.usefixtures("in_small_pieces")
+def test_the_number_of_processes_changes_no_byte(
+    tmp_path: Path, packed: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(packed(_long().encode()))
+    found = []
+    for threads in (1, 2, 4):
+        folder = tmp_path / f"imported{threads}"
+        import_genotypes([path], folder, Reading(threads=threads))
+        found.append({file.name: file.read_bytes() for file in folder.iterdir()})
+    assert set(found[0]) == {"dosage.int8", "markers.arrow", "summary.json"}
+    assert found[0] == found[1] == found[2]
+    assert dosages(Imported(tmp_path / "imported1")) == parse(_long())[1].tolist()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.usefixtures("in_small_pieces")
+def test_an_error_anywhere_is_told_with_its_line(tmp_path: Path, threads: int) -> None:
+    for wrong, words in (("0/x", "GT of sample 'a' is '0/x'"), ("0", "a call of 1 allele")):
+        (tmp_path / "input").write_text(_long(wrong))
+        with pytest.raises(UserError, match=f"line {HEADER_LINES + 200}: .*{words}"):
+            import_genotypes([tmp_path / "input"], tmp_path / "imported", Reading(threads=threads))
+    assert [path.name for path in tmp_path.iterdir()] == ["input"]
+
+
+@pytest.mark.usefixtures("in_small_pieces")
+def test_a_killed_process_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent, parsed = os.getpid(), VcfSource._read
+
+    def killed(self: VcfSource, piece: Any, text: bytes) -> Any:
+        if os.getpid() != parent and b"\tm200\t" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return parsed(self, piece, text)
+
+    monkeypatch.setattr(VcfSource, "_read", killed)
+    (tmp_path / "input").write_text(_long())
+    with pytest.raises(UserError, match="a process was killed"):
+        import_genotypes([tmp_path / "input"], tmp_path / "imported", Reading(threads=2))
+    assert [path.name for path in tmp_path.iterdir()] == ["input"]
+
+
+def test_to_import_plain_records_loads_no_other_library(tmp_path: Path, repository: Path) -> None:
+    """pandas and zarr take longer to load than millions of calls to read."""
+    (tmp_path / "input").write_text(_long().replace("\tm9\t", "\t.\t"))
+    code = f"""
+import sys
+from breedcast.genotypes.importing import import_genotypes
+from breedcast.genotypes.source import Reading
+import_genotypes([{str(tmp_path / "input")!r}], {str(tmp_path / "imported")!r}, Reading())
+print([name for name in ("pandas", "zarr", "multiprocessing") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(repository / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

@@ -45,6 +45,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
         permutations=permutations,
         seed=0,
         device="cpu",
+        windows=np.arange(0, MARKERS + 1, 30),
     )
 
 
@@ -155,11 +156,20 @@ def test_saliency_is_of_every_unit_and_weights_are_of_all_lines():
     )
     assert (tables.saliency.groupby(units)["marker"].nunique() == MARKERS).all()
     assert len(tables.saliency) == MARKERS * len(tables.saliency.groupby(units))
+    assert set(tables.saliency["statistic"]) == {"effect"}
+    assert tables.saliency["sd"].isna().all()
     assert tables.weights["marker_effects"].shape == (MARKERS,)
     assert len(tables.history) == 0
     networks = make_job(quick("deepgs")).run(threads=1)
     assert {key.split(".")[0] for key in networks.weights} == {"inner_0", "inner_1"}
     assert set(networks.history.columns) >= {"epoch", "train_loss", "stop_loss"}
+    statistics = networks.saliency.groupby("statistic", observed=True)
+    assert set(statistics.groups) == {"gradient", "integrated_gradient", "permutation"}
+    assert (statistics["marker"].value_counts() == 3 + 1 + 3).all()
+    assert networks.saliency["sd"].notna().all()  # of the two networks of a unit
+    assert networks.saliency["sd"].max() > 0
+    trees = make_job(quick("lightgbm")).run(threads=1).saliency
+    assert trees["statistic"].drop_duplicates().tolist() == ["gain", "permutation"]
 
 
 @dataclass(frozen=True)

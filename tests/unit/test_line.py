@@ -60,8 +60,8 @@ META = {
 
 def dosages(content: bytes, folder: Path) -> list[list[int]]:
     (folder / "input.vcf").write_bytes(content)
-    import_genotypes([folder / "input.vcf"], folder / "imported.zarr", Reading())
-    return np.concatenate(list(Imported(folder / "imported.zarr").blocks())).tolist()
+    import_genotypes([folder / "input.vcf"], folder / "imported", Reading())
+    return np.concatenate(list(Imported(folder / "imported").blocks())).tolist()
 
 
 @pytest.mark.parametrize("name", META)

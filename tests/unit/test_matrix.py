@@ -220,7 +220,7 @@ def test_import_of_a_table_in_any_order(tmp_path: Path) -> None:
         ["c", "1", 4, 2, 0],
     ]
     path = write_table(tmp_path / "g.csv", rows)
-    summary = import_genotypes([path], tmp_path / "imported.zarr", Reading())
+    summary = import_genotypes([path], tmp_path / "imported", Reading())
     assert (summary.lines, summary.markers, summary.ploidy) == (2, 3, 2)
     assert summary.counts == {}
 

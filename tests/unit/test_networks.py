@@ -17,6 +17,7 @@ from breedcast.models.dlgwas import DLGWAS
 from breedcast.models.dnn import DNN
 from breedcast.models.dnngp import DNNGP
 from breedcast.models.network import NetworkModel
+from breedcast.training import gradients
 from breedcast.training.optimisers import Optimiser
 
 NETWORKS = [DNNGP, DeepGS, DLGWAS]
@@ -83,9 +84,9 @@ def test_every_input_and_ploidy_with_missing_calls(
     assert prediction.mean.shape == (9,)
     assert np.isfinite(prediction.mean).all()
     assert np.isnan(prediction.sd).all()
-    assert fitted.saliency is not None
-    assert fitted.saliency.shape == (40,)
-    assert np.isfinite(fitted.saliency).all()
+    for saliency in fitted.saliency.values():
+        assert saliency.shape == (len(fitted.networks), 40)
+        assert np.isfinite(saliency).all()
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -136,8 +137,8 @@ def test_predictions_are_in_the_units_of_the_trait() -> None:
     np.testing.assert_allclose(
         two.predict(lines.blind()).mean, one.predict(lines.blind()).mean * 1000 - 7, rtol=1e-4
     )
-    assert one.saliency is not None
-    np.testing.assert_allclose(two.saliency, one.saliency * 1000, rtol=1e-3)
+    for statistic, saliency in one.saliency.items():
+        np.testing.assert_allclose(two.saliency[statistic], saliency * 1000, rtol=1e-3)
 
 
 def test_covariate_effects_are_taken_out_and_added_back() -> None:
@@ -157,14 +158,34 @@ def test_saliency_is_the_slope_by_one_allele(kind: str) -> None:
     """A network that is nearly linear: its saliency against a change of one call."""
     lines = simulate(120, 30, missing=0.0)
     fitted = DLGWAS(input=kind, epochs=20, variance=1.0).fit(lines, 0, "cpu")
-    assert fitted.saliency is not None
     slopes = np.empty(30)
     for marker in range(30):
         low, high = lines.codes.copy(), lines.codes.copy()
         low[:, marker], high[:, marker] = 0, 2
         means = [fitted.predict(Lines(c, 2, lines.covariates)).mean for c in (low, high)]
         slopes[marker] = np.median(np.abs(means[1] - means[0])) / 2
-    np.testing.assert_allclose(fitted.saliency, slopes, rtol=0.1, atol=slopes.max() / 20)
+    found = fitted.saliency["gradient"][0]
+    np.testing.assert_allclose(found, slopes, rtol=0.1, atol=slopes.max() / 20)
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_contributions_sum_to_what_sets_a_line_apart_from_the_mean_line(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Completeness (Sundararajan et al. 2017), of a network that is not linear."""
+    lines = simulate(120, 40)
+    fitted = DNN(input=kind, epochs=30, networks=1).fit(lines, 0, "cpu").networks[0]
+    mean_line = torch.zeros(1, fitted.encoder.channels, fitted.encoder.length)
+    with torch.no_grad():
+        at_mean = fitted.network.values(mean_line, torch.empty(1, 0)).item() * fitted.target.sd
+    apart = fitted.predict(lines.blind()).mean - lines.observed[fitted.learnt.rows].mean() - at_mean
+    error = {}
+    for steps in (1, 8, 200):
+        monkeypatch.setattr(gradients, "STEPS", steps)
+        error[steps] = np.std(fitted.contributions(lines).sum(axis=1) - apart) / np.std(apart)
+    assert error[1] > 0.04
+    assert error[8] < 0.02  # the network has kinks, at which few points err
+    assert error[200] < 0.001
 
 
 @pytest.mark.parametrize("network", [DNNGP, DLGWAS])

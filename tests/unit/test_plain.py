@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from breedcast.errors import UserError
-from breedcast.genotypes import content, plain
+from breedcast.genotypes import pieces, plain
 from breedcast.genotypes.source import Reading, named
 from breedcast.genotypes.vcf import VcfSource
 from tests.unit.vcf_files import record, vcf
@@ -55,7 +55,7 @@ def read(path: Path, careful: bool, **reading: Any) -> Any:
         if careful:
             patch.setattr(VcfSource, "_expected_ploidy", lambda source, lines: None)
         try:
-            source = VcfSource(path, Reading(threads=2, **reading))
+            source = VcfSource(path, Reading(threads=1 if careful else 2, **reading))
             blocks = list(source.blocks())
         except UserError as error:
             return str(error)
@@ -72,20 +72,21 @@ def read(path: Path, careful: bool, **reading: Any) -> Any:
 @given(
     text=vcfs(),
     multi_allelic=st.sampled_from(["collapse", "split", "drop"]),
-    text_bytes=st.sampled_from([40, 300, 1 << 23]),
+    piece_bytes=st.sampled_from([40, 300, 1 << 22]),
     cached_bytes=st.sampled_from([1, 64, 1 << 18]),
 )
 def test_both_ways_read_the_same(
     text: str,
     multi_allelic: str,
-    text_bytes: int,
+    piece_bytes: int,
     cached_bytes: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("vcf") / "input.vcf"
     path.write_text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "TEXT_BYTES", text_bytes)
+        patch.setattr(pieces, "FIRST_BYTES", piece_bytes)
+        patch.setattr(pieces, "PIECE_BYTES", piece_bytes)
         patch.setattr(plain, "CACHED_BYTES", cached_bytes)
         found = read(path, careful=False, multi_allelic=multi_allelic)
     assert found == read(path, careful=True, multi_allelic=multi_allelic)

@@ -42,8 +42,8 @@ def test_plink_keeps_the_same_markers(
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     vcf = shared_data / name / "genotypes.vcf.gz"
-    import_vcf(vcf, tmp_path / "imported.zarr")
-    source = Imported(tmp_path / "imported.zarr")
+    import_vcf(vcf, tmp_path / "imported")
+    source = Imported(tmp_path / "imported")
     lines = np.arange(source.summary.lines)
     contig = source.markers["contig"]
     single = np.flatnonzero(~source.markers["alt"].str.contains(","))

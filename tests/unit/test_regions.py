@@ -1,6 +1,7 @@
 """Regions that methods name: thresholds against chance, stretches against plain correlations."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from scipy import stats
 
 from breedcast.errors import UserError
+from breedcast.files import write_parquet
 from breedcast.genotypes.columns import CodeColumns
 from breedcast.markers.association import scan_association
 from breedcast.markers.genes import nearest_gene, read_genes
@@ -16,13 +18,14 @@ from breedcast.markers.regions import (
     GAP,
     LINKED,
     WALD,
+    Naming,
     as_bed,
     as_csv,
     find_regions,
     linked_stretch,
     name_markers,
 )
-from breedcast.markers.saliency import prominence, threshold
+from breedcast.markers.saliency import Standing, standings
 from breedcast.models.job import TrainingJob
 from breedcast.validation.plan import KFoldScheme
 from tests.unit.quick import quick
@@ -42,66 +45,35 @@ def chromosomes(lines: int, contigs: int, markers: int, seed: int) -> np.ndarray
     return codes
 
 
+def wald(markers: list[int]) -> Naming:
+    """The association test alone, which names these."""
+    return Naming(pd.DataFrame(), {WALD: np.array(markers, int)}, np.array(markers, int))
+
+
 def contigs_of(markers: int, count: int) -> pd.DataFrame:
     frame = places(markers)
     frame["contig"] = (1 + np.arange(markers) * count // markers).astype(str)
     return frame
 
 
-def saliency_table(rows: dict[tuple[int, int, int], list[float]]) -> pd.DataFrame:
-    """From (repeat, fold, permutation) -> the markers' saliencies."""
-    return pd.DataFrame(
-        [
-            (*unit, marker, value)
-            for unit, values in rows.items()
-            for marker, value in enumerate(values)
-        ],
-        columns=["repeat", "fold", "permutation", "marker", "saliency"],
-    )
-
-
-def test_prominence_is_the_share_of_the_mean_in_repeat_0():
-    table = saliency_table(
-        {
-            (0, 0, 0): [1.0, 2.0, 9.0],
-            (0, 1, 0): [3.0, 4.0, 5.0],
-            (1, 0, 0): [99.0, 0.0, 0.0],
-            (-1, -1, 0): [99.0, 0.0, 0.0],
-            (0, 0, 1): [0.01, 0.02, 0.03],
-            (0, 0, 2): [0.0, 0.0, 0.0],
-        }
-    )
-    found = prominence(table)
-    np.testing.assert_allclose(found.to_numpy(), [[0.5, 0.75, 1.75], [0.5, 1, 1.5], [0, 0, 0]])
-
-
-def test_the_threshold_is_an_order_statistic_of_the_permuted_traits():
-    largest = [3.0, 9.0, 5.0]
-    found = pd.DataFrame([[0.0, 7.0], *([1.0, it] for it in largest)])
-    assert (threshold(found, 0.05).value, threshold(found, 0.05).chance) == (9.0, 0.25)
-    assert (threshold(found, 0.5).value, threshold(found, 0.5).chance) == (5.0, 0.5)
-    forty = pd.DataFrame(np.arange(40.0)[:, None])  # the real trait, 0, and 1 to 39
-    assert (threshold(forty, 0.05).value, threshold(forty, 0.05).chance) == (38.0, 0.05)
-    none = threshold(found.loc[[0]], 0.05)
-    assert np.isnan(none.value)
-    assert np.isnan(none.chance)
-
-
-def trained(codes: np.ndarray, lines: pd.DataFrame, trait: str, permutations: int) -> pd.DataFrame:
+def trained(codes: np.ndarray, lines: pd.DataFrame, trait: str, permutations: int, path: Path):
+    """How markers stand with gblup, through its file at this path."""
     plan = KFoldScheme(folds=2, repeats=1, inner_folds=2, seed=0).make_plan(lines, trait)
     plan = plan[plan["repeat"] == 0].reset_index(drop=True)
     job = TrainingJob(
         *(quick("gblup"), "gblup", trait, lines, codes, 2, plan, permutations, 0, "cpu")
     )
-    return job.run(threads=1).saliency
+    write_parquet(job.run(threads=1).saliency, path)
+    return list(standings(path))
 
 
-def test_a_model_names_markers_of_a_trait_without_any_as_often_as_it_says():
+def test_a_model_names_markers_of_a_trait_without_any_as_often_as_it_says(tmp_path):
     codes, named = chromosomes(60, 3, 40, 0), 0
     for seed in range(24):
         lines = lines_of(np.random.default_rng(seed).normal(size=60))
         scan = scan_association(CodeColumns.of(codes, 2), contigs_of(120, 3), lines)
-        naming = name_markers(scan, [("gblup", trained(codes, lines, f"t{seed}", 3))])
+        stand = trained(codes, lines, f"t{seed}", 3, tmp_path / "saliency.parquet")
+        naming = name_markers(scan, [("gblup", stand)])
         told = naming.methods.set_index("method").loc["gblup"]
         assert told["chance"] == 0.25
         named += int(told["markers"] > 0)
@@ -110,7 +82,7 @@ def test_a_model_names_markers_of_a_trait_without_any_as_often_as_it_says():
 
 
 @pytest.fixture(scope="module")
-def planted() -> tuple[CodeColumns, pd.DataFrame, pd.DataFrame]:
+def planted(tmp_path_factory):
     """Two large loci, markers 30 of the first contig and 150 of the second."""
     codes = chromosomes(150, 4, 100, 1)
     codes[np.random.default_rng(3).random(codes.shape) < 0.02] = 3
@@ -119,15 +91,16 @@ def planted() -> tuple[CodeColumns, pd.DataFrame, pd.DataFrame]:
     lines = lines_of(value)
     columns, markers = CodeColumns.of(codes, 2), contigs_of(400, 4)
     scan = scan_association(columns, markers, lines)
-    return columns, scan, trained(codes, lines, "t", 19)
+    path = tmp_path_factory.mktemp("planted") / "saliency.parquet"
+    return columns, scan, trained(codes, lines, "t", 19, path)
 
 
 def test_regions_hold_the_planted_loci_and_say_who_names_them(planted):
-    columns, scan, saliency = planted
-    naming = name_markers(scan, [("gblup", saliency), ("baseline", saliency.iloc[:0])])
+    columns, scan, stand = planted
+    naming = name_markers(scan, [("gblup", stand), ("baseline", [])])
     assert naming.methods["method"].tolist() == [WALD, "gblup"]
     assert naming.methods["chance"].tolist()[1] == ALPHA
-    regions = find_regions(columns, scan, naming.named, None)
+    regions = find_regions(columns, scan, naming, None)
     both = regions[regions["methods"] == f"{WALD},gblup"]
     for contig, position in (("1", 3000), ("2", 15000)):
         here = both[(both["contig"] == contig) & (both["first"] <= position)]
@@ -145,6 +118,34 @@ def test_regions_hold_the_planted_loci_and_say_who_names_them(planted):
         at = scan.loc[marker]
         holds = regions["contig"].eq(at["contig"]) & regions["first"].le(at["position"])
         assert (holds & regions["last"].ge(at["position"])).sum() == 1
+
+
+def test_windows_name_the_regions_in_them_and_make_one_where_there_is_none(planted):
+    columns, scan, _ = planted
+    stand = np.zeros(400)
+    stand[100:200], stand[200:220], stand[220:240] = 5.0, 6.0, 7.0
+    control = np.linspace(0, 1, 19)
+    given = [("gradient", Standing(-stand, control)), ("permutation", Standing(stand, control))]
+    naming = name_markers(scan, [("dnn", given)])
+    assert naming.methods["method"].tolist() == [WALD, "dnn", "dnn:permutation"]
+    assert naming.methods["markers"].tolist()[1:] == [0, 140]
+    best = [
+        scan["p_value"][window].idxmin() for window in map(slice, (100, 200, 220), (200, 220, 240))
+    ]
+    # label slices of pandas hold their end
+    assert set(naming.peaks) == set(naming.named[WALD]) | set(best)
+    regions = find_regions(columns, scan, naming, None)
+    second = regions[regions["contig"] == "2"]
+    assert second["methods"].str.contains("dnn:permutation").all()
+    assert (second["named_by"] == 2).any()
+    third = regions[regions["contig"] == "3"]
+    assert third["methods"].tolist() == ["dnn:permutation"] * len(third)
+    assert 1 <= len(third) <= 2
+    both = [("gradient", Standing(stand, control)), ("permutation", Standing(stand, control))]
+    twice = find_regions(columns, scan, name_markers(scan, [("dnn", both)]), None)
+    third = twice[twice["contig"] == "3"]
+    assert set(third["methods"]) == {"dnn,dnn:permutation"}
+    assert (third["named_by"] == 1).all()  # one model's statistics are one witness
 
 
 def test_stretches_are_those_of_plain_correlations(planted):
@@ -172,7 +173,7 @@ def test_a_stretch_ends_where_a_hundred_markers_are_not_linked():
 
 def test_nothing_named_is_no_region(planted):
     columns, scan, _ = planted
-    regions = find_regions(columns, scan, {WALD: np.array([], int)}, None)
+    regions = find_regions(columns, scan, wald([]), None)
     assert len(regions) == 0
     assert as_bed(regions) == ""
     assert as_csv(regions).startswith("contig,first,last,")
@@ -221,7 +222,7 @@ def test_tables_to_download_are_safe(planted):
     genes = pd.DataFrame(
         [("my contig", 2900, 3100, "@g")], columns=["contig", "start", "end", "gene"]
     )
-    regions = find_regions(columns, scan, {WALD: np.array([30])}, genes)
+    regions = find_regions(columns, scan, wald([30]), genes)
     assert regions["gene_distance"].tolist() == [0]
     row = regions.iloc[0]
     assert as_bed(regions) == f"my_contig\t{row['first'] - 1}\t{row['last']}\t=cmd()\n"

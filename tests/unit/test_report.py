@@ -247,8 +247,10 @@ def test_the_regions_on_the_page_are_those_of_the_table(report):
         assert cells[3] == region.methods.replace(",", ", ")
         assert cells[11] == ("<gene>" if region.contig == "1" else "NA")
     methods = next(table for table in page.tables if "Markers named" in table[0])[1:]
-    assert [row[0] for row in methods] == ["Wald", "gblup", "deepgs"]
-    assert [row[3] for row in methods] == ["NA", "0.50", "0.50"]
+    assert [row[0] for row in methods] == [
+        *("Wald", "gblup", "deepgs", "deepgs:integrated_gradient")
+    ]
+    assert [row[3] for row in methods] == ["NA", "0.50", "0.50", "0.50"]
 
 
 def test_inflation_and_thresholds_are_told(report):

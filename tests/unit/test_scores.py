@@ -134,3 +134,35 @@ def test_undefined_correlations_count_as_zero_and_are_counted(predictions, plan,
     assert summary.loc["slope", ["mean", "undefined"]].tolist() == pytest.approx([1, 1])
     assert summary.loc["control_pearson", ["mean", "undefined"]].tolist() == pytest.approx([0, 2])
     assert summary.loc["rmse", "undefined"] == 0
+
+
+def test_lines_alike_to_a_training_line_are_left_out_beside(
+    predictions, plan, phenotypes, phenotypes_of
+):
+    """Predicted by their twins' values they lift the correlation, not that of the others."""
+    noise = np.random.default_rng(1).normal(size=len(predictions))
+    spoilt = predictions.assign(predicted=noise).reset_index(drop=True)
+    # with three folds in turn the two of a pair are always in different ones
+    alike = pd.DataFrame({"line_1": SAMPLES[:30:2], "line_2": SAMPLES[1:30:2]})
+    twins = spoilt["sample"].isin(SAMPLES[:30]) & (spoilt["role"] == "test")
+    value = spoilt["sample"].map(phenotypes.set_index("sample")["value"])
+    spoilt["predicted"] = spoilt["predicted"].mask(twins, 10 * (value - 5))
+    scores = score(spoilt, plan, phenotypes_of, "high", alike)
+    by_metric = scores.set_index(["repeat", "fold", "metric"])["value"]
+    for (repeat, fold), unit in spoilt[spoilt["role"] == "test"].groupby(["repeat", "fold"]):
+        others = unit[~unit["sample"].isin(SAMPLES[:30])]
+        assert len(others) == 10
+        expected = np.corrcoef(others["predicted"], value[others.index])[0, 1]
+        assert by_metric[repeat, fold, "pearson_distinct"] == pytest.approx(expected)
+        assert by_metric[repeat, fold, "pearson"] > expected + 0.1
+    nobody = alike.assign(line_2="gone")
+    plain = score(spoilt, plan, phenotypes_of, "high", nobody)
+    assert "pearson_distinct" not in set(plain["metric"])
+
+
+def test_a_fold_of_lines_alike_alone_has_no_second_correlation(predictions, plan, phenotypes_of):
+    alike = pd.DataFrame({"line_1": SAMPLES[0::3], "line_2": SAMPLES[1::3]})
+    scores = score(predictions, plan, phenotypes_of, "high", alike)
+    distinct = scores[scores["metric"] == "pearson_distinct"]
+    assert distinct["value"].notna().all()
+    assert distinct.groupby("repeat")["fold"].agg(list).to_dict() == {0: [2], 1: [0]}

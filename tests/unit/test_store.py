@@ -5,12 +5,21 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zarr
 
 from breedcast.errors import UserError
+from breedcast.genotypes import store
 from breedcast.genotypes.filter import filter_genotypes
-from breedcast.genotypes.store import read_codes, read_summary
+from breedcast.genotypes.source import MARKERS, Block, marker_table
+from breedcast.genotypes.store import (
+    Imported,
+    ImportSummary,
+    ImportWriter,
+    read_codes,
+    read_summary,
+)
 from tests.unit.vcf_files import call, import_vcf, record, vcf
 
 ODD_NAMES = ["Bärbel", "中文 7", "<b>x</b>", "../up", "007", "NA", "a{b}%s"]
@@ -22,9 +31,9 @@ def folder(tmp_path: Path) -> Path:
     rows = [[0, 1, 2, 0, 1, 2, -1], [2, 2, 0, 1, 0, 0, 1]]
     records = [record([call(dosage, 2) for dosage in row], name=f"é{row[0]}") for row in rows]
     (tmp_path / "input.vcf").write_text(vcf(ODD_NAMES, records), encoding="utf-8")
-    import_vcf(tmp_path / "input.vcf", tmp_path / "imported.zarr")
+    import_vcf(tmp_path / "input.vcf", tmp_path / "imported")
     filter_genotypes(
-        tmp_path / "imported.zarr",
+        tmp_path / "imported",
         tmp_path,
         min_maf=0.01,
         max_missing_marker=0.2,
@@ -51,16 +60,36 @@ def test_summary_says_where_the_codes_come_from(folder: Path) -> None:
 
 def test_xarray_finds_its_dimensions(folder: Path) -> None:
     """xarray opens a zarr 3 group whose arrays name their dimensions, each of one length."""
-    for name, matrix, dimensions in [
-        ("codes.zarr", "codes", ("sample", "marker")),
-        ("imported.zarr", "dosage", ("marker", "sample")),
-    ]:
-        group = zarr.open_group(folder / name, mode="r", zarr_format=3)
-        assert group[matrix].metadata.dimension_names == dimensions
-        lengths = {"sample": 7, "marker": 2}
-        for _, array in group.arrays():
-            expected = tuple(lengths[dimension] for dimension in array.metadata.dimension_names)
-            assert array.shape == expected
+    group = zarr.open_group(folder / "codes.zarr", mode="r", zarr_format=3)
+    assert group["codes"].metadata.dimension_names == ("sample", "marker")
+    lengths = {"sample": 7, "marker": 2}
+    for _, array in group.arrays():
+        expected = tuple(lengths[dimension] for dimension in array.metadata.dimension_names)
+        assert array.shape == expected
+
+
+@pytest.mark.parametrize("block_bytes", [1, 20, 1 << 24])
+def test_the_import_gives_the_markers_that_are_asked_for(
+    tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dosage = np.random.default_rng(0).integers(-1, 3, (29, 5), np.int8)
+    columns = {name: ["1"] * 29 for name in MARKERS.names} | {"position": list(range(29))}
+    with ImportWriter(tmp_path / "imported", list("abcde")) as writer:
+        for rows in (slice(0, 4), slice(4, 4), slice(4, 29)):
+            table = marker_table(columns).slice(rows.start, rows.stop - rows.start)
+            writer.append(Block(dosage[rows], table, np.arange(29)[rows]))
+    assert writer.duplicated_ids() == 28
+    writer.summarise(ImportSummary([], lines=5, markers=29, ploidy=2, counts={}))
+    monkeypatch.setattr(store, "BLOCK_BYTES", block_bytes)
+    imported = Imported(tmp_path / "imported")
+    assert imported.samples == list("abcde")
+    assert imported.markers["position"].tolist() == list(range(29))
+    some = np.array([0, 3, 4, 5, 17, 28])
+    assert (imported.at(some) == dosage[some]).all()
+    assert (np.concatenate(list(imported.blocks())) == dosage).all()
+    blocks = list(imported.blocks(some))
+    assert (np.concatenate(blocks) == dosage[some]).all()
+    assert len({len(block) for block in blocks[:-1]}) <= 1
 
 
 def chunks(folder: Path, array: str) -> list[Path]:

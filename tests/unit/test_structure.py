@@ -31,9 +31,9 @@ def real_codes(shared_data, tmp_path_factory):
 
     def read(name):
         folder = tmp_path_factory.mktemp(name)
-        import_vcf(shared_data / name / "genotypes.vcf.gz", folder / "imported.zarr")
+        import_vcf(shared_data / name / "genotypes.vcf.gz", folder / "imported")
         filter_genotypes(
-            folder / "imported.zarr",
+            folder / "imported",
             folder,
             min_maf=0.01,
             max_missing_marker=0.2,

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,6 +8,7 @@ from sklearn.model_selection import KFold
 from breedcast.config import check_config
 from breedcast.errors import UserError
 from breedcast.project import Project
+from breedcast.validation.alike import alike_to_training, bundles
 from breedcast.validation.clusters import LeaveClusterOutScheme, StratifiedScheme
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import KFoldScheme, units
@@ -259,3 +262,60 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme):
     work = units(plan, table["sample"].tolist(), permutations=2)
     fits = sum(len(unit.inner_folds) + 1 for unit in work)
     assert Project(config, {}, {}).networks_per_job == fits
+
+
+def chains(*chained):
+    """duplicated_lines.tsv: each line a pair with the next of its chain."""
+    pairs = [pair for chain in chained for pair in pairwise(chain)]
+    return pd.DataFrame(pairs, columns=["line_1", "line_2"], dtype=str)
+
+
+CHAINS = (("L4", "L11", "L2"), ("L20", "L7"), ("L9", "L25"))
+
+
+def test_bundles_are_what_pairs_connect():
+    samples = pd.Series([f"L{number}" for number in range(12)])
+    assert bundles(samples, chains()).tolist() == list(range(12))
+    assert bundles(samples[[0, 1, 0]], chains()).tolist() == [0, 1, 0]
+    found = bundles(samples, chains(("L8", "L3", "L10"), ("L1", "L0"), ("L5", "gone")))
+    assert found.tolist() == [0, 0, 1, 2, 3, 4, 5, 6, 2, 7, 2, 8]
+
+
+@pytest.mark.parametrize("scheme", [KFoldScheme, StratifiedScheme, LeaveClusterOutScheme])
+def test_lines_kept_together_share_folds_and_inner_folds(scheme):
+    given = () if scheme is KFoldScheme else (structure_of(30, 25, 20),)
+    table, alike = lines(75), chains(*CHAINS)
+    plan = scheme(5, 2, 3, 7, *given).make_plan(table, "yield", alike)
+    for _, unit in plan.groupby(["repeat", "fold"]):
+        assert sorted(unit["sample"]) == sorted(table["sample"][: len(unit)])
+        placed = unit.fillna({"inner_fold": -1}).set_index("sample")[["role", "inner_fold"]]
+        for chain in CHAINS:
+            assert len(placed.loc[list(chain)].drop_duplicates()) == 1
+    assert alike_to_training(plan, alike).empty
+    tests = plan[(plan["role"] == "test") & (plan["repeat"] == 0)]
+    assert sorted(tests["sample"]) == sorted(table["sample"][:75])
+
+
+@pytest.mark.parametrize("scheme", [KFoldScheme, StratifiedScheme, LeaveClusterOutScheme])
+def test_without_pairs_nothing_is_dealt_otherwise(scheme):
+    given = () if scheme is KFoldScheme else (structure_of(30, 25, 20),)
+    made = scheme(5, 2, 3, 7, *given)
+    plain = made.make_plan(lines(75), "yield")
+    nobody = chains(("L3", "L76"), ("gone", "L5"))  # L76 is a candidate
+    pd.testing.assert_frame_equal(plain, made.make_plan(lines(75), "yield", nobody))
+
+
+def test_lines_alike_to_training_are_told_by_fold():
+    plan = SCHEME.make_plan(lines(), "yield")
+    alike = chains(*CHAINS[:2], ("L3", "L24"))
+    found = set(alike_to_training(plan, alike))
+    for (repeat, fold), unit in plan.groupby(["repeat", "fold"]):
+        of = {role: set(rows["sample"]) for role, rows in unit.groupby("role")}
+        for pair in alike.itertuples():
+            for one, other in ((pair.line_1, pair.line_2), (pair.line_2, pair.line_1)):
+                if one in of["test"] and other in of["train"]:
+                    assert (repeat, fold, one) in found
+    assert {sample for *_, sample in found} <= {"L4", "L11", "L2", "L20", "L7", "L24"}
+    assert (-1, -1, "L24") in found  # a candidate, alike to a line with a value
+    assert not [key for key in found if key[2] == "L3"]
+    assert alike_to_training(plan, chains()).empty

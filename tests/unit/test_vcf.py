@@ -32,8 +32,8 @@ CONTAINERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def import_file(path: Path, folder: Path, **reading: Any) -> Imported:
-    import_genotypes([path], folder / "imported.zarr", Reading(**reading))
-    return Imported(folder / "imported.zarr")
+    import_genotypes([path], folder / "imported", Reading(**reading))
+    return Imported(folder / "imported")
 
 
 def imported(content: bytes, folder: Path, **reading: Any) -> Imported:

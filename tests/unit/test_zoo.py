@@ -111,8 +111,10 @@ def test_every_input_and_ploidy(network: type[NetworkModel], ploidy: int, kind: 
     lines = simulate(40, 40, ploidy)
     fitted = network(input=kind, epochs=1, networks=1).fit(lines, 0, "cpu")
     assert np.isfinite(fitted.predict(lines.blind()).mean).all()
-    assert fitted.saliency is not None
-    assert fitted.saliency.shape == (40,)
+    assert {name: it.shape for name, it in fitted.saliency.items()} == {
+        "gradient": (1, 40),
+        "integrated_gradient": (1, 40),
+    }
 
 
 def test_windows_have_weights_of_their_own() -> None:

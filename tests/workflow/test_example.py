@@ -66,7 +66,7 @@ def test_every_file_of_the_contract_is_there(results):
                     f"{trait}/{model}/{name}"
                     for name in (
                         *("history.parquet", "saliency.parquet", "facts.tsv"),
-                        *("weights.safetensors", "run.json"),
+                        *("weights.safetensors", "run.json", "studies.tsv", "options.yaml"),
                     )
                 }
     found = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from breedcast.config import trait_id
+from breedcast.config import check_config, trait_id
 from breedcast.files import read_parquet, read_table
 
 TRAITS = ["<script>alert(1)</script>", "../up", "产量 {kg}"]
@@ -33,8 +33,13 @@ def run(make_workflow, tmp_path_factory):
         "phenotypes": {"path": "trial.csv", "covariates": ["farm", "year"]},
         "candidates": "wanted.txt",
         "directions": {TRAITS[1]: "low"},
-        "validation": {"folds": 2, "repeats": 1, "inner_folds": 2},
-        "models": {"baseline": {}, "gblup": {}, "deepgs": {"epochs": 2}},
+        "validation": {"folds": 2, "repeats": 1, "inner_folds": 2, "keep_together": True},
+        "models": {
+            "baseline": {},
+            "gblup": {},
+            "deepgs": {"epochs": 2},
+            "bayes": {"tune": {"trials": 2}},
+        },
         "output": "the results",
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
@@ -92,6 +97,21 @@ def test_the_farm_is_predicted_by_the_baseline_and_the_genes_by_gblup(run):
 
     assert accuracy("baseline") > 0.5
     assert accuracy("gblup") > accuracy("baseline")
+
+
+def test_a_tuned_models_trials_are_told_and_its_options_go_into_a_config(run):
+    folder, _ = run
+    results = folder / "the results" / trait_id(TRAITS[0])
+    studies = read_table(results / "bayes" / "studies.tsv")
+    trials = studies.groupby(["repeat", "fold", "permutation"])["trial"].agg(list)
+    assert trials.tolist() == [[0, 1]] * 5
+    assert studies["value"].between(-1, 1).all()
+    frozen = yaml.safe_load((results / "bayes" / "options.yaml").read_text())
+    assert 0.002 <= frozen["large_share"] <= 0.1
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    check_config(config | {"models": {"bayes": frozen}})
+    assert read_table(results / "gblup" / "studies.tsv").empty
+    assert yaml.safe_load((results / "deepgs" / "options.yaml").read_text()) == {"epochs": 2}
 
 
 def test_hostile_names_are_text_on_the_page(run):

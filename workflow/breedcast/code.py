@@ -25,12 +25,17 @@ def code_hash(script: str, *modules: str) -> str:
     script: its name without the ending. modules: more that it will load by a name known only
     at run time, as dotted names: the model of a training job.
     """
-    roots = [SCRIPTS / f"{script}.py", *map(_file, modules)]
     digest = hashlib.sha256()
-    for path in sorted(frozenset().union(*map(_reachable, roots))):
+    for path in code_files(script, *modules):
         digest.update(path.relative_to(PACKAGE.parent).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def code_files(script: str, *modules: str) -> list[Path]:
+    """The files of the package that these import, directly or not, and themselves."""
+    roots = [SCRIPTS / f"{script}.py", *map(_file, modules)]
+    return sorted(frozenset().union(*map(_reachable, roots)))
 
 
 @cache

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,15 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A model of the config: its registered kind, where its code is, its options."""
+    """A model of the config: its registered kind, where its code is, its options.
+
+    tune: None, or the budget of tuning and the names of the `options` that it chooses.
+    """
 
     kind: str
     location: str
     options: dict[str, Any]
+    tune: dict[str, Any] | None = None
 
     @property
     def module(self) -> str:
@@ -70,6 +74,8 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
     genotypes["map"] = _expand(genotypes["map"], "genotypes: map")
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
+    if phenotypes["plots"] is not None and phenotypes["weights"]:
+        raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
     for key in FILTER_LISTS:
@@ -88,18 +94,24 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
         completed = _with_defaults(options, options_schema(kind))
         if completed.get("pretrained"):
             completed["pretrained"] = _weights_file(completed["pretrained"], name)
-        models[name] = ModelConfig(kind, MODELS[kind], completed)
+        tune = given.get("tune")
+        if tune is not None:
+            tune = {**tune, "options": _tuned_options(kind, options)}
+        models[name] = ModelConfig(kind, MODELS[kind], completed, tune)
     return models
 
 
-def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
+def trait_ids(
+    config: dict[str, Any], table: PhenotypeTable, design: Iterable[str] = ()
+) -> dict[str, str]:
     """The traits to analyse: their ids (safe as folder names) and columns of the table.
 
-    Raises UserError for a trait, covariate or direction that names no column.
+    design: columns that describe plots. Raises UserError for a trait, covariate or direction
+    that names no column.
     """
     covariates = config["phenotypes"]["covariates"]
     weights = config["phenotypes"]["weights"]
-    others = {*covariates, *weights.values()}
+    others = {*covariates, *weights.values(), *design}
     if config["traits"] == "all":
         columns = [
             column
@@ -125,7 +137,8 @@ def trait_ids(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
     both = set(columns) & others
     if both:
         raise UserError(
-            f"config: {both.pop()!r} cannot be both a trait and a covariate or a weight"
+            f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight or a "
+            "description of plots"
         )
     return {trait_id(column): column for column in columns}
 
@@ -186,13 +199,22 @@ def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
             model_class(MODELS[kind])(**given)
         except ValueError as error:
             problems.append(f"config, models: {name}: {error}")
+    if "tune" in options and not _tuned_options(kind, given):
+        problems.append(
+            f"config, models: {name}: tune: no option of {kind} is left to be tuned; leave out tune"
+        )
     return problems
+
+
+def _tuned_options(kind: str, given: dict[str, Any]) -> list[str]:
+    """The options that tuning chooses: those of the model's search space that are not given."""
+    return [name for name in model_class(MODELS[kind]).search_space() if name not in given]
 
 
 def _kind_and_options(name: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A model's registered name and its options, from its entry in the config."""
     kind = given.get("model", name)
-    options = {key: value for key, value in given.items() if key != "model"}
+    options = {key: value for key, value in given.items() if key not in ("model", "tune")}
     return kind, _with_numbers(options, options_schema(kind))
 
 
@@ -212,8 +234,8 @@ def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
     Snakemake passes what stands inside `--config validation={repeats: 1}` on as text.
     """
     if isinstance(value, dict):
-        known = schema.get("properties", {})
-        return {key: _with_numbers(sub, known.get(key, {})) for key, sub in value.items()}
+        known, other = schema.get("properties", {}), schema.get("additionalProperties") or {}
+        return {key: _with_numbers(sub, known.get(key, other)) for key, sub in value.items()}
     if isinstance(value, list):
         return [_with_numbers(item, schema.get("items", {})) for item in value]
     kinds = schema.get("type", [])

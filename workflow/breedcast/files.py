@@ -99,6 +99,15 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], Any]:
         return arrays, json.loads(file.metadata()["notes"])
 
 
+def write_yaml(facts: Mapping[str, Any], path: str | Path) -> None:
+    """Write facts as YAML in their order, as a config has them."""
+    import yaml
+
+    with whole(path) as unfinished:
+        text = yaml.safe_dump(dict(facts), sort_keys=False, allow_unicode=True)
+        unfinished.write_text(text, encoding="utf-8")
+
+
 def write_json(facts: Mapping[str, Any], path: str | Path) -> None:
     """Write facts as readable JSON in their order; what is no number must be None."""
     with whole(path) as unfinished:

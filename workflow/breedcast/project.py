@@ -22,15 +22,14 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
+from breedcast.memory import MEGABYTE, training_mb
+from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.table import read_phenotypes
 
-MEGABYTE = 1_000_000
 #: Schemes of validation that follow the clusters of genotypes/structure.tsv.
 LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
-#: A training process beside its data: PyTorch, and what its allocator keeps (measured: 0.95 GB).
-PROCESS_MB = 1100
 
 
 @dataclass(frozen=True)
@@ -39,29 +38,35 @@ class Project:
 
     traits: ids (folder names) and columns; models: without the ensemble.
     lines_in: whether tables of dosages have their lines in `rows` or `columns`, if there are any.
+    design: where the trait table has a row per plot, its columns that describe them, by role.
     """
 
     config: dict[str, Any]
     traits: dict[str, str]
     models: dict[str, ModelConfig]
     lines_in: str | None = None
+    design: dict[str, str] | None = None
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
         """Check the config and the heads of the input files; raises UserError."""
         config = check_config(raw)
         models = model_configs(config)
-        table = read_phenotypes(config["phenotypes"]["path"])
+        plots = config["phenotypes"]["plots"]
+        table = read_phenotypes(config["phenotypes"]["path"], of_plots=plots is not None)
+        design = None if plots is None else design_columns(plots, table)
         paths = config["genotypes"]["path"]
         lines_in = next(filter(None, (orientation(path, table.samples) for path in paths)), None)
         genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
-        if not set(genotyped) & set(table.samples):
+        phenotyped = set(table.samples)
+        if not phenotyped & set(genotyped):
             raise UserError(
-                f"{config['phenotypes']['path']}: none of its {len(table.samples)} lines is in "
+                f"{config['phenotypes']['path']}: none of its {len(phenotyped)} lines is in "
                 f"{', '.join(paths)} (table: {table.samples[0]!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
-        return cls(config, trait_ids(config, table), models, lines_in)
+        traits = trait_ids(config, table, design.values() if design else ())
+        return cls(config, traits, models, lines_in, design)
 
     @property
     def scored_models(self) -> list[str]:
@@ -84,20 +89,32 @@ class Project:
         return bool(self.config["validation"]["scheme"] != LEAVE_CLUSTER_OUT)
 
     @property
+    def units_per_job(self) -> int:
+        """Training sets of one training job."""
+        folds, repeats = self._folds_and_repeats
+        return int(folds * (repeats + self.config["control"]["permutations"]) + 1)
+
+    @property
     def networks_per_job(self) -> int:
-        """Fits of one training job: every unit's inner folds and a refit.
+        """Fits of one training job: every unit's inner folds and a refit."""
+        return self.units_per_job * int(self.config["validation"]["inner_folds"] + 1)
 
-        Where clusters are left out, the most that there can be.
-        """
-        validation, control = self.config["validation"], self.config["control"]
-        folds, repeats = validation["folds"], validation["repeats"]
-        if not self.has_random_folds:
-            from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
+    @property
+    def _folds_and_repeats(self) -> tuple[int, int]:
+        """Where clusters are left out, the most folds that there can be."""
+        validation = self.config["validation"]
+        if self.has_random_folds:
+            return validation["folds"], validation["repeats"]
+        from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
 
-            clusters = self.config["structure"]["clusters"]
-            folds, repeats = MOST_CLUSTERS if clusters == "auto" else clusters, 1
-        units = folds * (repeats + control["permutations"]) + 1
-        return units * (validation["inner_folds"] + 1)
+        clusters = self.config["structure"]["clusters"]
+        return MOST_CLUSTERS if clusters == "auto" else clusters, 1
+
+    @property
+    def parts(self) -> range:
+        """The jobs that a training is cut into: none where it is one job."""
+        parts = self.config["parts"]
+        return range(parts) if parts > 1 else range(0)
 
     @property
     def genotype_files(self) -> list[str]:
@@ -122,6 +139,10 @@ class Project:
         """The column of a trait's weights, by its id; None where all values count alike."""
         given: dict[str, str] = self.config["phenotypes"]["weights"]
         return given.get(self.traits[trait])
+
+    def plot_files(self, *files: str) -> dict[str, str]:
+        """The rule inputs adjusted and heritability, as named, where the traits are of plots."""
+        return {} if self.design is None else {it: f"<results>/{{trait}}/{it}.tsv" for it in files}
 
     def beside_output(self, name: str) -> str:
         """The folder of logs or benchmarks: beside the output, and of that output alone."""
@@ -165,16 +186,23 @@ class Project:
             name=model,
             model=chosen.location,
             options=chosen.options,
+            tune=chosen.tune,
             permutations=self.config["control"]["permutations"],
             seed=self.config["validation"]["seed"],
             device=self.config["device"],
             imputation=self.config["imputation"],
+            windows=self.config["markers"]["windows"],
         )
 
     def report_settings(self) -> str:
         """The settings of the report: the config but for what changes no result."""
-        shown = {key: value for key, value in self.config.items() if key != "threads"}
-        models = {name: {"model": it.kind, **it.options} for name, it in self.models.items()}
+        shown = {
+            key: value for key, value in self.config.items() if key not in ("threads", "parts")
+        }
+        models = {
+            name: {"model": it.kind, **it.options} | ({"tune": it.tune} if it.tune else {})
+            for name, it in self.models.items()
+        }
         return settings(
             traits=[self._about(trait) for trait in self.traits],
             models=self._kinds(),
@@ -208,6 +236,16 @@ class Project:
         follows = self.config["validation"]["scheme"] in (LEAVE_CLUSTER_OUT, STRATIFIED)
         return {"structure": "<results>/genotypes/structure.tsv"} if follows else {}
 
+    def alike_lines(self) -> dict[str, str]:
+        """The rule input that holds nearly identical lines, where the validation heeds them."""
+        heeded = self.config["validation"]["keep_together"]
+        return {"alike": "<results>/genotypes/duplicated_lines.tsv"} if heeded else {}
+
+    def scheme(self) -> dict[str, Any]:
+        """The settings of the validation scheme."""
+        chosen = self.config["validation"]
+        return {key: value for key, value in chosen.items() if key != "keep_together"}
+
     def structure_mb(self, codes_json: str) -> int:
         """Memory of the structure in MB: matrices of distances, the codes and a block."""
         lines, markers = _shape(codes_json)
@@ -219,28 +257,31 @@ class Project:
         return math.ceil(900 + (8 * 8 * lines * lines + 1000 * markers) / MEGABYTE)
 
     def regions_mb(self, codes_json: str) -> int:
-        """Memory of naming regions in MB: as of the scan, and a model's saliency in every unit."""
+        """Memory of naming regions in MB: as of the scan, and a repeat of a model's saliency."""
         _, markers = _shape(codes_json)
-        units = self.networks_per_job // (self.config["validation"]["inner_folds"] + 1)
-        return self.association_mb(codes_json) + math.ceil(100 * markers * units / MEGABYTE)
+        folds, _ = self._folds_and_repeats
+        return self.association_mb(codes_json) + math.ceil(150 * markers * folds / MEGABYTE)
 
-    def training_mb(self, codes_json: str) -> int:
-        """Memory of a training job in MB, from the shape of the codes.
-
-        Every process holds the codes as numbers a few times over (training lines, encoded
-        lines, relationships), beside the one copy of the codes that all share, and of the lines'
-        distances where missing calls are filled from neighbours.
-        """
+    def training_mb(self, model: str, codes_json: str) -> int:
+        """Memory of a training job in MB: its processes, and what fills their missing calls."""
         lines, markers = _shape(codes_json)
-        per_process = PROCESS_MB + (4 * 8 * lines * (markers + lines)) / MEGABYTE
-        shared = 2 * lines * markers
+        chosen, processes = self.models[model], self.config["threads"]
+        needed = training_mb(chosen.kind, chosen.is_network, lines, markers, processes)
         if self.config["imputation"] == "nearest":
-            shared += 8 * lines * lines
-        return math.ceil(self.config["threads"] * per_process + shared / MEGABYTE)
+            needed += processes * 8 * lines * lines / MEGABYTE
+        return math.ceil(needed)
 
-    def training_minutes(self) -> int:
+    def training_minutes(self, model: str) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
-        return 10 + math.ceil(2 * self.networks_per_job / self.config["threads"])
+        minutes = 2 * self.networks_per_job
+        if tune := self.models[model].tune:
+            per_trial = 2 * self.config["validation"]["inner_folds"]
+            by_trials = per_trial * tune.get("trials", math.inf)
+            # the trial that is under way when time is up is finished
+            study = min(by_trials, tune.get("minutes", math.inf) + per_trial)
+            minutes += self.units_per_job * study
+        at_once = self.config["threads"] * self.config["parts"]
+        return 10 + math.ceil(minutes / at_once)
 
 
 def _shape(codes_json: str) -> tuple[int, int]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from contextlib import ExitStack, contextmanager
+from itertools import cycle
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 from breedcast.errors import UserError
 
@@ -40,6 +41,11 @@ def run_tasks(
     if processes == 1:
         yield from map(function, tasks)
         return
+    # loaded here: the import of genotypes has no use for them
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, context, _begin, (function, tasks)) as pool:
         try:
@@ -64,6 +70,88 @@ def _begin(function: Callable[[Task], Result], tasks: Sequence[Task]) -> None:
 def _run(number: int) -> Any:
     function, tasks = _work
     return function(tasks[number])
+
+
+def in_turn(results_of: Callable[[int], Iterator[Result]], processes: int) -> Iterator[Result]:
+    """One result of each process after another, until it is the turn of one that has no more.
+
+    results_of: called with the number of a process, from 0, in that process, which is forked
+    from this one. A process waits where its results are not taken, so few of them are in memory.
+    Raises the UserError of a process when it is its turn, and one when a process is killed.
+    """
+    if processes == 1:
+        yield from results_of(0)
+        return
+    with ExitStack() as running:
+        pipes = [running.enter_context(_forked(results_of, it)) for it in range(processes)]
+        for pipe in cycle(pipes):
+            kind, content = _received(pipe)
+            if kind == "end":
+                return
+            yield content
+
+
+@contextmanager
+def meanwhile(result_of: Callable[[], Result], processes: int) -> Iterator[Callable[[], Result]]:
+    """A function whose result is computed in a process of its own, where there may be several.
+
+    Raises what `in_turn` does when the result is asked for.
+    """
+    if processes == 1:
+        yield result_of
+        return
+    with _forked(lambda _: iter([result_of()]), 0) as pipe:
+        yield lambda: _received(pipe)[1]
+
+
+def _received(pipe: BinaryIO) -> tuple[str, Any]:
+    """What a forked process says next: ("result", it) or ("end", None)."""
+    try:
+        kind, content = pickle.load(pipe)  # noqa: S301  (from a process of our own)
+    except (EOFError, pickle.UnpicklingError):
+        raise UserError(
+            "a process was killed, most likely for want of memory: run where there is more"
+        ) from None
+    if kind == "error":
+        raise content
+    return kind, content
+
+
+@contextmanager
+def _forked(results_of: Callable[[int], Iterator[Any]], number: int) -> Iterator[BinaryIO]:
+    """The pipe that a process sends its results through; the process ends with the block."""
+    receiving, sending = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(receiving)
+        _send(results_of, number, sending)
+    os.close(sending)
+    try:
+        with open(receiving, "rb") as pipe:
+            yield pipe
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+def _send(results_of: Callable[[int], Iterator[Any]], number: int, sending: int) -> NoReturn:
+    """All that a forked process does."""
+    try:
+        die_with_parent()
+        with open(sending, "wb") as pipe:
+            end: tuple[str, Any] = ("end", None)
+            try:
+                for result in results_of(number):
+                    pickle.dump(("result", result), pipe, pickle.HIGHEST_PROTOCOL)
+                    pipe.flush()
+            except UserError as error:
+                end = ("error", error)
+            except Exception:
+                # with the traceback, which is not sent along with an error
+                end = ("error", RuntimeError(traceback.format_exc()))
+            pickle.dump(end, pipe)
+    finally:
+        os._exit(0)  # the rest of the program is the parent's
 
 
 def keep_freed_memory() -> None:

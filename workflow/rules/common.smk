@@ -1,6 +1,7 @@
-from breedcast.code import code_hash, put_on_python_path
+from breedcast.code import PACKAGE, code_hash, put_on_python_path
 from breedcast.config import ENSEMBLE
 from breedcast.errors import UserError
+from breedcast.memory import SNAKEMAKE_MB
 from breedcast.project import Project, settings
 
 # The scripts' own processes find the package from wherever the workflow is installed.
@@ -19,11 +20,25 @@ pathvars:
     results=project.config["output"],
     logs=project.beside_output("logs"),
     benchmarks=project.beside_output("benchmarks"),
+    checkpoints=project.beside_output("checkpoints"),
 
 
 wildcard_constraints:
     trait="|".join(map(re.escape, project.traits)),
     model="|".join(project.scored_models),
+
+
+def memory(megabytes):
+    """A rule's mem_mb: so many MB for its script, or a function of its input; and Snakemake's own.
+
+    A job that was killed is tried again with more, where there are retries.
+    """
+
+    def mem_mb(wildcards, input, attempt):
+        taken = megabytes(wildcards, input) if callable(megabytes) else megabytes
+        return attempt * (taken + SNAKEMAKE_MB)
+
+    return mem_mb
 
 
 def for_all_models(path):

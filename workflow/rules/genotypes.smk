@@ -2,7 +2,7 @@ rule import_genotypes:
     input:
         genotypes=project.genotype_files,
     output:
-        store=temp(directory("<results>/genotypes/imported.zarr")),
+        store=temp(directory("<results>/genotypes/imported")),
         joined="<results>/genotypes/joined_markers.tsv",
     log:
         "<logs>/genotypes/import.log",
@@ -12,7 +12,7 @@ rule import_genotypes:
         "../../envs/genotypes.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=60,
     params:
         settings=lambda wildcards: project.import_settings(),
@@ -26,7 +26,7 @@ rule import_genotypes:
 rule filter_genotypes:
     input:
         **project.filter_lists(),
-        store="<results>/genotypes/imported.zarr",
+        store="<results>/genotypes/imported",
     output:
         codes=directory("<results>/genotypes/codes.zarr"),
         summary="<results>/genotypes/codes.json",
@@ -42,7 +42,7 @@ rule filter_genotypes:
     conda:
         "../../envs/genotypes.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=60,
     params:
         settings=lambda wildcards: project.filter_settings(),
@@ -73,7 +73,9 @@ rule describe_structure:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=lambda wildcards, input: project.structure_mb(input.codes_summary),
+        mem_mb=memory(
+            lambda wildcards, input: project.structure_mb(input.codes_summary)
+        ),
         runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["structure"]),

@@ -9,11 +9,15 @@ rule scan_association:
         "<logs>/{trait}/scan_association.log",
     benchmark:
         "<benchmarks>/{trait}/scan_association.tsv"
+    group:
+        "scans"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=lambda wildcards, input: project.association_mb(input.codes_summary),
-        runtime=240,
+        mem_mb=memory(
+            lambda wildcards, input: project.association_mb(input.codes_summary)
+        ),
+        runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["association"]),
         code=code_hash("scan_association"),
@@ -47,10 +51,12 @@ rule name_regions:
         "<logs>/{trait}/name_regions.log",
     benchmark:
         "<benchmarks>/{trait}/name_regions.tsv"
+    group:
+        "regions"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=lambda wildcards, input: project.regions_mb(input.codes_summary),
+        mem_mb=memory(lambda wildcards, input: project.regions_mb(input.codes_summary)),
         runtime=60,
     params:
         settings=lambda wildcards: settings(models=list(project.models)),

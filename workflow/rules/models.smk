@@ -5,6 +5,11 @@ rule train_model:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
         pretrained=lambda wildcards: project.pretrained(wildcards.model),
+        parts=expand(
+            "<checkpoints>/{{trait}}/{{model}}.part_{part}_of_{parts}",
+            part=project.parts,
+            parts=len(project.parts),
+        ),
     output:
         predictions="<results>/{trait}/{model}/predictions.parquet",
         history="<results>/{trait}/{model}/history.parquet",
@@ -12,6 +17,8 @@ rule train_model:
         facts="<results>/{trait}/{model}/facts.tsv",
         weights="<results>/{trait}/{model}/weights.safetensors",
         run="<results>/{trait}/{model}/run.json",
+        studies="<results>/{trait}/{model}/studies.tsv",
+        options="<results>/{trait}/{model}/options.yaml",
     log:
         "<logs>/{trait}/{model}/train.log",
     benchmark:
@@ -23,8 +30,12 @@ rule train_model:
     threads: project.config["threads"]
     resources:
         **project.training_devices(),
-        mem_mb=lambda wildcards, input: project.training_mb(input.codes_summary),
-        runtime=project.training_minutes(),
+        mem_mb=memory(
+            lambda wildcards, input: project.training_mb(
+                wildcards.model, input.codes_summary
+            )
+        ),
+        runtime=lambda wildcards: project.training_minutes(wildcards.model),
     params:
         settings=lambda wildcards: project.training_settings(
             wildcards.trait, wildcards.model
@@ -40,3 +51,25 @@ rule train_model:
         "Train {wildcards.model} on {wildcards.trait}: every fold, the control and the candidates"
     script:
         "../scripts/train_model.py"
+
+
+# Where a training is cut: its fits, which train_model then finds among the checkpoints.
+use rule train_model as train_part with:
+    input:
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+        plan="<results>/{trait}/plan.tsv",
+        pretrained=lambda wildcards: project.pretrained(wildcards.model),
+    output:
+        temp(touch("<checkpoints>/{trait}/{model}.part_{part}_of_{parts}")),
+    log:
+        "<logs>/{trait}/{model}/train_part_{part}_of_{parts}.log",
+    benchmark:
+        "<benchmarks>/{trait}/{model}/train_part_{part}_of_{parts}.tsv"
+    wildcard_constraints:
+        model="|".join(project.models),
+        part="[0-9]+",
+        parts="[0-9]+",
+    message:
+        "Train {wildcards.model} on {wildcards.trait}, part {wildcards.part} of {wildcards.parts}"

@@ -1,10 +1,33 @@
-localrules:
-    clean_phenotypes,
+rule adjust_plots:
+    input:
+        phenotypes=project.config["phenotypes"]["path"],
+    output:
+        adjusted="<results>/{trait}/adjusted.tsv",
+        heritability="<results>/{trait}/heritability.tsv",
+    log:
+        "<logs>/{trait}/adjust_plots.log",
+    benchmark:
+        "<benchmarks>/{trait}/adjust_plots.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings(
+            trait=project.traits[wildcards.trait], design=project.design
+        ),
+        code=code_hash("adjust_plots"),
+    message:
+        "Adjust the plots of {wildcards.trait}"
+    script:
+        "../scripts/adjust_plots.py"
 
 
 rule clean_phenotypes:
     input:
         **project.candidate_file(),
+        **project.plot_files("adjusted"),
         phenotypes=project.config["phenotypes"]["path"],
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
@@ -18,11 +41,13 @@ rule clean_phenotypes:
         "<logs>/{trait}/clean_phenotypes.log",
     benchmark:
         "<benchmarks>/{trait}/clean_phenotypes.tsv"
+    group:
+        "plans"
     conda:
         "../../envs/genotypes.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait],

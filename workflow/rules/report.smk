@@ -1,9 +1,3 @@
-localrules:
-    render_report,
-    render_figures,
-    render_overall_figures,
-
-
 rule render_report:
     input:
         *map(results_of, project.traits),
@@ -13,7 +7,7 @@ rule render_report:
         ),
         phenotypes=project.config["phenotypes"]["path"],
         template=expand(
-            f"{workflow.basedir}/workflow/report/{{file}}",
+            f"{PACKAGE.parent}/report/{{file}}",
             file=["page.html", "style.css", "charts.js", "tables.js", "traits.js"],
         ),
     output:
@@ -30,8 +24,8 @@ rule render_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=5,
     params:
         settings=lambda wildcards: project.report_settings(),
         code=code_hash("render_report"),
@@ -57,11 +51,13 @@ rule render_figures:
         "<logs>/{trait}/render_figures.log",
     benchmark:
         "<benchmarks>/{trait}/render_figures.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=5,
     params:
         settings=lambda wildcards: project.figure_settings(wildcards.trait),
         code=code_hash("render_figures"),
@@ -93,8 +89,8 @@ rule render_overall_figures:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=5,
     params:
         settings=lambda wildcards: project.report_settings(),
         code=code_hash("render_overall_figures"),

@@ -1,43 +1,43 @@
-localrules:
-    score_model,
-    compare_models,
-    combine_models,
-    try_intervals,
-
-
-rule score_model:
+rule score_models:
     input:
-        predictions="<results>/{trait}/{model}/predictions.parquet",
+        **project.plot_files("heritability"),
+        predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
+        alike="<results>/genotypes/duplicated_lines.tsv",
     output:
-        scores=shown(
-            "<results>/{trait}/{model}/scores.tsv",
-            "scores",
-            "Accuracy",
-            "Scores by fold",
-            model="{model}",
-        ),
+        scores=[
+            shown(
+                f"<results>/{{trait}}/{model}/scores.tsv",
+                "scores",
+                "Accuracy",
+                "Scores by fold",
+                model=model,
+            )
+            for model in project.scored_models
+        ],
     log:
-        "<logs>/{trait}/{model}/score.log",
+        "<logs>/{trait}/score_models.log",
     benchmark:
-        "<benchmarks>/{trait}/{model}/score.tsv"
+        "<benchmarks>/{trait}/score_models.tsv"
+    group:
+        "scores"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             trait=wildcards.trait,
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
-        code=code_hash("score_model"),
+        code=code_hash("score_models"),
     message:
-        "Score {wildcards.model} on {wildcards.trait}"
+        "Score the models of {wildcards.trait}"
     script:
-        "../scripts/score_model.py"
+        "../scripts/score_models.py"
 
 
 rule combine_models:
@@ -62,11 +62,13 @@ rule combine_models:
         "<logs>/{trait}/combine_models.log",
     benchmark:
         "<benchmarks>/{trait}/combine_models.tsv"
+    group:
+        "scores"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             trait=wildcards.trait,
@@ -97,11 +99,13 @@ rule compare_models:
         "<logs>/{trait}/compare_models.log",
     benchmark:
         "<benchmarks>/{trait}/compare_models.tsv"
+    group:
+        "scores"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             models=project.scored_models,
@@ -131,11 +135,13 @@ rule try_intervals:
         "<logs>/{trait}/try_intervals.log",
     benchmark:
         "<benchmarks>/{trait}/try_intervals.tsv"
+    group:
+        "scores"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             models=project.scored_models, interval=project.config["interval"]

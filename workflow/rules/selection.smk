@@ -1,7 +1,3 @@
-localrules:
-    rank_candidates,
-
-
 rule rank_candidates:
     input:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
@@ -14,11 +10,13 @@ rule rank_candidates:
         "<logs>/{trait}/rank_candidates.log",
     benchmark:
         "<benchmarks>/{trait}/rank_candidates.tsv"
+    group:
+        "scores"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
             models=project.scored_models,

@@ -1,10 +1,7 @@
-localrules:
-    plan_validation,
-
-
 rule plan_validation:
     input:
         **project.structure_file(),
+        **project.alike_lines(),
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
         plan="<results>/{trait}/plan.tsv",
@@ -12,14 +9,16 @@ rule plan_validation:
         "<logs>/{trait}/plan_validation.log",
     benchmark:
         "<benchmarks>/{trait}/plan_validation.tsv"
+    group:
+        "plans"
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=5,
     params:
         settings=lambda wildcards: settings(
-            trait=project.traits[wildcards.trait], **project.config["validation"]
+            trait=project.traits[wildcards.trait], **project.scheme()
         ),
         code=code_hash("plan_validation"),
     message:

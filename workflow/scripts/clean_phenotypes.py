@@ -4,17 +4,23 @@ with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.store import read_codes
     from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+    from breedcast.phenotypes.line_values import line_table
     from breedcast.phenotypes.table import read_phenotypes
 
     genotyped = read_codes(snakemake.input.codes).samples
     filtered = read_table(snakemake.input.dropped_samples)
     excluded = dict(zip(filtered["sample"], filtered["reason"], strict=True))
     named = snakemake.input.get("candidates")
+    trait, weights = settings["trait"], settings["weights"]
+    adjusted = snakemake.input.get("adjusted")
+    table = read_phenotypes(snakemake.input.phenotypes, of_plots=adjusted is not None)
+    if adjusted:
+        table, weights = line_table(table, read_table(adjusted), trait, settings["covariates"])
     cleaned = clean_phenotypes(
-        read_phenotypes(snakemake.input.phenotypes),
-        settings["trait"],
+        table,
+        trait,
         settings["covariates"],
-        settings["weights"],
+        weights,
         genotyped,
         excluded,
         named and read_candidates(named, set(genotyped), excluded),

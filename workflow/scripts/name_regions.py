@@ -5,17 +5,18 @@ with job(snakemake) as settings:
     from breedcast.genotypes.columns import StoredCodes
     from breedcast.markers.genes import read_genes
     from breedcast.markers.regions import as_bed, as_csv, find_regions, name_markers
+    from breedcast.markers.saliency import standings
     from breedcast.phenotypes.clean import phenotyped_lines
 
     genotypes = StoredCodes.open(snakemake.input.codes)
     lines = phenotyped_lines(read_table(snakemake.input.phenotypes))
     association = read_parquet(snakemake.input.association)
     given = zip(settings["models"], snakemake.input.saliencies, strict=True)
-    naming = name_markers(association, ((model, read_parquet(path)) for model, path in given))
+    naming = name_markers(association, ((model, standings(path)) for model, path in given))
     genes = snakemake.input.get("genes")
     if genes is not None:
         genes = read_genes(genes, genotypes.markers["contig"].unique())
-    regions = find_regions(genotypes.of(lines["sample"]), association, naming.named, genes)
+    regions = find_regions(genotypes.of(lines["sample"]), association, naming, genes)
     write_table(naming.methods, snakemake.output.methods)
     write_table(regions, snakemake.output.regions)
     for text, path in (

@@ -7,5 +7,7 @@ with job(snakemake) as settings:
     trait, scheme = settings.pop("trait"), SCHEMES[settings.pop("scheme")]
     if structure := snakemake.input.get("structure"):
         settings["structure"] = read_table(structure)
-    plan = scheme(**settings).make_plan(read_table(snakemake.input.phenotypes), trait)
+    alike = snakemake.input.get("alike")
+    lines, pairs = read_table(snakemake.input.phenotypes), alike and read_table(alike)
+    plan = scheme(**settings).make_plan(lines, trait, pairs)
     write_table(plan, snakemake.output.plan)

@@ -1,35 +1,55 @@
-from pathlib import Path
+from dataclasses import replace
 
 from breedcast.script import job
 
 with job(snakemake) as settings:
     from breedcast.checkpoint import Checkpoints
-    from breedcast.files import read_table, write_arrays, write_json, write_parquet, write_table
+    from breedcast.files import (
+        read_table,
+        write_arrays,
+        write_json,
+        write_parquet,
+        write_table,
+        write_yaml,
+    )
     from breedcast.genotypes.store import read_codes
     from breedcast.models.base import model_class
+    from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
+    from breedcast.models.tuning import Tuning
 
     genotypes = read_codes(snakemake.input.codes)
     lines = read_table(snakemake.input.phenotypes)
     model = model_class(settings.pop("model"))(**settings.pop("options"))
+    tune = settings.pop("tune")
     training = TrainingJob(
         model=model,
+        tuning=tune and Tuning(**tune),
         lines=lines,
         codes=genotypes.of(lines["sample"]),
         ploidy=genotypes.ploidy,
         plan=read_table(snakemake.input.plan),
+        windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
+    given = snakemake.input
     checkpoints = Checkpoints.of(
         snakemake.params.checkpoints,
         settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],
-        files=[path for path in snakemake.input if Path(path).is_file()],
+        files=[given.codes_summary, given.phenotypes, given.plan, *given.pretrained],
     )
-    tables = training.run(snakemake.threads, checkpoints)
-    write_parquet(tables.predictions, snakemake.output.predictions)
-    write_parquet(tables.history, snakemake.output.history)
-    write_parquet(tables.saliency, snakemake.output.saliency)
-    write_table(tables.facts, snakemake.output.facts)
-    write_arrays(tables.weights, snakemake.output.weights, training.made_with())
-    write_json(training.run_facts(), snakemake.output.run)
-    checkpoints.remove()
+    if snakemake.rule.endswith("train_part"):
+        part, parts = int(snakemake.wildcards.part), int(snakemake.wildcards.parts)
+        training.run_part(part, parts, snakemake.threads, checkpoints)
+    else:
+        tables = training.run(snakemake.threads, checkpoints)
+        write_parquet(tables.predictions, snakemake.output.predictions)
+        write_parquet(tables.history, snakemake.output.history)
+        write_parquet(tables.saliency, snakemake.output.saliency)
+        write_table(tables.facts, snakemake.output.facts)
+        write_table(tables.studies, snakemake.output.studies)
+        write_yaml(training.chosen(tables.model), snakemake.output.options)
+        made_with = replace(training, model=tables.model).made_with()
+        write_arrays(tables.weights, snakemake.output.weights, made_with)
+        write_json(training.run_facts(), snakemake.output.run)
+        checkpoints.remove()

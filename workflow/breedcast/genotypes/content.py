@@ -12,13 +12,11 @@ import io
 import os
 import sys
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 from breedcast.errors import UserError
 
@@ -28,9 +26,8 @@ BUFFER_BYTES = 1 << 20
 #: Text that is held at a time, and the longest line that is no mistake.
 TEXT_BYTES = 1 << 23
 LONGEST_LINE = 1 << 29
-S = TypeVar("S")
-T = TypeVar("T")
 COPY_AGAIN = "copy or download it again"
+CHANGED = "changed while it was read: run again when it is complete"
 NUL_BYTES = f"NUL bytes: the file is damaged; {COPY_AGAIN}"
 
 
@@ -55,7 +52,7 @@ def first_bytes(path: Path, number: int) -> bytes:
 @contextmanager
 def head(path: Path) -> Iterator[BinaryIO]:
     """The inflated bytes, to look at the first of them; damage met there is a UserError."""
-    with open(path, "rb") as raw, _damage(path, raw):
+    with open(path, "rb") as raw, damage(path, raw):
         packed = raw.peek(2)[:2] == b"\x1f\x8b"
         if packed:
             check_bgzf_end(path)
@@ -73,7 +70,7 @@ class Content:
 
         self.path = Path(path)
         check_file(self.path)
-        self._stamp = _stamp(self.path)
+        self._stamp = stamp(self.path)
         self._raw = open(self.path, "rb", buffering=0)  # noqa: SIM115  (closed by __exit__)
         self._digest = hashlib.sha256()
         buffered: Any = io.BufferedReader(_Hashed(self._raw, self._digest), BUFFER_BYTES)
@@ -96,12 +93,12 @@ class Content:
 
     def read(self, size: int) -> bytes:
         """The next bytes; fewer at the end only. Raises UserError where the file is damaged."""
-        with _damage(self.path, self._raw):
+        with damage(self.path, self._raw):
             return self._content.read(size)
 
     def line(self) -> bytes:
         """The next line with its end; empty at the end. Raises UserError as `read` does."""
-        with _damage(self.path, self._raw):
+        with damage(self.path, self._raw):
             return self._content.readline(LONGEST_LINE)
 
     def lines(self) -> Iterator[bytearray]:
@@ -127,7 +124,7 @@ class Content:
         text = bytearray(len(begun) + TEXT_BYTES)
         text[: len(begun)] = begun
         end = len(begun)
-        with _damage(self.path, self._raw), memoryview(text) as room:
+        with damage(self.path, self._raw), memoryview(text) as room:
             while end < len(text) and (read := self._content.readinto(room[end:])):
                 end += read
         del text[end:]
@@ -136,8 +133,8 @@ class Content:
     @property
     def sha256(self) -> str:
         """Of the file as it lies on disk. Raises UserError if it changed while it was read."""
-        if _stamp(self.path) != self._stamp:
-            raise UserError(f"{self.path} changed while it was read: run again when it is complete")
+        if stamp(self.path) != self._stamp:
+            raise UserError(f"{self.path} {CHANGED}")
         return self._digest.hexdigest()
 
 
@@ -157,7 +154,7 @@ class _Hashed(io.RawIOBase):
 
 
 @contextmanager
-def _damage(path: Path, raw: Any) -> Iterator[None]:
+def damage(path: Path, raw: Any) -> Iterator[None]:
     """Damage of the compressed data becomes a UserError."""
     # igzip's own error, if that was imported
     igzip: Any = getattr(sys.modules.get("isal.isal_zlib"), "error", zlib.error)
@@ -165,10 +162,10 @@ def _damage(path: Path, raw: Any) -> Iterator[None]:
         yield
     except EOFError:
         raise UserError(f"{path} is truncated: {COPY_AGAIN}") from None
-    except (gzip.BadGzipFile, zlib.error, igzip) as damage:
+    except (gzip.BadGzipFile, zlib.error, igzip) as error:
         near = f"near byte {raw.tell():,} of {path.stat().st_size:,}"
         raise UserError(
-            f"{path}: the compressed data are damaged {near} ({damage}): {COPY_AGAIN}"
+            f"{path}: the compressed data are damaged {near} ({error}): {COPY_AGAIN}"
         ) from None
 
 
@@ -186,30 +183,16 @@ def check_bgzf_end(path: Path) -> None:
             )
 
 
-def in_turn(work: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:
-    """The results of the work on each item, in their order, of which threads do several."""
-    with ThreadPoolExecutor(threads) as pool:
-        under_way: deque[Future[T]] = deque()
-        for item in items:
-            under_way.append(pool.submit(work, item))
-            if len(under_way) > threads:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-
-
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, the next of which is made in another thread while one is worked on."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
-            yield item
-
-
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> tuple[int, int]:
+    """What tells that a file was changed: its size, and when it was written."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file as it lies on disk."""
+    with open(path, "rb", buffering=0) as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
 def _unix(text: bytearray) -> bytearray:

@@ -65,6 +65,13 @@ class Encoder(ABC):
         """(lines, markers) absolute gradient, from one by input (lines, channels, length)."""
 
     @abstractmethod
+    def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """(lines, markers) gradient times input, by marker: they sum to the same.
+
+        gradient: by input (lines, channels, length); codes: (lines, markers) of these lines.
+        """
+
+    @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """What was learnt, by name; empty where nothing was."""
 
@@ -107,6 +114,10 @@ class OneHot(Encoder):
         """The largest over the states, as DLGWAS defines its saliency."""
         return np.abs(gradient).max(axis=1)
 
+    def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        own = np.take_along_axis(gradient, codes[:, None].astype(int), axis=1)[:, 0]
+        return np.asarray(own - np.einsum("lsm,sm->lm", gradient, self.frequencies))
+
     def arrays(self) -> dict[str, np.ndarray]:
         return {"frequencies": self.frequencies}
 
@@ -147,6 +158,9 @@ class ScaledDosage(Encoder):
 
     def per_marker(self, gradient: np.ndarray) -> np.ndarray:
         return np.abs(gradient[:, 0] * self.scale)
+
+    def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        return gradient[:, 0] * self.scale * self.means.centred(codes)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"mean_dosages": self.means.mean, "scale": self.scale}
@@ -198,8 +212,14 @@ class PrincipalComponents(Encoder):
         return (self.scores(codes) * self.scale).astype(np.float32)
 
     def per_marker(self, gradient: np.ndarray) -> np.ndarray:
-        """The gradient by scores carried back through the projection."""
-        return np.abs((gradient[:, 0] * self.scale) @ self.loadings.T)
+        return np.abs(self._carried_back(gradient))
+
+    def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        return self._carried_back(gradient) * self.means.centred(codes)
+
+    def _carried_back(self, gradient: np.ndarray) -> np.ndarray:
+        """(lines, markers) gradient by one allele copy, through the projection."""
+        return np.asarray((gradient[:, 0] * self.scale) @ self.loadings.T)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {

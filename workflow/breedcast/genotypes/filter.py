@@ -144,7 +144,7 @@ def filter_genotypes(
     lists: Mapping[str, str | Path] | None = None,
     **limits: Any,
 ) -> CodesSummary:
-    """Filter imported.zarr into codes.zarr and codes.json, and tell what was found and dropped.
+    """Filter the import into codes.zarr and codes.json, and tell what was found and dropped.
 
     Writes into the folder, beside these two, dropped_markers.tsv, dropped_samples.tsv,
     duplicated_lines.tsv, split_heterozygosity.tsv and split_heterozygosity_lines.tsv.

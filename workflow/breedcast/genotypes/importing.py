@@ -1,4 +1,4 @@
-"""From files of genotypes, of any format, to imported.zarr."""
+"""From files of genotypes, of any format, to the folder `imported`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.files import whole, write_table
+from breedcast.genotypes.arrow import among, numbers
 from breedcast.genotypes.formats import open_source
 from breedcast.genotypes.source import (
     CHANGES,
@@ -41,7 +42,7 @@ def import_genotypes(
     reading: Reading,
     join: How = "intersection",
 ) -> ImportSummary:
-    """Read files into imported.zarr; what joining them changed into joined_markers.tsv beside it.
+    """Read files into `imported`; what joining them changed, into joined_markers.tsv beside it.
 
     Files of the same lines are read one after another; those of others are joined, as `join` says.
 
@@ -227,8 +228,9 @@ class _Order:
         if not len(block.rows):
             return
         contig = block.markers["contig"].combine_chunks()
-        position = np.asarray(block.markers["position"])
-        begins = np.flatnonzero(np.diff(np.asarray(contig.dictionary_encode().indices), prepend=-1))
+        position = numbers(block.markers["position"])
+        run = np.from_dlpack(contig.dictionary_encode().indices)
+        begins = np.flatnonzero(np.diff(run, prepend=-1))
         for at in begins.tolist():
             name = contig[at].as_py()
             if name == self._contig:
@@ -255,24 +257,18 @@ def _kinds(markers: pa.Table) -> dict[str, np.ndarray]:
     alleles = markers["alt"].unique().to_pylist()
     return {
         "indel": _indels(markers),
-        "symbolic": _among(markers["alt"], filter(SYMBOLIC.search, alleles)),
-        "multi_allelic": _among(markers["alt"], (it for it in alleles if "," in it)),
+        "symbolic": among(markers["alt"], [it for it in alleles if SYMBOLIC.search(it)]),
+        "multi_allelic": among(markers["alt"], [it for it in alleles if "," in it]),
         # a table of dosages may name neither allele
-        "no_alternate": _among(markers["alt"], {"."} & set(alleles))
-        & ~_among(markers["ref"], {"."} & set(alleles)),
+        "no_alternate": among(markers["alt"], {"."} & set(alleles))
+        & ~among(markers["ref"], {"."} & set(alleles)),
     }
-
-
-def _among(column: pa.ChunkedArray, values: Iterable[str]) -> np.ndarray:
-    """(markers,) which have one of the values."""
-    values = list(values)
-    return np.asarray(pc.is_in(column, pa.array(values))) if values else np.zeros(len(column), bool)
 
 
 def _indels(markers: pa.Table) -> np.ndarray:
     """(markers,) where some alternate allele is longer or shorter than the reference."""
     ref, alt = markers["ref"], markers["alt"]
-    long = pc.or_(pc.greater(pc.binary_length(ref), 1), pc.greater(pc.binary_length(alt), 1))
+    long = np.maximum(numbers(pc.binary_length(ref)), numbers(pc.binary_length(alt))) > 1
     indel = np.zeros(len(markers), bool)
     for row in np.flatnonzero(long).tolist():
         length, alleles = len(ref[row].as_py()), alt[row].as_py().split(",")

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
+from breedcast.genotypes.arrow import mask
 from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE
 
 #: Text that is worked on at a time: it should stay in a core's own cache.
@@ -53,11 +54,11 @@ class Plain:
         """Those records (boolean mask)."""
         if keep.all():
             return self
-        markers = self.markers.filter(pa.array(keep))
+        markers = self.markers.filter(mask(keep))
         return Plain(self.rows[keep], self.dosage[keep], self.half_calls[keep], markers)
 
 
-def _places(text: bytearray, character: int) -> np.ndarray:
+def _places(text: bytes, character: int) -> np.ndarray:
     """Where a character is in a text."""
     letters = np.frombuffer(text, np.uint8)
     pieces = range(0, len(letters), CACHED_BYTES)
@@ -67,7 +68,7 @@ def _places(text: bytearray, character: int) -> np.ndarray:
     )
 
 
-def _line_ends(text: bytearray) -> np.ndarray:
+def _line_ends(text: bytes) -> np.ndarray:
     """Where each line ends: the position behind its newline."""
     if text.find(b"\n") < LONG_LINE:
         return _places(text, ord("\n")) + 1
@@ -80,27 +81,27 @@ def _line_ends(text: bytearray) -> np.ndarray:
 class Lines:
     """Some whole lines of a text.
 
-    numbers: (lines,) what each is called in messages. starts, ends: (lines,) where each is in
+    numbers: (lines,) which of its lines they are, from 1. starts, ends: (lines,) where each is in
     the text, its newline included.
     """
 
-    def __init__(self, text: bytearray, first: int) -> None:
+    def __init__(self, text: bytes) -> None:
         self.text = text
         self.ends = _line_ends(text)
         self.starts = np.concatenate([[0], self.ends[:-1]])[: len(self.ends)]
-        self.numbers = np.arange(first, first + len(self.ends))
+        self.numbers = np.arange(1, len(self.ends) + 1)
 
     def __len__(self) -> int:
         return len(self.ends)
 
     def split(self) -> list[bytes]:
         """The lines without their ends."""
-        return bytes(self.text).split(b"\n")[:-1]
+        return self.text.split(b"\n")[:-1]
 
     def where(self, keep: np.ndarray) -> Lines:
         """Those lines (boolean mask)."""
         places = zip(self.starts[keep].tolist(), self.ends[keep].tolist(), strict=True)
-        some = Lines(bytearray().join([self.text[at:end] for at, end in places]), 0)
+        some = Lines(b"".join([self.text[at:end] for at, end in places]))
         some.numbers = self.numbers[keep]
         return some
 
@@ -202,9 +203,7 @@ class _Calls:
             odd[odd] = ((rows > 1) & (rows != DOT)).any(axis=1)
         self.good[some] = ~odd
 
-    def plain(
-        self, text: bytearray, rows: np.ndarray, starts: np.ndarray, heads: np.ndarray
-    ) -> Plain:
+    def plain(self, text: bytes, rows: np.ndarray, starts: np.ndarray, heads: np.ndarray) -> Plain:
         """The good ones, with their markers; none where their columns cannot be read."""
         good = self.good
         markers = _markers(text, starts[good], heads[good])
@@ -242,12 +241,11 @@ _CONVERT = csv.ConvertOptions(
 )
 
 
-def _markers(text: bytes | bytearray, starts: np.ndarray, heads: np.ndarray) -> pa.Table | None:
+def _markers(text: bytes, starts: np.ndarray, heads: np.ndarray) -> pa.Table | None:
     """The columns of markers whose first eight columns stand at text[start:head]."""
     if not len(starts):
         return None
     places = zip(starts.tolist(), heads.tolist(), strict=True)
-    text = bytes(text)
     lines = b"\n".join([text[start:head] for start, head in places])
     if _is_odd(lines):
         return None
@@ -267,7 +265,7 @@ def _is_odd(lines: bytes) -> bool:
     return blanks or any(odd in lines for odd in (b"\0", b"\r", b"\t0x", b"\t0X"))
 
 
-def _words(text: bytearray, kind: type[np.unsignedinteger]) -> np.ndarray:
+def _words(text: bytes, kind: type[np.unsignedinteger]) -> np.ndarray:
     """The text as little-endian numbers that begin at every byte."""
     size = np.dtype(kind).itemsize
     return np.ndarray((max(len(text) - size + 1, 0),), kind, text, strides=(1,))

@@ -6,7 +6,6 @@ allele, A2 the reference.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from abc import abstractmethod
@@ -22,7 +21,7 @@ import pyarrow as pa
 from bed_reader import open_bed
 
 from breedcast.errors import UserError
-from breedcast.genotypes.content import COPY_AGAIN, Content
+from breedcast.genotypes.content import COPY_AGAIN, Content, sha256_of
 from breedcast.genotypes.dosages import of_allele, read_contigs, whole
 from breedcast.genotypes.plink_header import companions, read_samples
 from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block, Source
@@ -70,7 +69,7 @@ class PlinkSource(Source):
 
     def checksums(self) -> dict[str, str]:
         files = (self.path, self._markers, self._lines)
-        sums = {file.name: _sha256(file) for file in files}
+        sums = {file.name: sha256_of(file) for file in files}
         if self._stamped() != self._stamps:
             raise UserError(f"{self.path} changed while it was read: run again when it is complete")
         return sums
@@ -222,11 +221,6 @@ def _table(rows: Sequence[Sequence[str]]) -> pa.Table:
     values: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [[] for _ in MARKERS.names]
     values[1] = [int(position) for position in values[1]]
     return pa.table(dict(zip(MARKERS.names, values, strict=True)), schema=MARKERS)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

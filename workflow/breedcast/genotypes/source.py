@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from breedcast.genotypes.arrow import mask, texts
+
 MAX_PLOIDY = 8
 MISSING_DOSAGE = -1
 #: The columns that describe a marker.
@@ -137,7 +139,7 @@ class Block:
         """Those markers (boolean mask)."""
         if keep.all():
             return self
-        return Block(self.dosage[keep], self.markers.filter(pa.array(keep)), self.rows[keep])
+        return Block(self.dosage[keep], self.markers.filter(mask(keep)), self.rows[keep])
 
     def of_lines(self, columns: np.ndarray) -> Block:
         """The same of some lines."""
@@ -199,13 +201,13 @@ def marker_table(columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 
 def named(markers: pa.Table, counts: Counter[str]) -> pa.Table:
     """The table with a name, contig_position, for markers whose id is empty or `.`."""
-    unnamed = pc.is_in(markers["id"], pa.array(["", "."]))
+    unnamed = pc.is_in(markers["id"], value_set=texts(["", "."]))
     number = pc.sum(unnamed).as_py() or 0
     if number == 0:
         return markers
     counts["without_id"] += number
     place = pc.binary_join_element_wise(
-        markers["contig"], pc.cast(markers["position"], pa.string()), "_"
+        markers["contig"], pc.cast(markers["position"], pa.string()), texts(["_"])[0]
     )
     names = pc.if_else(unnamed, place, markers["id"])
     return markers.set_column(markers.schema.get_field_index("id"), "id", names)

@@ -1,13 +1,13 @@
-"""How genotypes lie on disk: imported.zarr (as read) and codes.zarr with codes.json (as used).
+"""How genotypes lie on disk: imported (as read) and codes.zarr with codes.json (as used).
 
-Both are zarr version 3 groups of named dimensions, so that xarray opens them too:
-
-    imported.zarr   dosage (marker, sample) int8: alternate alleles, -1 = missing; sample;
-                    markers.arrow: contig, position, id, ref, alt of the markers (Arrow IPC,
-                    which is written as fast as markers are read)
-    codes.zarr      codes (sample, marker) uint8: 0..ploidy alternate alleles, ploidy + 1 = missing;
-                    sample; contig, position, id, ref, alt and frequency of the markers; the
-                    names and checksums of the files that were read among its attributes
+imported/       for the filter alone, and written as fast as genotypes are read:
+                dosage.int8 (marker, sample), row by row: alternate alleles, -1 = missing;
+                markers.arrow (Arrow IPC): contig, position, id, ref, alt of the markers;
+                summary.json: names of the samples, what was read and counted
+codes.zarr      a zarr version 3 group of named dimensions, so that xarray opens it too:
+                codes (sample, marker) uint8: 0..ploidy alternate alleles, ploidy + 1 = missing;
+                sample; contig, position, id, ref, alt and frequency of the markers; the
+                names and checksums of the files that were read among its attributes
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.files import write_json
-from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block
+from breedcast.genotypes.arrow import repeated
+from breedcast.genotypes.source import MARKERS, Block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +36,7 @@ BLOCK_BYTES = 1 << 24
 STRINGS_PER_CHUNK = 1 << 16
 
 MARKER_COLUMNS = {"contig": "str", "position": "int64", "id": "str", "ref": "str", "alt": "str"}
-MARKERS_FILE = "markers.arrow"
+DOSAGE_FILE, MARKERS_FILE, SUMMARY_FILE = "dosage.int8", "markers.arrow", "summary.json"
 
 
 @dataclass(frozen=True)
@@ -155,14 +154,14 @@ class Codes:
 
 
 class Imported:
-    """imported.zarr, opened for reading."""
+    """The folder `imported`, opened for reading."""
 
     def __init__(self, path: str | Path) -> None:
-        group: Any = _zarr().open_group(Path(path), mode="r")
-        self.summary = ImportSummary.of(group.attrs["summary"])
-        self.samples: list[str] = group["sample"][:].tolist()
-        self.table = _arrow(Path(path))
-        self._dosage = group["dosage"]
+        self._path = Path(path)
+        facts = json.loads((self._path / SUMMARY_FILE).read_text(encoding="utf-8"))
+        self.summary = ImportSummary.of(facts["summary"])
+        self.samples: list[str] = facts["samples"]
+        self.table = _arrow(self._path)
 
     @cached_property
     def markers(self) -> pd.DataFrame:
@@ -171,13 +170,13 @@ class Imported:
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         """The dosages (rows, samples) of these markers (ascending)."""
-        return np.asarray(self._dosage.oindex[rows, :])
+        shape = self.summary.markers, len(self.samples)
+        return np.asarray(np.memmap(self._path / DOSAGE_FILE, np.int8, "r", shape=shape)[rows])
 
     def blocks(self, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """The dosages (markers, samples) of these markers (ascending), some megabytes at a time.
 
-        Every block but the last has `markers_per_block` markers. A chunk is read once, whatever
-        was left out, and not at all where none of its markers is wanted.
+        Every block but the last has `markers_per_block` markers.
         """
         markers, lines = self.summary.markers, len(self.samples)
         rows = np.arange(markers) if rows is None else rows
@@ -187,7 +186,7 @@ class Imported:
             wanted = rows[slice(*np.searchsorted(rows, [chunk.start, chunk.stop]))]
             if not len(wanted):
                 continue
-            found = self._dosage[chunk, :]
+            found = self._read(chunk)
             if len(wanted) < len(found):
                 found = found[wanted - chunk.start]
             waiting = np.concatenate([waiting, found]) if len(waiting) else found
@@ -197,84 +196,49 @@ class Imported:
         if len(waiting):
             yield waiting
 
+    def _read(self, chunk: slice) -> np.ndarray:
+        """(markers, samples) the dosages of successive markers."""
+        lines, markers = len(self.samples), chunk.stop - chunk.start
+        start = chunk.start * lines
+        dosage = np.fromfile(self._path / DOSAGE_FILE, np.int8, markers * lines, offset=start)
+        return dosage.reshape(markers, lines)
+
 
 def _arrow(path: Path) -> pa.Table:
-    """The markers of imported.zarr, as a table that stays on the disk."""
+    """The markers of an import, as a table that stays on the disk."""
     with pa.memory_map(str(path / MARKERS_FILE)) as file:
         return pa.ipc.open_file(file).read_all()
 
 
 class ImportWriter:
-    """imported.zarr, written marker by marker; the dosages in another thread, as they come."""
+    """The folder `imported`, written marker by marker."""
 
     def __init__(self, path: Path, samples: Sequence[str]) -> None:
         self._path, self._samples = path, samples
         path.mkdir()
         self._markers = pa.ipc.new_file(path / MARKERS_FILE, MARKERS)
-        self._thread = ThreadPoolExecutor(1)
-        self._busy: Future[None] = self._thread.submit(self._create)
-        self._chunk = self._empty()
-        self._held = self._ready = 0
+        self._dosage = open(path / DOSAGE_FILE, "wb")  # noqa: SIM115  (closed by __exit__)
 
     def __enter__(self) -> ImportWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._flush()
-                self._busy.result()
-        finally:
-            self._thread.shutdown()
-            self._markers.close()
+    def __exit__(self, *_: object) -> None:
+        self._markers.close()
+        self._dosage.close()
 
     def append(self, block: Block) -> None:
         """Add markers."""
         self._markers.write_table(block.markers)
-        at = 0
-        while at < len(block.dosage):
-            some = block.dosage[at : at + len(self._chunk) - self._held]
-            self._chunk[self._held : self._held + len(some)] = some
-            self._held += len(some)
-            at += len(some)
-            if self._held == len(self._chunk):
-                self._flush()
+        self._dosage.write(np.ascontiguousarray(block.dosage).data)
 
     def duplicated_ids(self) -> int:
         """How many markers have the id of an earlier one; when all are written."""
-        ids = _arrow(self._path)["id"]
-        return len(ids) - int(pc.count_distinct(ids).as_py())
+        return repeated(_arrow(self._path)["id"])
 
     def summarise(self, summary: ImportSummary) -> None:
         """Write the summary, when all markers are written."""
-        self._group.attrs["summary"] = asdict(summary)
-
-    def _empty(self) -> np.ndarray:
-        lines = len(self._samples)
-        return np.empty((max(1, BLOCK_BYTES // lines), lines), np.int8)
-
-    def _create(self) -> None:
-        """Done in the thread, since to load zarr takes as long as to read some blocks."""
-        self._group = create_group(self._path, self._samples, 0, {})
-        self._dosage = self._group.create_array(
-            "dosage",
-            shape=(0, len(self._samples)),
-            chunks=self._chunk.shape,
-            dtype="int8",
-            fill_value=MISSING_DOSAGE,
-            compressors=_zarr().codecs.BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
-            dimension_names=("marker", "sample"),
-        )
-
-    def _flush(self) -> None:
-        self._busy.result()
-        self._busy = self._thread.submit(self._write, self._chunk[: self._held], self._ready)
-        self._ready += self._held
-        self._chunk, self._held = self._empty(), 0
-
-    def _write(self, dosage: np.ndarray, at: int) -> None:
-        self._dosage.resize((at + len(dosage), dosage.shape[1]))
-        self._dosage[at : at + len(dosage)] = dosage
+        facts = {"samples": list(self._samples), "summary": asdict(summary)}
+        write_json(facts, self._path / SUMMARY_FILE)
 
 
 def marker_blocks(markers: int, lines: int) -> Iterator[slice]:
@@ -284,7 +248,7 @@ def marker_blocks(markers: int, lines: int) -> Iterator[slice]:
 
 
 def markers_per_block(markers: int, lines: int) -> int:
-    """How many markers make a block (and a chunk)."""
+    """How many markers make a block."""
     return max(1, min(markers, BLOCK_BYTES // lines))
 
 

@@ -1,9 +1,9 @@
 """regions.tsv: where the association test and the models' saliencies point.
 
-A method names single markers: the association test those of a small false discovery rate, a
-model those more prominent than the control allows. Markers that are linked cannot be told apart,
-so what is compared between methods is regions: from the first to the last marker in linkage
-disequilibrium with a peak.
+A method names markers: the association test those of a small false discovery rate, each
+statistic of a model those more prominent than the control allows, permutation whole windows.
+Markers that are linked cannot be told apart, so what is compared between methods is regions: from
+the first to the last marker in linkage disequilibrium with a peak.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import pandas as pd
 from breedcast.genotypes.columns import CodeColumns
 from breedcast.markers.association import centred_dosages
 from breedcast.markers.genes import nearest_gene
-from breedcast.markers.saliency import prominence, threshold
+from breedcast.markers.saliency import Standing, threshold
+from breedcast.models.importance import PERMUTATION
 
 #: The association test among the methods; no model can be called so.
 WALD = "Wald"
+#: Between a model and its statistic in a method's name; a model's first statistic has none.
+BY = ":"
 #: False discovery rate of the association test, and chance that a model names any marker wrongly
 #: where the control has permutations enough to tell.
 ALPHA = 0.05
@@ -40,39 +43,52 @@ REGIONS = [
 class Naming:
     """What each method names.
 
-    methods: method, statistic (q_value or prominence), threshold, chance (that it names any
-    marker of a trait that no marker has a part in; NA for a rate of false discoveries), markers
-    (how many it names). named: method -> (its markers' indices).
+    methods: method, statistic, threshold (of the q-value, or of prominence), chance (that it
+    names any marker of a trait that no marker has a part in; NA for a rate of false discoveries),
+    markers (how many it names). named: method -> (its markers' indices). peaks: indices of those
+    that regions are about: all that are named but, of a window, the marker of smallest p alone.
     """
 
     methods: pd.DataFrame
     named: Mapping[str, np.ndarray]
+    peaks: np.ndarray
 
 
 def name_markers(
-    association: pd.DataFrame, saliencies: Iterable[tuple[str, pd.DataFrame]]
+    association: pd.DataFrame, standings: Iterable[tuple[str, Iterable[tuple[str, Standing]]]]
 ) -> Naming:
     """Apply the thresholds.
 
-    saliencies: models and their saliency.parquet, looked at in turn; models without saliency are
-    no methods.
+    standings: models and how markers stand by each of their statistics, looked at in turn; models
+    without any are no methods. A method is called by its model, those of the model's second
+    statistic and of later ones by both.
     """
     named = {WALD: np.flatnonzero(association["q_value"] <= ALPHA)}
+    peaks = [named[WALD]]
     rows: list[tuple[object, ...]] = [(WALD, "q_value", ALPHA, np.nan, len(named[WALD]))]
-    for model, saliency in saliencies:
-        if saliency.empty:
-            continue
-        found = prominence(saliency)
-        limit = threshold(found, ALPHA)
-        named[model] = np.flatnonzero(found.loc[0] > limit.value)
-        rows.append((model, "prominence", limit.value, limit.chance, len(named[model])))
-    return Naming(pd.DataFrame(rows, columns=METHODS), named)
+    for model, by_statistic in standings:
+        for statistic, standing in by_statistic:
+            method = f"{model}{BY}{statistic}" if model in named else model
+            limit = threshold(standing.control, ALPHA)
+            found = named[method] = np.flatnonzero(standing.prominence > limit.value)
+            rows.append((method, statistic, limit.value, limit.chance, len(found)))
+            if statistic == PERMUTATION:
+                found = _best_of_windows(found, standing.prominence, association["p_value"])
+            peaks.append(found)
+    return Naming(pd.DataFrame(rows, columns=METHODS), named, np.unique(np.concatenate(peaks)))
+
+
+def _best_of_windows(markers: np.ndarray, prominence: np.ndarray, p_value: pd.Series) -> np.ndarray:
+    """The marker of smallest p among those in a row of equal prominence, for each such row."""
+    windows = np.cumsum(np.diff(prominence, prepend=np.nan) != 0)[markers]
+    by_p = p_value.iloc[markers].sort_values(kind="stable").index.to_series()
+    return by_p.groupby(pd.Series(windows, markers)).first().to_numpy(int)
 
 
 def find_regions(
     codes: CodeColumns,
     association: pd.DataFrame,
-    named: Mapping[str, np.ndarray],
+    naming: Naming,
     genes: pd.DataFrame | None,
 ) -> pd.DataFrame:
     """The regions around named markers, those that most methods name first.
@@ -81,11 +97,11 @@ def find_regions(
     Regions that overlap are one.
 
     Returns contig, first, last (positions), markers (in it), the peak's id, position, ref, alt,
-    frequency, effect, p_value, q_value, named_by (the number of methods), methods (separated by
-    commas), and the gene nearest to the peak with its distance (0: inside).
+    frequency, effect, p_value, q_value, named_by (how many of the association test and the models:
+    a model's statistics count once), methods (separated by commas), and the gene nearest to the
+    peak with its distance (0: inside).
     """
-    markers = np.unique(np.concatenate(list(named.values()))).astype(int)
-    by_p = association.loc[markers, "p_value"].sort_values(kind="stable").index
+    by_p = association.loc[naming.peaks, "p_value"].sort_values(kind="stable").index
     contig = association["contig"].to_numpy()
     stretches: list[tuple[int, int]] = []
     free = set(by_p)
@@ -97,7 +113,9 @@ def find_regions(
             stretches.append((first, last))
     rows = []
     for first, last in _merged(stretches):
-        methods = [it for it, own in named.items() if ((own >= first) & (own <= last)).any()]
+        methods = [
+            method for method, own in naming.named.items() if ((own >= first) & (own <= last)).any()
+        ]
         peak = next(marker for marker in by_p if first <= marker <= last)
         about = association.loc[peak]
         near = None
@@ -110,7 +128,7 @@ def find_regions(
                 "first": association.loc[first, "position"],
                 "last": association.loc[last, "position"],
                 "markers": last - first + 1,
-                "named_by": len(methods),
+                "named_by": len({method.partition(BY)[0] for method in methods}),
                 "methods": ",".join(methods),
                 "gene": gene,
                 "gene_distance": distance,

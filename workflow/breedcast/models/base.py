@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -120,12 +120,13 @@ class Fitted(ABC):
         return ()
 
     @property
-    def saliency(self) -> np.ndarray | None:
-        """(markers,) how much each marker moves the prediction, or None.
+    def saliency(self) -> Mapping[str, np.ndarray]:
+        """How much each marker moves the prediction, by statistic, that to be shown first.
 
-        The absolute gradient where there is one; trees tell their splits' gain instead.
+        Each is (networks, markers) float32: a row per network where several make up the fit, else
+        one. Empty where a model can tell nothing.
         """
-        return None
+        return {}
 
     @property
     def facts(self) -> Mapping[str, float]:
@@ -141,12 +142,33 @@ class Fitted(ABC):
         """What was learnt, as named arrays, for weights.safetensors."""
 
 
-def option(default: Any, description: str, **constraints: Any) -> Any:
+@dataclass(frozen=True)
+class Range:
+    """Numbers that an option is looked for among, ends included; log: evenly by ratio."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Values that an option is looked for among."""
+
+    values: tuple[Any, ...]
+
+
+Search = Range | Choice
+
+
+def option(default: Any, description: str, search: Search | None = None, **constraints: Any) -> Any:
     """A documented option of a model: a dataclass field that carries its JSON schema.
 
+    search: where tuning looks for better values than the default; None leaves it alone.
     constraints are JSON schema keywords (minimum, exclusiveMinimum, maximum, enum ...).
     """
-    return field(default=default, metadata={"description": description, **constraints})
+    schema = {"description": description, **constraints}
+    return field(default=default, metadata={"schema": schema, "search": search})
 
 
 @dataclass(frozen=True)
@@ -157,8 +179,17 @@ class Model(ABC):
     #: line's prediction is the mean of the inner folds' networks. Other models are computed on
     #: the CPU and refit on every training line.
     is_network: ClassVar[bool] = False
+    #: Whether windows of markers are permuted to see what they are worth to it: for models whose
+    #: marker effects cannot be read off. It costs as many predictions of some lines as windows.
+    permutes_windows: ClassVar[bool] = False
     #: Modules that the results hang on, for the record.
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy")
+
+    @classmethod
+    def search_space(cls) -> dict[str, Search]:
+        """Where tuning looks for each option that it may choose."""
+        searches = {it.name: it.metadata["search"] for it in fields(cls)}
+        return {name: search for name, search in searches.items() if search is not None}
 
     @property
     def needs_all_calls(self) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from breedcast.genotypes.relationship import Relationship
-from breedcast.models.base import Fitted, Lines, Model, option
+from breedcast.models.base import Fitted, Lines, Model, Range, option
 from breedcast.models.linear import FittedLinear
 from breedcast.models.reml import MixedModel, Rotation, fit_rotated
 from breedcast.models.target import StandardisedTarget
@@ -43,6 +43,7 @@ class Bayes(Model):
         0.02,
         "Share of the trait's variance that a locus of large effect explains, as expected before "
         "the data; it counts as much as one such locus that is found.",
+        Range(0.002, 0.1, log=True),
         exclusiveMinimum=0,
         exclusiveMaximum=1,
     )

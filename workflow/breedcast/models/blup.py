@@ -9,6 +9,7 @@ import numpy as np
 
 from breedcast.genotypes.relationship import Relationship
 from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.linear import absolute_effects
 from breedcast.models.reml import MixedModel
 from breedcast.phenotypes.covariates import FullRankDesign
 
@@ -49,8 +50,8 @@ class FittedBLUP(Fitted):
         return self.Z.T @ self.mixed.dual / np.sqrt(self.relationship.scale)
 
     @property
-    def saliency(self) -> np.ndarray:
-        return np.abs(self.marker_effects)
+    def saliency(self) -> dict[str, np.ndarray]:
+        return absolute_effects(self.marker_effects)
 
     def predict(self, lines: Lines) -> Prediction:
         z = self.relationship.centred(lines.codes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.network import NetworkModel
 from breedcast.models.options import redefault
 
@@ -35,10 +35,16 @@ class DNN(NetworkModel):
     input: str = redefault("input", "dosage")
     networks: int = redefault("networks", 5)
     learning_rate: float = redefault("learning_rate", 0.0001)
-    units: int = option(128, "Units of the first hidden layer.", minimum=1)
+    units: int = option(
+        128, "Units of the first hidden layer.", Range(32, 512, log=True), minimum=1
+    )
     layers: int = option(2, "Hidden layers, each a quarter as wide as the one before.", minimum=1)
     dropout_rate: float = option(
-        0.3, "Rate of the dropout behind each hidden layer.", minimum=0, exclusiveMaximum=1
+        0.3,
+        "Rate of the dropout behind each hidden layer.",
+        Range(0.0, 0.7),
+        minimum=0,
+        exclusiveMaximum=1,
     )
 
     def features(self, channels: int, length: int) -> nn.Module:

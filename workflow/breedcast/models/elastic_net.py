@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from breedcast.genotypes.encode import DosageMeans
-from breedcast.models.base import Fitted, Lines, Model, option
+from breedcast.models.base import Choice, Fitted, Lines, Model, option
 from breedcast.models.linear import FittedLinear
 from breedcast.models.target import StandardisedTarget
 
@@ -33,6 +33,7 @@ class ElasticNet(Model):
         (0.01, 0.1),
         "What is penalised, to choose from: the number of markers (1, the lasso) or their size "
         "(towards 0, ridge regression).",
+        Choice(((0.01, 0.1), (0.01,), (0.1,), (0.5,), (1.0,))),
         items={"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         minItems=1,
     )

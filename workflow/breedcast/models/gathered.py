@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from breedcast.models.base import Prediction
+from breedcast.models.base import Model, Prediction
 from breedcast.models.results import FitTask, Result
 from breedcast.validation.plan import Unit
 
@@ -21,19 +22,28 @@ HISTORY = [
     *(*UNIT, "inner_fold", "network", "epoch"),
     *("train_loss", "stop_loss", "stop_pearson", "learning_rate"),
 ]
-SALIENCY = [*UNIT, "marker", "saliency"]
+SALIENCY = [*UNIT, "statistic", "marker", "saliency", "sd"]
+#: A table of all markers, units and statistics is large: small types.
+SALIENCY_TYPES: dict[Hashable, Any] = {
+    **dict.fromkeys(UNIT, np.int16),
+    "statistic": "category",
+    "marker": np.int32,
+    **dict.fromkeys(["saliency", "sd"], np.float32),
+}
 FACTS = [*UNIT, "inner_fold", "fact", "value"]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What a training job leaves: the contract's tables, and the candidate unit's weights."""
+    """What a training job leaves: the contract's tables, and the candidates' weights and model."""
 
     predictions: pd.DataFrame
     history: pd.DataFrame
     saliency: pd.DataFrame
     facts: pd.DataFrame
     weights: dict[str, np.ndarray]
+    studies: pd.DataFrame
+    model: Model
 
 
 class Gathered:
@@ -63,11 +73,7 @@ class Gathered:
         finals = [result for task, result in results if task.final]
         role = "candidate" if unit.is_candidates else "control" if unit.permutation else "test"
         self._predictions(unit, role, unit.test, Prediction.mean_of([it.test for it in finals]))
-        salient = [result.saliency for result in finals if result.saliency is not None]
-        if salient:
-            frame = pd.DataFrame({"saliency": np.mean(salient, axis=0)})
-            frame.insert(0, "marker", np.arange(len(frame)))
-            self.saliency.append(frame.assign(**key)[SALIENCY])
+        self._saliency(key, [result.saliency for _, result in reversed(results)])
 
     def _predictions(self, unit: Unit, role: str, rows: np.ndarray, prediction: Prediction) -> None:
         frame = self.lines.iloc[rows].assign(
@@ -81,13 +87,25 @@ class Gathered:
         )
         self.predictions.append(frame[PREDICTIONS])
 
-    def tables(self) -> Tables:
+    def _saliency(
+        self, key: Mapping[str, int], saliencies: Sequence[Mapping[str, np.ndarray]]
+    ) -> None:
+        """Means over the unit's networks or fits and, of several, standard deviations."""
+        for statistic in dict.fromkeys(name for it in saliencies for name in it):
+            each = np.concatenate([it[statistic] for it in saliencies if statistic in it])
+            sd = each.std(axis=0, ddof=1) if len(each) > 1 else np.float32(np.nan)
+            columns = {"statistic": statistic, "saliency": each.mean(axis=0), "sd": sd}
+            frame = pd.DataFrame(columns | {"marker": np.arange(each.shape[1])})
+            self.saliency.append(frame.assign(**key)[SALIENCY].astype(SALIENCY_TYPES))
+
+    def tables(self, studies: pd.DataFrame, model: Model) -> Tables:
+        """All of them; studies: the trials of tuning; model: that of the candidates' unit."""
         predictions = pd.concat(self.predictions, ignore_index=True)
         saliency = (
             pd.concat(self.saliency, ignore_index=True)
             if self.saliency
             else pd.DataFrame(columns=SALIENCY)
-        )
+        ).astype({"statistic": "category"})
         history = pd.DataFrame(self.history, columns=HISTORY)
         facts = pd.DataFrame(self.facts, columns=FACTS).astype({"inner_fold": "Int64"})
-        return Tables(predictions, history, saliency, facts, self.weights)
+        return Tables(predictions, history, saliency, facts, self.weights, studies, model)

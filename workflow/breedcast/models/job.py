@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from importlib import import_module
@@ -25,7 +25,9 @@ from breedcast.errors import UserError
 from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model
 from breedcast.models.gathered import Gathered, Tables
+from breedcast.models.importance import PERMUTATION, window_importance
 from breedcast.models.results import FitTask, Result, load_results, save_results
+from breedcast.models.tuning import Tuning, no_studies, tuned_models
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.progress import Listener, Progress, unheard
 from breedcast.seeds import derive_seed
@@ -41,10 +43,11 @@ STACKED_BYTES = {"cpu": 200_000_000, "cuda": 4_000_000_000}
 
 @dataclass(frozen=True)
 class Chunk:
-    """Fits that one process makes in one go. number: of the first of them in the job."""
+    """Fits of one model that one process makes in one go. number: of the first in the job."""
 
     number: int
     tasks: list[FitTask]
+    model: Model
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class TrainingJob:
     lines: the trait's phenotypes.tsv (candidates have no value); codes: (lines, markers) in
     the same order. name: the seeds depend on (seed, trait, name, unit, inner fold) alone.
     imputation: `mean`, which is left to the model, or one of IMPUTERS: how each fit's missing calls
-    are filled from its training lines (the stop set of a network is among them).
+    are filled from its training lines (the stop set of a network is among them). windows: first
+    markers of those to be permuted, and the end. tuning: which of the model's options each unit
+    chooses for itself; None leaves them as they are.
     """
 
     model: Model
@@ -68,17 +73,22 @@ class TrainingJob:
     seed: int
     device: str
     imputation: str = "mean"
+    windows: Sequence[int] = (0,)
+    tuning: Tuning | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
-        """Fit every unit, in `threads` processes of one compute thread each.
+        """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
 
         The tables depend neither on `threads` nor on how often the job was killed: what is
         found in checkpoints is not done again. A UserError tells of a network that predicts a
         constant for the real trait, or of a prediction that is not a number.
         """
-        chunks = list(self._chunks())
+        self._begin(checkpoints)
+        every = self._units()
+        models, studies = self._models(every, threads, checkpoints)
+        chunks = list(self._chunks(every, models))
         tasks = [task for chunk in chunks for task in chunk.tasks]
-        processes = 1 if self.computed_on == "cuda" else min(threads, len(chunks))
+        processes = self._processes(threads, chunks)
         log.info(
             "%s on %s: %d fits on %s in %d processes, %s",
             *(self.name, self.trait, len(tasks), self.computed_on, processes, self.strategy),
@@ -89,8 +99,6 @@ class TrainingJob:
             log.info(
                 "%s on %s: missing calls are filled (%s)", *(self.name, self.trait, self.imputation)
             )
-        if self.model.is_network:
-            keep_freed_memory()
         work = _Work(self, chunks, checkpoints)
         stream = zip(tasks, work.results(processes), strict=True)
         gathered = Gathered(self.lines)
@@ -103,7 +111,35 @@ class TrainingJob:
                 *(self.name, self.trait, gathered.constant, len(tasks)),
             )
         log.info("%s on %s: %s", self.name, self.trait, peak_memory(self.computed_on))
-        return gathered.tables()
+        last = (model for unit, model in zip(every, models, strict=True) if unit.is_candidates)
+        return gathered.tables(studies, next(last, self.model))
+
+    def run_part(self, part: int, parts: int, threads: int, checkpoints: Checkpoints) -> None:
+        """Make the fits of every parts-th unit, from part (from 0) on, and leave them there.
+
+        `run` gathers them from the checkpoints. Units that are computed as one stay together.
+        """
+        self._begin(checkpoints)
+        every = self._units()
+        # numbered as those of the whole job are
+        chunks = self._chunks(every, [self.model] * len(every))
+        grouped = [list(group) for _, group in groupby(chunks, key=lambda it: it.tasks[0].unit)]
+        if mine := grouped[part::parts]:
+            firsts = [group[0].tasks[0].unit for group in mine]
+            models, _ = self._models(firsts, threads, checkpoints)
+            own = [
+                replace(chunk, model=model)
+                for group, model in zip(mine, models, strict=True)
+                for chunk in group
+            ]
+            for _ in _Work(self, own, checkpoints).results(self._processes(threads, own)):
+                pass
+
+    def _begin(self, checkpoints: Checkpoints | None) -> None:
+        if checkpoints is not None:
+            checkpoints.begin()
+        if self.model.is_network:
+            keep_freed_memory()
 
     @cached_property
     def computed_on(self) -> str:
@@ -137,6 +173,21 @@ class TrainingJob:
             "options": asdict(self.model),
             "seed": self.seed,
             "imputation": self.imputation,
+            "tuned": self._tuned,
+        }
+
+    @property
+    def _tuned(self) -> list[str]:
+        """The names of the options that are tuned."""
+        return [] if self.tuning is None else self.tuning.options
+
+    def chosen(self, model: Model) -> dict[str, Any]:
+        """The options of a unit's model that were tuned, or given other than documented."""
+        changed = replace(self, model=model)._changed_options()
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(model).items()
+            if name in changed or name in self._tuned
         }
 
     def run_facts(self) -> dict[str, Any]:
@@ -160,33 +211,58 @@ class TrainingJob:
             if (tuple(value) if isinstance(value, list) else value) != documented[name]
         }
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def _processes(self, threads: int, tasks: Sequence[Any]) -> int:
+        return 1 if self.computed_on == "cuda" else min(threads, len(tasks))
+
+    def _units(self) -> list[Unit]:
+        return units(self.plan, self.lines["sample"].tolist(), self.permutations)
+
+    def _models(
+        self, every: list[Unit], threads: int, checkpoints: Checkpoints | None
+    ) -> tuple[list[Model], pd.DataFrame]:
+        """The model of each of these units, and the trials by which its options were chosen."""
+        if self.tuning is None:
+            return [self.model] * len(every), no_studies()
+        processes = self._processes(threads, every)
+        return tuned_models(self, self.tuning, every, processes, checkpoints)
+
+    def _chunks(self, every: list[Unit], models: list[Model]) -> Iterator[Chunk]:
         """The fits in the order of the plan, those together that are computed as one."""
         number = 0
-        for tasks in self._computed_as_one():
-            yield Chunk(number, tasks)
+        for tasks, model in self._computed_as_one(every, models):
+            yield Chunk(number, tasks, model)
             number += len(tasks)
 
-    def _computed_as_one(self) -> Iterator[list[FitTask]]:
+    def _computed_as_one(
+        self, every: list[Unit], models: list[Model]
+    ) -> Iterator[tuple[list[FitTask], Model]]:
         """On a CPU a unit's fits, whatever `threads`: the results must not depend on it. On a GPU
-        those of as many units as memory for their codes allows.
+        those of as many units as memory for their codes allows, if their options are the same.
         """
-        by_unit = [
-            self._tasks(unit)
-            for unit in units(self.plan, self.lines["sample"].tolist(), self.permutations)
-        ]
-        stacked = self.model.side_by_side(self.computed_on)
-        most = STACKED_BYTES[self.computed_on] // max(1, self.codes.size)
-        if stacked and self.computed_on == "cuda":
-            units_at_once = max(1, most // max(map(len, by_unit)))
+        by_unit = [self._tasks(unit) for unit in every]
+        if self._is_stacked and self.computed_on == "cuda" and self.tuning is None:
+            units_at_once = max(1, self._most_stacked // max(map(len, by_unit)))
             for start in range(0, len(by_unit), units_at_once):
-                yield [task for tasks in by_unit[start : start + units_at_once] for task in tasks]
+                some = by_unit[start : start + units_at_once]
+                yield [task for tasks in some for task in tasks], self.model
             return
-        for tasks in by_unit:
-            if stacked and len(tasks) <= most:
-                yield tasks
-            else:
-                yield from ([task] for task in tasks)
+        for tasks, model in zip(by_unit, models, strict=True):
+            for together in self.together(tasks):
+                yield together, model
+
+    def together(self, tasks: list[FitTask]) -> list[list[FitTask]]:
+        """Fits of a unit in the parts that are computed as one."""
+        is_one = self.computed_on == "cuda" or len(tasks) <= self._most_stacked
+        return [tasks] if self._is_stacked and is_one else [[task] for task in tasks]
+
+    @property
+    def _is_stacked(self) -> bool:
+        return self.model.side_by_side(self.computed_on)
+
+    @property
+    def _most_stacked(self) -> int:
+        """How many fits at a time memory for their codes allows."""
+        return STACKED_BYTES[self.computed_on] // max(1, self.codes.size)
 
     def _tasks(self, unit: Unit) -> list[FitTask]:
         is_network = self.model.is_network
@@ -194,18 +270,25 @@ class TrainingJob:
         return inner if is_network else [*inner, FitTask(unit, None, final=True)]
 
     def fit(
-        self, chunk: Chunk, checkpoint: Checkpoint = NOWHERE, listen: Listener = unheard
+        self,
+        tasks: list[FitTask],
+        model: Model,
+        checkpoint: Checkpoint = NOWHERE,
+        listen: Listener = unheard,
     ) -> list[Result]:
-        """Make the fits of a chunk and predict their lines."""
-        dealt = [self._lines(task.unit) for task in chunk.tasks]
+        """Make fits that are computed as one and predict their lines.
+
+        model: the job's, or it with other options.
+        """
+        dealt = [self.lines_of(task.unit) for task in tasks]
         fits = [
             Fit(self._given(lines, task.train, task), self._seed(task), self._where(task))
-            for task, lines in zip(chunk.tasks, dealt, strict=True)
+            for task, lines in zip(tasks, dealt, strict=True)
         ]
-        fitted = self.model.fit_all(fits, self.computed_on, checkpoint, listen)
-        return [self._result(*three) for three in zip(chunk.tasks, dealt, fitted, strict=True)]
+        fitted = model.fit_all(fits, self.computed_on, checkpoint, listen)
+        return [self._result(*three) for three in zip(tasks, dealt, fitted, strict=True)]
 
-    def _lines(self, unit: Unit) -> Lines:
+    def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
         table = permuted(self.lines, self.seed, self.trait, unit.permutation)
         return Lines(
@@ -247,12 +330,21 @@ class TrainingJob:
         return Result(
             inner,
             test,
-            fitted.saliency if task.final else None,
+            self._saliency(task, lines, fitted),
             list(fitted.history),
             dict(fitted.facts),
             self._weights(task, fitted) if task.final and unit.is_candidates else {},
             constant,
         )
+
+    def _saliency(self, task: FitTask, lines: Lines, fitted: Fitted) -> dict[str, np.ndarray]:
+        """What moves the predictions, and what windows are worth to those of lines held out."""
+        found = dict(fitted.saliency) if task.final else {}
+        if self.model.permutes_windows and len(self.windows) > 1 and len(task.inner):
+            rng = np.random.default_rng(derive_seed(self._seed(task), PERMUTATION))
+            held_out, windows = self._given(lines, task.inner, task), np.asarray(self.windows)
+            found[PERMUTATION] = window_importance(fitted, held_out, windows, rng)[None]
+        return found
 
     def _weights(self, task: FitTask, fitted: Fitted) -> dict[str, np.ndarray]:
         """What was learnt, by the model and for filling missing calls."""
@@ -284,12 +376,14 @@ class _Work:
         self.job = job
         self.chunks = chunks
         self.checkpoints = checkpoints
-        if checkpoints is not None:
-            checkpoints.begin()
         kept = sum(len(chunk.tasks) for chunk in chunks if self._checkpoint(chunk).is_there)
         if kept:
             log.info("%d fits were done before; going on from there", kept)
-        fits = sum(len(chunk.tasks) for chunk in chunks)
+        fits = 0
+        self.first: dict[int, int] = {}  # the fits before a chunk, of this work's
+        for chunk in chunks:
+            self.first[chunk.number] = fits
+            fits += len(chunk.tasks)
         self.progress = Progress(f"{job.name} on {job.trait}", fits, kept)
 
     def results(self, processes: int) -> Iterator[Result]:
@@ -303,8 +397,9 @@ class _Work:
         checkpoint = self._checkpoint(chunk)
         results = load_results(checkpoint)
         if results is None:
-            listen = self.progress.listener(chunk.number)
-            results = self.job.fit(chunk, checkpoint.part("training"), listen)
+            listen = self.progress.listener(self.first[chunk.number])
+            training = checkpoint.part("training")
+            results = self.job.fit(chunk.tasks, chunk.model, training, listen)
             save_results(results, checkpoint)
         return results
 

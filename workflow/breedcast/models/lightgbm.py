@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.boosted import BoostedTrees
 from breedcast.models.regressor import Regression
 
@@ -25,8 +25,8 @@ class LightGBM(BoostedTrees):
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "lightgbm")
 
-    leaves: int = option(15, "Most leaves of a tree.", minimum=2)
-    min_lines: int = option(5, "Fewest lines in a leaf.", minimum=1)
+    leaves: int = option(15, "Most leaves of a tree.", Range(3, 63, log=True), minimum=2)
+    min_lines: int = option(5, "Fewest lines in a leaf.", Range(2, 40, log=True), minimum=1)
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
         import lightgbm
@@ -57,10 +57,9 @@ class Boosted(Regression):
         return np.asarray(self.booster.predict(X, num_threads=1), dtype=np.float64)
 
     @property
-    def importance(self) -> np.ndarray:
-        """Total gain of the splits on each marker."""
-        gains = self.booster.feature_importance(importance_type="gain")
-        return np.asarray(gains, dtype=np.float64)
+    def importance(self) -> dict[str, np.ndarray]:
+        """gain: the total of the splits on each marker."""
+        return {"gain": np.asarray(self.booster.feature_importance(importance_type="gain"))}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The library's own text file of the model."""

@@ -11,6 +11,11 @@ from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.phenotypes.covariates import FixedEffects
 
 
+def absolute_effects(marker_effects: np.ndarray) -> dict[str, np.ndarray]:
+    """The saliency of a model that adds up marker effects (markers,): their absolute values."""
+    return {"effect": np.abs(marker_effects).astype(np.float32)[None]}
+
+
 @dataclass(frozen=True)
 class FittedLinear(Fitted):
     """Fixed effects plus centred dosages times marker effects.
@@ -23,8 +28,8 @@ class FittedLinear(Fitted):
     marker_effects: np.ndarray
 
     @property
-    def saliency(self) -> np.ndarray:
-        return np.abs(self.marker_effects)
+    def saliency(self) -> dict[str, np.ndarray]:
+        return absolute_effects(self.marker_effects)
 
     def predict(self, lines: Lines) -> Prediction:
         genetic = self.means.centred(lines.codes) @ self.marker_effects

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.network import NetworkModel
 from breedcast.models.options import redefault
 
@@ -37,9 +37,13 @@ class Local(NetworkModel):
     networks: int = redefault("networks", 5)
     learning_rate: float = redefault("learning_rate", 0.0003)
     window: int = option(10, "Markers per window, at least.", minimum=1)
-    filters: int = option(4, "Units of each window.", minimum=1)
+    filters: int = option(4, "Units of each window.", Range(1, 16, log=True), minimum=1)
     dropout_rate: float = option(
-        0.3, "Rate of the dropout behind each hidden layer.", minimum=0, exclusiveMaximum=1
+        0.3,
+        "Rate of the dropout behind each hidden layer.",
+        Range(0.0, 0.7),
+        minimum=0,
+        exclusiveMaximum=1,
     )
 
     def features(self, channels: int, length: int) -> nn.Module:

@@ -1,19 +1,18 @@
 """Restricted maximum likelihood for several kernels, by average information.
 
-The model is y = X b + sum g_i + e with g_i ~ N(0, K_i s2_i) and e ~ N(0, I s2e). Average
-information: Gilmour, Thompson & Cullis (1995, Biometrics 51:1440). All is computed on
-contrasts free of the fixed effects, where the restricted likelihood is the ordinary one.
+The model is y = X b + sum g_i + e with g_i ~ N(0, K_i s2_i) and e ~ N(0, I s2e). All is
+computed on contrasts free of the fixed effects, where the restricted likelihood is the ordinary
+one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-#: Most steps, and the gain in log-likelihood below which they end.
-STEPS, TOLERANCE = 200, 1e-6
+from breedcast.ascent import Point, maximise
+
 #: The residual variance stays above this share of the variance of y, so that V has an inverse.
 LEAST_RESIDUAL = 1e-5
 
@@ -61,76 +60,31 @@ def _contrasts(X: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return rotate
 
 
-@dataclass(frozen=True)
-class _Point:
-    """The likelihood of z ~ N(0, sum s2_i K_i) at some variances, up to a constant.
+def _likelihood(variances: np.ndarray, components: list[np.ndarray], z: np.ndarray) -> Point:
+    """That of z ~ N(0, sum s2_i K_i)."""
+    from scipy.linalg.lapack import dpotrf, dpotri
 
-    gradient: (components,); information: (components, components), the average of the observed
-    and the expected one.
-    """
-
-    variances: np.ndarray
-    likelihood: float
-    gradient: np.ndarray
-    information: np.ndarray
-
-    @classmethod
-    def at(cls, variances: np.ndarray, components: list[np.ndarray], z: np.ndarray) -> _Point:
-        from scipy.linalg.lapack import dpotrf, dpotri
-
-        V = sum(s2 * K for s2, K in zip(variances, components, strict=True))
-        root, _ = dpotrf(V, lower=1)
-        inverse, _ = dpotri(root, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        dual = inverse @ z
-        pushed = np.column_stack([K @ dual for K in components])
-        traces = np.array([np.vdot(inverse, K) for K in components])
-        return cls(
-            variances=variances,
-            likelihood=-0.5 * float(2 * np.log(np.diag(root)).sum() + z @ dual),
-            gradient=-0.5 * (traces - dual @ pushed),
-            information=0.5 * pushed.T @ inverse @ pushed,
-        )
-
-    @property
-    def free(self) -> np.ndarray:
-        """Components that may move: not those at their bound that would leave it."""
-        return (self.variances > _bounds(len(self.variances))) | (self.gradient > 0)
-
-
-def _bounds(count: int) -> np.ndarray:
-    return np.array([0.0] * (count - 1) + [LEAST_RESIDUAL])
+    V = sum(s2 * K for s2, K in zip(variances, components, strict=True))
+    root, _ = dpotrf(V, lower=1)
+    inverse, _ = dpotri(root, lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    dual = inverse @ z
+    pushed = np.column_stack([K @ dual for K in components])
+    traces = np.array([np.vdot(inverse, K) for K in components])
+    return Point(
+        variances=variances,
+        likelihood=-0.5 * float(2 * np.log(np.diag(root)).sum() + z @ dual),
+        gradient=-0.5 * (traces - dual @ pushed),
+        information=0.5 * pushed.T @ inverse @ pushed,
+    )
 
 
 def _maximise(components: list[np.ndarray], z: np.ndarray) -> np.ndarray:
     """The variances of greatest likelihood, for z of mean square 1."""
     count = len(components)
-    point = _Point.at(np.full(count, 1 / count), components, z)
-    for _ in range(STEPS):
-        better = _step(point, components, z)
-        gain = better.likelihood - point.likelihood
-        point = better
-        if gain < TOLERANCE:
-            break
-    return point.variances
-
-
-def _step(point: _Point, components: list[np.ndarray], z: np.ndarray) -> _Point:
-    """A better point: along the average information's direction, halved until it is better.
-
-    Where no fraction of it is, the step of expectation-maximisation, which never makes the
-    likelihood smaller.
-    """
-    free = point.free
-    direction = np.zeros_like(point.variances)
-    information = point.information[np.ix_(free, free)]
-    direction[free] = np.linalg.lstsq(information, point.gradient[free], rcond=None)[0]
-    bounds = _bounds(len(components))
-    for halvings in range(8):
-        variances = np.maximum(point.variances + direction / 2**halvings, bounds)
-        tried = _Point.at(variances, components, z)
-        if tried.likelihood > point.likelihood:
-            return tried
-    expected = point.variances + 2 * point.variances**2 * point.gradient / len(z)
-    tried = _Point.at(np.maximum(expected, bounds), components, z)
-    return tried if tried.likelihood > point.likelihood else point
+    return maximise(
+        lambda variances: _likelihood(variances, components, z),
+        start=np.full(count, 1 / count),
+        least=np.array([0.0] * (count - 1) + [LEAST_RESIDUAL]),
+        ranks=np.full(count, len(z)),
+    ).variances

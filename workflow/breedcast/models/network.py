@@ -7,9 +7,8 @@ a network is built, so that the options can be read without it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -17,7 +16,8 @@ import numpy as np
 from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.errors import UserError
 from breedcast.genotypes.encode import Encoder, OneHot, PrincipalComponents, ScaledDosage
-from breedcast.models.base import Fit, Fitted, Lines, Prediction
+from breedcast.models.base import Fit, Fitted, Lines
+from breedcast.models.fitted_network import FittedNetwork, FittedNetworks, Learnt
 from breedcast.models.options import SCORED, NetworkOptions
 from breedcast.models.target import ScoredTarget, StandardisedTarget, Target
 from breedcast.phenotypes.covariates import Covariates
@@ -25,11 +25,9 @@ from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from breedcast.training.fleet import Data
-    from breedcast.training.network import Network
     from breedcast.training.objective import Objective
     from breedcast.training.trainer import Task, Trained
 
@@ -43,6 +41,7 @@ class NetworkModel(NetworkOptions):
     """A network that is trained on most of the training lines and stopped early by the rest."""
 
     is_network: ClassVar[bool] = True
+    permutes_windows: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy", "torch")
     #: Positions of input that the architecture needs at least.
     minimum_length: ClassVar[int] = 1
@@ -273,129 +272,8 @@ def data(lines: Lines, encoder: Encoder, covariates: Covariates, target: np.ndar
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """What was learnt beside the weights, and from which lines.
-
-    rows: positions of those of the lines that the network is trained on.
-    """
-
-    lines: Lines
-    rows: np.ndarray
-    encoder: Encoder
-    covariates: Covariates
-    target: Target
-    seed: int
-
-
-@dataclass(frozen=True)
 class Prepared:
     """What one network is trained on, and what was learnt before."""
 
     task: Task
     learnt: Learnt
-
-
-class FittedNetwork(Fitted):
-    """A trained network with what it takes to predict lines by it."""
-
-    def __init__(self, learnt: Learnt, trained: Trained, monte_carlo: int = 0) -> None:
-        """monte_carlo: predictions with dropout on, or 0 for one without."""
-        self.trained = trained
-        self.learnt = learnt
-        self.encoder = learnt.encoder
-        self.target = learnt.target
-        self.monte_carlo = monte_carlo
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is computed."""
-        return next(self.network.parameters()).device
-
-    @property
-    def network(self) -> Network:
-        """The network with the weights of its best epoch."""
-        return self.trained.network
-
-    def predict(self, lines: Lines) -> Prediction:
-        from breedcast.training.fleet import as_tensor, predict
-        from breedcast.training.sampling import sample_predictions
-
-        inputs = as_tensor(self.encoder.encode(lines.codes), self.device)
-        covariates = as_tensor(self.learnt.covariates.design(lines.covariates), self.device)
-        if not self.monte_carlo:
-            values = predict(self.network, inputs, covariates)
-            return Prediction.point(self.target.restore(values, lines))
-        samples = sample_predictions(
-            self.network, inputs, covariates, self.monte_carlo, self.learnt.seed
-        )
-        restored = np.stack([self.target.restore(values, lines) for values in samples])
-        sd = restored.std(axis=0, ddof=1) if len(restored) > 1 else np.full(len(lines), np.nan)
-        return Prediction(restored.mean(axis=0), sd, np.full(len(lines), np.nan))
-
-    @property
-    def history(self) -> Sequence[dict[str, float]]:
-        return self.trained.history
-
-    @property
-    def facts(self) -> Mapping[str, float]:
-        return {"best_epoch": float(self.trained.best_epoch)}
-
-    @cached_property
-    def saliency(self) -> np.ndarray:
-        """(markers,) median over the lines trained on of the absolute gradient, trait units.
-
-        By genotype state the largest over the states counts (Liu et al. 2019); dosages and
-        principal components give the gradient by one allele copy.
-        """
-        from breedcast.training.gradients import input_gradients
-
-        lines = self.learnt.lines.take(self.learnt.rows)
-        covariates = self.learnt.covariates.design(lines.covariates)
-        inputs = self.encoder.encode(lines.codes)
-        gradients = input_gradients(self.network, inputs, covariates, self.device)
-        per_marker = self.encoder.per_marker(gradients)
-        return np.median(per_marker, axis=0).astype(np.float64) * self.target.sd
-
-    def weights(self) -> dict[str, np.ndarray]:
-        network = {
-            f"network.{name}": tensor.cpu().numpy()
-            for name, tensor in self.network.state_dict().items()
-        }
-        encoder = {f"encoder.{name}": array for name, array in self.encoder.arrays().items()}
-        return {**network, **encoder, **self.target.arrays()}
-
-
-class FittedNetworks(Fitted):
-    """Networks trained on the same lines from different first weights, as one: their mean."""
-
-    def __init__(self, networks: Sequence[FittedNetwork]) -> None:
-        self.networks = networks
-
-    def predict(self, lines: Lines) -> Prediction:
-        return Prediction.mean_of([network.predict(lines) for network in self.networks])
-
-    @property
-    def history(self) -> Sequence[dict[str, float]]:
-        return [
-            {"network": number, **record}
-            for number, network in enumerate(self.networks)
-            for record in network.history
-        ]
-
-    @property
-    def facts(self) -> Mapping[str, float]:
-        return {"best_epoch": float(np.mean([it.facts["best_epoch"] for it in self.networks]))}
-
-    @property
-    def saliency(self) -> np.ndarray:
-        saliencies = [network.saliency for network in self.networks]
-        return np.asarray(np.mean(saliencies, axis=0))
-
-    def weights(self) -> dict[str, np.ndarray]:
-        if len(self.networks) == 1:
-            return self.networks[0].weights()
-        return {
-            f"{number}.{name}": array
-            for number, network in enumerate(self.networks)
-            for name, array in network.weights().items()
-        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from breedcast.models.base import Model, option
+from breedcast.models.base import Model, Range, option
 
 if TYPE_CHECKING:
     from breedcast.training.objective import Objective
@@ -60,7 +60,7 @@ class NetworkOptions(Model):
         exclusiveMinimum=0,
         exclusiveMaximum=1,
     )
-    batch_size: int = option(32, "Lines per step.", minimum=2)
+    batch_size: int = option(32, "Lines per step.", Range(8, 64, log=True), minimum=2)
     loss: str = option(
         "mse",
         "What is minimised: mse, mae, huber; correlation (1 - r of a batch; the scale of the "
@@ -73,7 +73,9 @@ class NetworkOptions(Model):
         "adam, adamw, sgd, rmsprop or adagrad.",
         enum=["adam", "adamw", "sgd", "rmsprop", "adagrad"],
     )
-    learning_rate: float = option(0.001, "Step size of the optimiser.", exclusiveMinimum=0)
+    learning_rate: float = option(
+        0.001, "Step size of the optimiser.", Range(1e-5, 1e-2, log=True), exclusiveMinimum=0
+    )
     momentum: float = option(0.0, "Momentum of sgd and rmsprop.", minimum=0, exclusiveMaximum=1)
     schedule: str = option(
         "constant",
@@ -233,4 +235,5 @@ class NetworkOptions(Model):
 
 def redefault(name: str, default: Any) -> Any:
     """The option of all networks called `name`, with a network's own default."""
-    return option(default, **NetworkOptions.__dataclass_fields__[name].metadata)
+    metadata = NetworkOptions.__dataclass_fields__[name].metadata
+    return option(default, search=metadata["search"], **metadata["schema"])

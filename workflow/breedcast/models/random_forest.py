@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.regressor import Regression, RegressionModel
 
 if TYPE_CHECKING:
@@ -25,9 +25,13 @@ class RandomForest(RegressionModel):
 
     trees: int = option(500, "Trees.", minimum=1)
     marker_share: float = option(
-        0.1, "Share of the markers that a split chooses from.", exclusiveMinimum=0, maximum=1
+        0.1,
+        "Share of the markers that a split chooses from.",
+        Range(0.01, 1.0, log=True),
+        exclusiveMinimum=0,
+        maximum=1,
     )
-    min_lines: int = option(2, "Fewest lines in a leaf.", minimum=1)
+    min_lines: int = option(2, "Fewest lines in a leaf.", Range(1, 20, log=True), minimum=1)
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
         from sklearn.ensemble import RandomForestRegressor
@@ -50,9 +54,9 @@ class Forest(Regression):
         return np.asarray(self.forest.predict(X))
 
     @property
-    def importance(self) -> np.ndarray:
-        """Share of each marker in what the splits take off the variance."""
-        return np.asarray(self.forest.feature_importances_)
+    def importance(self) -> dict[str, np.ndarray]:
+        """impurity: share of each marker in what the splits take off the variance."""
+        return {"impurity": np.asarray(self.forest.feature_importances_)}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All nodes of all trees in a row: marker asked about, threshold, children, value.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.network import NetworkModel
 from breedcast.models.options import redefault
 
@@ -36,9 +36,15 @@ class BlockReader(NetworkModel):
     learning_rate: float = redefault("learning_rate", 0.0003)
     steps: int = option(32, "Blocks that the genome is cut into, at most.", minimum=1)
     embedding: int = option(16, "Numbers that a block becomes.", minimum=1)
-    units: int = option(32, "Units of the recurrent layer, in each direction.", minimum=1)
+    units: int = option(
+        32, "Units of the recurrent layer, in each direction.", Range(8, 128, log=True), minimum=1
+    )
     dropout_rate: float = option(
-        0.3, "Rate of the dropouts before and behind the layer.", minimum=0, exclusiveMaximum=1
+        0.3,
+        "Rate of the dropouts before and behind the layer.",
+        Range(0.0, 0.7),
+        minimum=0,
+        exclusiveMaximum=1,
     )
 
     @abstractmethod

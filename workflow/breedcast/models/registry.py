@@ -48,7 +48,7 @@ def options_schema(name: str) -> dict[str, Any]:
         option.name: {
             "type": JSON_TYPES[str(option.type)],
             "default": _plain(option.default),
-            **option.metadata,
+            **option.metadata["schema"],
         }
         for option in dataclasses.fields(model_class(MODELS[name]))
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,9 +22,9 @@ class Regression(ABC):
         """(lines,) standardised target of lines with markers X (lines, markers)."""
 
     @property
-    def importance(self) -> np.ndarray | None:
-        """(markers,) how much each contributes, in units of the library's own; or None."""
-        return None
+    def importance(self) -> Mapping[str, np.ndarray]:
+        """By the statistic's name (markers,) how much each contributes, in the library's units."""
+        return {}
 
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
@@ -32,6 +34,8 @@ class Regression(ABC):
 @dataclass(frozen=True)
 class RegressionModel(Model):
     """A regression on all markers of the trait less its covariates' effects, standardised."""
+
+    permutes_windows: ClassVar[bool] = True
 
     @abstractmethod
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
@@ -52,8 +56,9 @@ class FittedRegression(Fitted):
     learnt: Regression
 
     @property
-    def saliency(self) -> np.ndarray | None:
-        return self.learnt.importance
+    def saliency(self) -> dict[str, np.ndarray]:
+        found = self.learnt.importance
+        return {name: each.astype(np.float32)[None] for name, each in found.items()}
 
     def predict(self, lines: Lines) -> Prediction:
         # libraries refuse to predict nothing, which a fit on all lines is asked for

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.network import NetworkModel
 from breedcast.models.options import redefault
 
@@ -32,10 +32,14 @@ class ResNet(NetworkModel):
 
     input: str = redefault("input", "dosage")
     learning_rate: float = redefault("learning_rate", 0.0003)
-    filters: int = option(16, "Filters of every convolution.", minimum=1)
+    filters: int = option(16, "Filters of every convolution.", Range(4, 64, log=True), minimum=1)
     blocks: int = option(2, "Residual blocks.", minimum=1)
     dropout_rate: float = option(
-        0.5, "Rate of the dropouts about the dense layer.", minimum=0, exclusiveMaximum=1
+        0.5,
+        "Rate of the dropouts about the dense layer.",
+        Range(0.0, 0.7),
+        minimum=0,
+        exclusiveMaximum=1,
     )
 
     def features(self, channels: int, length: int) -> nn.Module:

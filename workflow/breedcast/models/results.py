@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +46,14 @@ class FitTask:
 
 @dataclass(frozen=True)
 class Result:
-    """What is kept of one fit: its predictions and what it says of itself."""
+    """What is kept of one fit: its predictions and what it says of itself.
+
+    saliency: by statistic (networks, markers) float32.
+    """
 
     inner: Prediction
     test: Prediction
-    saliency: np.ndarray | None
+    saliency: Mapping[str, np.ndarray]
     history: list[dict[str, float]]
     facts: dict[str, float]
     weights: dict[str, np.ndarray]
@@ -62,10 +65,9 @@ def save_results(results: Sequence[Result], checkpoint: Checkpoint) -> None:
     arrays: dict[str, np.ndarray] = {}
     for number, result in enumerate(results):
         kept = {"weights." + name: array for name, array in result.weights.items()}
+        kept |= {"saliency." + name: array for name, array in result.saliency.items()}
         for name, prediction in (("inner", result.inner), ("test", result.test)):
             kept |= {f"{name}.{field}": getattr(prediction, field) for field in _FIELDS}
-        if result.saliency is not None:
-            kept["saliency"] = result.saliency
         arrays |= {f"{number}.{name}": array for name, array in kept.items()}
     notes = [
         {"history": result.history, "facts": result.facts, "constant": result.constant}
@@ -90,7 +92,7 @@ def _result(arrays: dict[str, np.ndarray], note: dict[str, Any]) -> Result:
     return Result(
         inner=Prediction(*(arrays[f"inner.{field}"] for field in _FIELDS)),
         test=Prediction(*(arrays[f"test.{field}"] for field in _FIELDS)),
-        saliency=arrays.get("saliency"),
+        saliency=part(arrays, "saliency."),
         history=note["history"],
         facts=note["facts"],
         weights=part(arrays, "weights."),

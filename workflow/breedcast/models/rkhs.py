@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.genotypes.relationship import DominanceRelationship, Relationship
-from breedcast.models.base import Fitted, Lines, Model, Prediction, option
+from breedcast.models.base import Choice, Fitted, Lines, Model, Prediction, option
 from breedcast.models.kernels import (
     ArcCosine,
     Epistatic,
@@ -47,10 +48,15 @@ class RKHS(Model):
     the predictions, come from all.
     """
 
+    permutes_windows: ClassVar[bool] = True
+
     kernels: tuple[str, ...] = option(
         ("additive", "gaussian"),
         "Kernels, each with a variance of its own: gaussian (any interaction), arc_cosine (a deep "
         "network's), epistatic (pairs of markers), additive (GBLUP's), dominance (heterozygosity).",
+        Choice(
+            (("additive", "gaussian"), ("gaussian",), ("arc_cosine",), ("additive", "epistatic"))
+        ),
         items={"type": "string", "enum": list(KERNELS)},
         minItems=1,
         uniqueItems=True,
@@ -59,6 +65,7 @@ class RKHS(Model):
         (0.1, 0.5, 2.5),
         "Bandwidths that the gaussian kernel is the mean of, for distances in units of their "
         "mean: the larger, the more it looks at close relatives alone.",
+        Choice(((0.1, 0.5, 2.5), (0.1,), (0.5,), (2.5,))),
         items={"type": "number", "exclusiveMinimum": 0},
         minItems=1,
     )

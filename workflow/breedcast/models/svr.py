@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from breedcast.models.base import option
+from breedcast.models.base import Choice, Range, option
 from breedcast.models.kernels import Gaussian, Products, mean_gaussian
 from breedcast.models.regressor import Regression, RegressionModel
 
@@ -29,17 +29,22 @@ class SVR(RegressionModel):
     bandwidths: tuple[float, ...] = option(
         (0.5, 1.0, 2.0),
         "Bandwidths h to choose from.",
+        Choice(((0.5, 1.0, 2.0), (0.1, 0.2, 0.5), (2.0, 4.0, 8.0))),
         items={"type": "number", "exclusiveMinimum": 0},
         minItems=1,
     )
     costs: tuple[float, ...] = option(
         (0.5, 1.0, 2.0),
         "Costs of an error, C, to choose from.",
+        Choice(((0.5, 1.0, 2.0), (0.1, 0.2, 0.5), (2.0, 5.0, 10.0))),
         items={"type": "number", "exclusiveMinimum": 0},
         minItems=1,
     )
     epsilon: float = option(
-        0.1, "Errors that cost nothing, in standard deviations of the trait.", minimum=0
+        0.1,
+        "Errors that cost nothing, in standard deviations of the trait.",
+        Range(0.01, 1.0, log=True),
+        minimum=0,
     )
     inner_folds: int = option(5, "Parts of the training lines for that choice.", minimum=2)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.network import NetworkModel
 from breedcast.models.options import redefault
 
@@ -36,7 +36,11 @@ class Transformer(NetworkModel):
     heads: int = option(4, "Heads of attention.", minimum=1)
     layers: int = option(1, "Layers of the encoder.", minimum=1)
     dropout_rate: float = option(
-        0.1, "Rate of the dropouts behind each part.", minimum=0, exclusiveMaximum=1
+        0.1,
+        "Rate of the dropouts behind each part.",
+        Range(0.0, 0.7),
+        minimum=0,
+        exclusiveMaximum=1,
     )
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from breedcast.models.base import option
+from breedcast.models.base import Range, option
 from breedcast.models.boosted import BoostedTrees
 from breedcast.models.regressor import Regression
 
@@ -25,7 +25,7 @@ class XGBoost(BoostedTrees):
 
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "xgboost")
 
-    depth: int = option(4, "Most markers in a row that a tree asks about.", minimum=1)
+    depth: int = option(4, "Most markers in a row that a tree asks about.", Range(1, 8), minimum=1)
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
         import xgboost
@@ -55,12 +55,12 @@ class Boosted(Regression):
         return np.asarray(predicted, dtype=np.float64)
 
     @property
-    def importance(self) -> np.ndarray:
-        """Total gain of the splits on each marker."""
+    def importance(self) -> dict[str, np.ndarray]:
+        """gain: the total of the splits on each marker."""
         gains = np.zeros(self.markers)
         for name, gain in self.booster.get_score(importance_type="total_gain").items():
             gains[int(name.removeprefix("f"))] = gain
-        return gains
+        return {"gain": gains}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The library's own file of the model, in UBJSON."""

@@ -67,8 +67,11 @@ def _number(value: str | None) -> float | None:
     return number if abs(number) < float("inf") else None
 
 
-def read_phenotypes(path: str | Path) -> PhenotypeTable:
-    """Read a tab- or comma-separated table; a UserError names the line that is wrong."""
+def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
+    """Read a tab- or comma-separated table; a UserError names the line that is wrong.
+
+    of_plots: a row is a plot, and a line may have several.
+    """
     records = _records(Path(path))
     if len(records) < 2:
         raise UserError(f"{path}: the table has no rows; it needs a header and a row per line")
@@ -89,7 +92,8 @@ def read_phenotypes(path: str | Path) -> PhenotypeTable:
         samples.append(record[0])
         numbers.append(number)
         rows.append(record[1:])
-    _refuse_repeats(samples, str(path), "sample")
+    if not of_plots:
+        _refuse_repeats(samples, str(path), "sample")
     return PhenotypeTable(str(path), header[1:], samples, rows, numbers)
 
 
@@ -122,5 +126,6 @@ def _refuse_repeats(names: list[str], where: str, kind: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise UserError(f"{where}: {kind} {name!r} stands twice; keep one")
+            hint = ", or set phenotypes: plots for a table of plots" if kind == "sample" else ""
+            raise UserError(f"{where}: {kind} {name!r} stands twice; keep one{hint}")
         seen.add(name)

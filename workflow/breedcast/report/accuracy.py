@@ -56,12 +56,21 @@ BINARY_METRICS = {
         "0 is perfect",
     ),
 }
+#: Where nearly identical lines (genotypes/duplicated_lines.tsv) are trained on and tested.
+DISTINCT_METRICS = {
+    "pearson_distinct": (
+        "Predictive ability, distinct lines",
+        "Pearson correlation over the test lines that no training line is nearly identical to",
+    ),
+}
 IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
 
 
 def metrics_of(trait: TraitResult) -> Mapping[str, tuple[str, str]]:
     """The metrics of a trait: heading and meaning."""
-    return METRICS | BINARY_METRICS if trait.is_binary else METRICS
+    metrics = METRICS | BINARY_METRICS if trait.is_binary else METRICS
+    scored = trait.models[0].scores["metric"].unique()
+    return metrics | DISTINCT_METRICS if set(DISTINCT_METRICS) & set(scored) else metrics
 
 
 def accuracy_table(trait: TraitResult) -> Table:

@@ -244,7 +244,7 @@ def _model(folder: Path, kind: str, phenotypes: pd.DataFrame, level: float) -> M
         **common,
         history=read_parquet(folder / "history.parquet"),
         facts=read_table(folder / "facts.tsv"),
-        saliency=summarise_saliency(read_parquet(folder / "saliency.parquet")),
+        saliency=summarise_saliency(folder / "saliency.parquet"),
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
     )
 

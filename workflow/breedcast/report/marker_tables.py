@@ -33,7 +33,8 @@ def marker_table(trait: TraitResult) -> Table:
         "discovery rate (Benjamini and Hochberg)"
         + (
             "; saliency: the marker's rank by each model's saliency, 1 is the largest, and the "
-            "saliency as a share of that, mean ± standard deviation over the folds."
+            "saliency as a share of that, mean ± standard deviation over the folds, and of the "
+            "networks of a fold."
             if saliencies
             else "."
         ),
@@ -75,7 +76,8 @@ def region_table(trait: TraitResult) -> Table:
         "region holds the markers linked to its peak (squared correlation of dosages "
         f"{LINKED:g} or more); effect, p and q are the peak's, the named marker of smallest p. "
         f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
-        "figure. Models share lines and permuted traits: agreement of two is less than two "
+        "figure, and by further statistics, which stand behind a colon. Models share lines and "
+        "permuted traits: agreement of two is less than two "
         "independent proofs.",
         [
             *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
@@ -113,7 +115,9 @@ def method_table(trait: TraitResult) -> Table:
         [
             [
                 row["method"],
-                "q up to" if row["method"] == WALD else "prominence above",
+                "q up to"
+                if row["method"] == WALD
+                else f"prominence by {row['statistic'].replace('_', ' ')} above",
                 number(row["threshold"]),
                 number(row["chance"]),
                 whole(row["markers"]),
@@ -125,14 +129,17 @@ def method_table(trait: TraitResult) -> Table:
 
 
 def _share_and_rank(saliency: pd.DataFrame) -> pd.DataFrame:
-    """By marker: rank, and mean and sd as shares of the largest mean."""
+    """By marker: rank, and mean and spreads as shares of the largest mean."""
     by_marker = saliency.set_index("marker")
-    shares = by_marker[["mean", "sd"]] / max(by_marker["mean"].max(), np.finfo(float).tiny)
+    shares = by_marker[["mean", "sd", "network_sd"]] / max(
+        by_marker["mean"].max(), np.finfo(float).tiny
+    )
     return shares.assign(rank=by_marker["mean"].rank(ascending=False, method="min"))
 
 
 def _saliency_cell(marker: pd.Series) -> Cell:
-    return Cell(whole(marker["rank"]), f"{number(marker['mean'])} ± {number(marker['sd'])}")
+    spreads = marker[["sd", "network_sd"]].dropna().map(number)
+    return Cell(whole(marker["rank"]), " ± ".join([number(marker["mean"]), *spreads]))
 
 
 def _effect(marker: Mapping[Hashable, Any], decimals: int) -> Cell:

@@ -155,7 +155,8 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
         f"saliency-{trait.id}",
         f"Prominence of each marker for {trait.name} by model: its saliency as a multiple of the "
         "mean over all markers. Saliency is the median over lines of the absolute gradient of the "
-        "prediction (of trees: what the splits on it gain), mean over the folds of the first "
+        "prediction (of trees: what the splits on it gain; of kernels and support vectors: what "
+        "its window is worth to predictions of lines held out), mean over the folds of the first "
         f"repeat. {_control_told(trait)} The contigs are in the order of the association's figure. "
         f"{part}",
         f"Prominence of markers along the contigs for {trait.name}, one chart per model; the "

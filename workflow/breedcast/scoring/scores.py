@@ -9,9 +9,10 @@ import pandas as pd
 
 from breedcast.scoring.alignment import UNIT, keys, observed
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
+from breedcast.validation.alike import alike_to_training
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
-CORRELATIONS = ("pearson", "spearman", "control_pearson")
+CORRELATIONS = ("pearson", "pearson_distinct", "spearman", "control_pearson", "accuracy")
 
 
 def score(
@@ -19,14 +20,20 @@ def score(
     plan: pd.DataFrame,
     phenotypes_of: Callable[[int], pd.DataFrame],
     direction: Direction,
+    alike: pd.DataFrame | None = None,
+    heritability: float = np.nan,
 ) -> pd.DataFrame:
     """Score a model's test and control predictions, fold by fold.
 
     phenotypes_of: the trait's phenotypes as a permutation deals them to the lines (0: the real
-    trait); each permutation's predictions are scored against its own.
+    trait); each permutation's predictions are scored against its own. alike: pairs of nearly
+    identical lines (line_1, line_2). heritability: of the values of lines, where plots tell it:
+    then `accuracy`, with the lines' genetic values, is the predictive ability divided by its square
+    root (Dekkers 2007, J Anim Breed Genet 124:331-341).
 
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
-    with those of `evaluate_binary` for a trait of two values,
+    with those of `evaluate_binary` for a trait of two values and, where any test line is nearly
+    identical to a training line, `pearson_distinct`, which leaves such lines out;
     and `control_pearson` for the others. The candidates have no values and so no scores.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
@@ -35,6 +42,7 @@ def score(
     _check_finite(scored)
     _check_complete(scored, plan)
     values = np.unique(phenotypes_of(0)["value"].dropna())
+    seen = set() if alike is None else set(alike_to_training(plan[plan["repeat"] >= 0], alike))
     records = []
     for permutation in sorted(scored["permutation"].unique()):
         phenotypes = phenotypes_of(permutation)
@@ -45,8 +53,13 @@ def score(
                 scores = {"control_pearson": pearson(value, predicted)}
             else:
                 scores = evaluate(value, predicted, direction)
+                if heritability > 0:
+                    scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
                 if len(values) == 2:
                     scores |= evaluate_binary(value, predicted, *values)
+                new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
+                if seen and new.sum() > 1:
+                    scores["pearson_distinct"] = pearson(value[new], predicted[new])
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
     return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
 

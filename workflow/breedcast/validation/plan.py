@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold
 
 from breedcast.errors import UserError
 from breedcast.seeds import derive_seed
+from breedcast.validation.alike import bundles
 
 #: The repeat and fold of the unit in which every phenotyped line trains.
 CANDIDATE_UNIT = -1
@@ -32,8 +33,13 @@ class KFoldScheme:
     inner_folds: int
     seed: int
 
-    def make_plan(self, lines: pd.DataFrame, trait: str) -> pd.DataFrame:
+    def make_plan(
+        self, lines: pd.DataFrame, trait: str, alike: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
         """The plan of a trait from its `phenotypes.tsv`.
+
+        alike: pairs of lines (line_1, line_2) that share a fold, and an inner fold, with all that
+        they are connected to; they are dealt as one line, which the first of them stands for.
 
         Columns repeat, fold, sample, environment, role (train, test), inner_fold (NA where
         role is test); the candidates are the unit with repeat and fold -1. A UserError tells
@@ -41,18 +47,24 @@ class KFoldScheme:
         """
         has_value = lines["value"].notna().to_numpy()
         phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
-        groups = self.groups(lines["sample"].iloc[phenotyped])
+        samples = lines["sample"].iloc[phenotyped]
+        bundle = np.arange(len(samples)) if alike is None else bundles(samples, alike)
+        groups = self.groups(samples.iloc[np.unique(bundle, return_index=True)[1]])
         self.check(groups, trait)
         units = [
-            (repeat, fold, train, phenotyped[test])
+            (repeat, fold, train, phenotyped[np.isin(bundle, test)])
             for repeat, fold, train, test in self.splits(groups)
         ]
-        units.append((CANDIDATE_UNIT, CANDIDATE_UNIT, np.arange(len(phenotyped)), candidates))
+        units.append((CANDIDATE_UNIT, CANDIDATE_UNIT, np.arange(len(groups)), candidates))
         parts = []
         for repeat, fold, train, test in units:
             seed = derive_seed(self.seed, "inner folds", repeat, fold)
-            inner = self.inner(groups[train], seed)
-            parts.append(_unit(lines, phenotyped[train], inner, test, repeat, fold))
+            inner = np.full(len(groups), -1)
+            inner[train] = self.inner(groups[train], seed)
+            trains = np.isin(bundle, train)
+            parts.append(
+                _unit(lines, phenotyped[trains], inner[bundle[trains]], test, repeat, fold)
+            )
         return pd.concat(parts, ignore_index=True)
 
     def groups(self, samples: pd.Series) -> np.ndarray:

@@ -1,0 +1,166 @@
+"""A trained network: what it predicts, and which markers move that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from breedcast.genotypes.encode import Encoder
+from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.target import Target
+from breedcast.phenotypes.covariates import Covariates
+
+if TYPE_CHECKING:
+    import torch
+
+    from breedcast.training.network import Network
+    from breedcast.training.trainer import Trained
+
+#: Lines whose gradients are integrated: each costs as much as several gradients.
+INTEGRATED_LINES = 50
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt beside the weights, and from which lines.
+
+    rows: positions of those of the lines that the network is trained on.
+    """
+
+    lines: Lines
+    rows: np.ndarray
+    encoder: Encoder
+    covariates: Covariates
+    target: Target
+    seed: int
+
+
+class FittedNetwork(Fitted):
+    """A trained network with what it takes to predict lines by it."""
+
+    def __init__(self, learnt: Learnt, trained: Trained, monte_carlo: int = 0) -> None:
+        """monte_carlo: predictions with dropout on, or 0 for one without."""
+        self.trained = trained
+        self.learnt = learnt
+        self.encoder = learnt.encoder
+        self.target = learnt.target
+        self.monte_carlo = monte_carlo
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is computed."""
+        return next(self.network.parameters()).device
+
+    @property
+    def network(self) -> Network:
+        """The network with the weights of its best epoch."""
+        return self.trained.network
+
+    def predict(self, lines: Lines) -> Prediction:
+        from breedcast.training.fleet import as_tensor, predict
+        from breedcast.training.sampling import sample_predictions
+
+        inputs = as_tensor(self.encoder.encode(lines.codes), self.device)
+        covariates = as_tensor(self.learnt.covariates.design(lines.covariates), self.device)
+        if not self.monte_carlo:
+            values = predict(self.network, inputs, covariates)
+            return Prediction.point(self.target.restore(values, lines))
+        samples = sample_predictions(
+            self.network, inputs, covariates, self.monte_carlo, self.learnt.seed
+        )
+        restored = np.stack([self.target.restore(values, lines) for values in samples])
+        sd = restored.std(axis=0, ddof=1) if len(restored) > 1 else np.full(len(lines), np.nan)
+        return Prediction(restored.mean(axis=0), sd, np.full(len(lines), np.nan))
+
+    @property
+    def history(self) -> Sequence[dict[str, float]]:
+        return self.trained.history
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        return {"best_epoch": float(self.trained.best_epoch)}
+
+    @cached_property
+    def saliency(self) -> dict[str, np.ndarray]:
+        """In the trait's units, over lines that the network is trained on.
+
+        gradient: the median of the absolute gradient. By genotype state the largest over the
+        states counts (Liu et al. 2019); dosages and principal components give the gradient by one
+        allele copy. integrated_gradient: the mean of what a marker adds to the prediction, in
+        absolute value (Sundararajan et al. 2017, ICML 70:3319), from the mean line to each of
+        INTEGRATED_LINES or fewer.
+        """
+        from breedcast.training.gradients import input_gradients
+
+        lines = self.learnt.lines.take(self.learnt.rows)
+        covariates = self.learnt.covariates.design(lines.covariates)
+        inputs = self.encoder.encode(lines.codes)
+        gradients = input_gradients(self.network, inputs, covariates, self.device)
+        median = np.median(self.encoder.per_marker(gradients), axis=0)
+        some = np.linspace(0, len(lines) - 1, min(len(lines), INTEGRATED_LINES)).astype(int)
+        added = np.abs(self.contributions(lines.take(some))).mean(axis=0)
+        return {
+            "gradient": (median * self.target.sd).astype(np.float32)[None],
+            "integrated_gradient": added.astype(np.float32)[None],
+        }
+
+    def contributions(self, lines: Lines) -> np.ndarray:
+        """(lines, markers) what each marker adds to the prediction of each line, trait units.
+
+        With the prediction of the mean line they sum to the line's: integrated gradients, from
+        an input of zeros, which encoders make of the mean training line.
+        """
+        from breedcast.training.gradients import mean_gradients
+
+        covariates = self.learnt.covariates.design(lines.covariates)
+        inputs = self.encoder.encode(lines.codes)
+        gradients = mean_gradients(self.network, inputs, covariates, self.device)
+        return self.encoder.contributions(gradients, lines.codes) * self.target.sd
+
+    def weights(self) -> dict[str, np.ndarray]:
+        network = {
+            f"network.{name}": tensor.cpu().numpy()
+            for name, tensor in self.network.state_dict().items()
+        }
+        encoder = {f"encoder.{name}": array for name, array in self.encoder.arrays().items()}
+        return {**network, **encoder, **self.target.arrays()}
+
+
+class FittedNetworks(Fitted):
+    """Networks trained on the same lines from different first weights, as one: their mean."""
+
+    def __init__(self, networks: Sequence[FittedNetwork]) -> None:
+        self.networks = networks
+
+    def predict(self, lines: Lines) -> Prediction:
+        return Prediction.mean_of([network.predict(lines) for network in self.networks])
+
+    @property
+    def history(self) -> Sequence[dict[str, float]]:
+        return [
+            {"network": number, **record}
+            for number, network in enumerate(self.networks)
+            for record in network.history
+        ]
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        return {"best_epoch": float(np.mean([it.facts["best_epoch"] for it in self.networks]))}
+
+    @property
+    def saliency(self) -> dict[str, np.ndarray]:
+        each = [network.saliency for network in self.networks]
+        return {name: np.concatenate([it[name] for it in each]) for name in each[0]}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        if len(self.networks) == 1:
+            return self.networks[0].weights()
+        return {
+            f"{number}.{name}": array
+            for number, network in enumerate(self.networks)
+            for name, array in network.weights().items()
+        }
