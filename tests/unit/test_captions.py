@@ -12,8 +12,8 @@ from breedcast.project import settings
 from breedcast.report import advice, ranks
 
 CAPTIONS = [
-    *("candidates", "comparison", "dropped", "figures", "intervals", "page", "region_methods"),
-    *("regions", "scores", "structure", "weights", "workflow"),
+    *("adjusted", "candidates", "comparison", "dropped", "figures", "heritability", "intervals"),
+    *("page", "region_methods", "regions", "scores", "structure", "weights", "workflow"),
 ]
 FIGURES = (
     *("accuracy", "observed", "training", "manhattan", "quantiles", "saliency"),
@@ -79,8 +79,14 @@ def test_captions_say_the_thresholds(caption):
     assert "80 %" in caption("figures", figure="observed")
 
 
+def test_the_caption_of_all_asks_for_no_config(caption):
+    """Where Breedcast is a module, Snakemake gives it the config of the workflow around it."""
+    assert "Breedcast" in caption("workflow", config={})
+
+
 def test_captions_follow_the_config(caption):
     clusters = CONFIG | {"validation": CONFIG["validation"] | {"scheme": "leave_cluster_out"}}
+    assert "folds: 5, repeats: 2" in caption("scores")
     assert "t-test" in caption("comparison")
     assert "not tested" in caption("comparison", clusters)
     given = CONFIG | {"structure": {"clusters": 4}}
