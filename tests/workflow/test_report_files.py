@@ -16,7 +16,7 @@ NO_NETWORK = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0
 
 def variable(page, name):
     """A variable of the report's page: JSON in a script of its own."""
-    return json.loads(re.search(rf"var {name} = (.*);\n", page)[1])
+    return json.loads(re.search(rf"<script id=\"{name}\">\s*var {name} = (.*);\n", page)[1])
 
 
 @pytest.fixture(scope="module")

@@ -68,8 +68,9 @@ def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config
     assert not dry_run(config=config).jobs
 
 
-def test_editing_the_report_retrains_nothing(dry_run, edit):
-    edit("report/page.py")
+@pytest.mark.parametrize("file", ["report/page.py", "../report/style.css"])
+def test_editing_the_report_retrains_nothing(dry_run, edit, file):
+    edit(file)
     assert dry_run().jobs == Counter(render_report=1)
 
 

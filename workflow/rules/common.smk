@@ -1,4 +1,4 @@
-from breedcast.code import PACKAGE, code_hash, put_on_python_path
+from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
 from breedcast.config import ENSEMBLE
 from breedcast.errors import UserError
 from breedcast.memory import SNAKEMAKE_MB

@@ -6,10 +6,6 @@ rule render_report:
             "<results>/genotypes/{file}", file=["structure.tsv", "structure.json"]
         ),
         phenotypes=project.config["phenotypes"]["path"],
-        template=expand(
-            f"{PACKAGE.parent}/report/{{file}}",
-            file=["page.html", "style.css", "charts.js", "tables.js", "traits.js"],
-        ),
     output:
         report=shown(
             "<results>/report.html", "page", "Report", "The report", ALL_TRAITS
@@ -29,6 +25,7 @@ rule render_report:
     params:
         settings=lambda wildcards: project.report_settings(),
         code=code_hash("render_report"),
+        page=file_hash(PACKAGE.parent / "report", "*.html", "*.css", "*.js"),
     message:
         "Write the report"
     script:
