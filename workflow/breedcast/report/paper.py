@@ -69,4 +69,4 @@ def _fitted(figure: Figure) -> dict[str, Any]:
         return spec | {"width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
     columns = spec["columns"]
     each = WIDTH // columns - MARGIN
-    return spec | {"spec": spec["spec"] | {"width": each, "height": min(each, 230)}}
+    return spec | {"spec": {"height": min(each, 230), **spec["spec"], "width": each}}
