@@ -12,6 +12,10 @@ min_version("9.0")
 here = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, str(here / "workflow"))
 
+
+report: "workflow/report/workflow.rst"
+
+
 # A user's --configfile stands instead of the example's config, it is not merged into it.
 if not workflow.configfiles:
 
@@ -34,3 +38,5 @@ rule all:
     input:
         "<results>/report.html",
         "<results>/summary.json",
+        "<results>/figures",
+        expand("<results>/{trait}/figures", trait=project.traits),

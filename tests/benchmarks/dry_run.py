@@ -22,20 +22,10 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = [
-    "gblup",
-    "rrblup",
-    "rkhs",
-    "bayes",
-    "elastic_net",
-    "lightgbm",
-    "dnn",
-    "dnngp",
-    "deepgs",
-    "dlgwas",
-    "resnet",
-    "lstm",
-]
+MODELS = (
+    *("gblup", "rrblup", "rkhs", "bayes", "elastic_net", "lightgbm", "dnn", "dnngp", "deepgs"),
+    *("dlgwas", "resnet", "lstm"),
+)
 
 
 def main() -> None:

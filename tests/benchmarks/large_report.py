@@ -3,7 +3,7 @@
     snakemake --cores 2 && PYTHONPATH=workflow python tests/benchmarks/large_report.py report.html
 
 Repeats the example's tables (traits, models, markers, candidates under new names) and writes the
-page they make. Chromium opens it where there is one.
+page they make. Chromium opens it where there is one. A trait's figures for papers are drawn, too.
 """
 
 import argparse
@@ -19,7 +19,9 @@ import yaml
 
 from breedcast.project import Project
 from breedcast.report.collect import ModelResult, Report, TraitResult, collect
+from breedcast.report.gallery import trait_figures
 from breedcast.report.page import render
+from breedcast.report.paper import POINTS, write_figures
 from breedcast.scoring.comparison import compare_models
 
 
@@ -139,5 +141,9 @@ start = time.perf_counter()
 text = render(report)
 print(f"made in {time.perf_counter() - start:.1f} s: {len(text.encode()) / 1e6:.2f} MB")
 size.page.write_text(text, encoding="utf-8")
+start = time.perf_counter()
+figures = trait_figures(report.traits[0], report.settings["config"], POINTS)
+write_figures(figures, size.page.with_name("figures"))
+print(f"{len(figures)} figures of a trait drawn in {time.perf_counter() - start:.1f} s")
 if shutil.which("chromium"):
     opened(size.page)

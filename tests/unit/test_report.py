@@ -1,167 +1,30 @@
-"""The report, from a small results folder made by the functions that make a real one."""
+"""The report, from a small results folder."""
 
 import dataclasses
 import json
 import re
-from functools import partial
 from html.parser import HTMLParser
 from io import StringIO
-from itertools import chain
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from breedcast.files import write_arrays, write_json, write_parquet, write_table
-from breedcast.genotypes.columns import CodeColumns
-from breedcast.genotypes.store import (
-    CodesSummary,
-    ImportSummary,
-    InputFile,
-    Thresholds,
-    write_summary,
-)
-from breedcast.genotypes.structure import find_structure
-from breedcast.markers.association import inflation, scan_association
-from breedcast.markers.regions import Naming, find_regions, name_markers
-from breedcast.markers.saliency import standings
-from breedcast.models.base import model_class
-from breedcast.models.job import TrainingJob
-from breedcast.models.registry import MODELS
-from breedcast.project import SELECTION_TABLES
+from breedcast.markers.association import inflation
 from breedcast.report.accuracy import accuracy_table, comparison_table
 from breedcast.report.advice import advice_table, findings, limit
 from breedcast.report.candidates import candidate_table
-from breedcast.report.collect import collect
 from breedcast.report.doubts import ability_within_clusters, doubts
 from breedcast.report.figures import observed_figure
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
 from breedcast.report.next_steps import next_steps
-from breedcast.report.page import render, summary
+from breedcast.report.page import render
 from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
 from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
-from breedcast.scoring.ensemble import combine
-from breedcast.scoring.intervals import try_intervals
-from breedcast.scoring.scores import score, summarise
-from breedcast.selection.candidates import expected_response, rank_candidates
-from breedcast.selection.contribution import choose_contributions
-from breedcast.selection.crosses import predict_crosses
-from breedcast.selection.merit import Merit
-from breedcast.selection.training_set import learning_curve, phenotype_next
-from breedcast.validation.control import permuted
-from breedcast.validation.plan import KFoldScheme
-
-TRAIT = "<script>alert('trait')</script>"
-HOSTILE = ["</script><b>", 'O\'Brien "x"', "小麦 🌾", "=1+1", "NA", "007", "a,b", "L" * 300]
-OPTIONS = {"baseline": {}, "gblup": {}, "deepgs": {"epochs": 2}}
-LINES, CANDIDATES, MARKERS = 60, 8, 40
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("results")
-    rng = np.random.default_rng(0)
-    samples = [f"L{number}" for number in range(LINES)] + HOSTILE
-    codes = rng.binomial(2, 0.4, (len(samples), MARKERS)).astype(np.uint8)
-    value = codes[:, :5].sum(axis=1) + rng.normal(0, 1, len(samples))
-    value[LINES:] = np.nan
-    lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
-    plan = KFoldScheme(3, 1, 2, 0).make_plan(lines, TRAIT)
-    dealt = partial(permuted, lines, 0, TRAIT)
-    predictions, scores = {}, {}
-    for name, options in OPTIONS.items():
-        model = model_class(MODELS[name])(**options)
-        job = TrainingJob(model, name, TRAIT, lines, codes, 2, plan, 1, 0, "cpu")
-        tables = job.run(threads=1)
-        predictions[name] = tables.predictions
-        write_parquet(tables.history, folder / "t" / name / "history.parquet")
-        write_parquet(tables.saliency, folder / "t" / name / "saliency.parquet")
-        write_table(tables.facts, folder / "t" / name / "facts.tsv")
-        write_arrays(tables.weights, folder / "t" / name / "weights.safetensors", {})
-        write_json(job.run_facts(), folder / "t" / name / "run.json")
-    predictions["ensemble"], weights = combine(predictions, dealt, "auto")
-    write_table(weights, folder / "t" / "ensemble" / "weights.tsv")
-    for name, table in predictions.items():
-        scores[name] = score(table, plan, dealt, "high")
-        write_parquet(table, folder / "t" / name / "predictions.parquet")
-        write_table(scores[name], folder / "t" / name / "scores.tsv")
-    markers = pd.DataFrame(
-        {
-            "contig": np.repeat(["1", "2"], MARKERS // 2),
-            "position": np.arange(MARKERS) * 1000,
-            "id": [f"<m{number}>" for number in range(MARKERS)],
-            "ref": "A",
-            "alt": "C",
-        }
-    )
-    structure = find_structure(codes, 2, clusters=3, coordinates=4)
-    write_table(lines, folder / "t" / "phenotypes.tsv")
-    write_table(plan, folder / "t" / "plan.tsv")
-    write_table(
-        pd.DataFrame({"sample": ["X"], "reason": ["why <not>"]}), folder / "t" / "dropped.tsv"
-    )
-    write_table(compare_models(scores, plan, standard="gblup"), folder / "t" / "comparison.tsv")
-    place, wanted = structure.table(samples), {"fraction": 0.2, "direction": "high"}
-    ranked = rank_candidates(predictions, lines, place, level=0.9, **wanted)
-    write_table(ranked, folder / "t" / "candidates.tsv")
-    write_table(expected_response(predictions, lines, **wanted), folder / "t" / "response.tsv")
-    merit = Merit.fit(CodeColumns.of(codes, 2), lines)
-    crossed = {"parents": 70, "selected": 0.1, "progeny": "doubled_haploids", "seed": 0}
-    inbred = dataclasses.replace(merit, codes=CodeColumns.of(codes & 2, 2))
-    crosses = predict_crosses(inbred, np.full(MARKERS, 0.1), direction="high", **crossed)
-    write_table(crosses, folder / "t" / "crosses.tsv")
-    shares, frontier = choose_contributions(merit, lines=30, relationship=0.2, direction="high")
-    write_table(shares, folder / "t" / "contributions.tsv")
-    write_table(frontier, folder / "t" / "frontier.tsv")
-    write_table(phenotype_next(merit, 5), folder / "t" / "phenotype_next.tsv")
-    parts = {"line_shares": [0.5, 1], "marker_shares": [0.5, 1], "seed": 0}
-    curve = learning_curve(lines, codes, 2, plan, **parts)
-    write_table(curve, folder / "t" / "learning_curve.tsv")
-    intervals = try_intervals(predictions, lines, structure.table(samples), 0.9)
-    write_table(intervals, folder / "t" / "intervals.tsv")
-    scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
-    write_parquet(scan, folder / "t" / "association.parquet")
-    naming = name_markers(
-        scan, ((name, standings(folder / "t" / name / "saliency.parquet")) for name in OPTIONS)
-    )
-    # every method names one marker, beside what it names by its threshold
-    named = {method: np.append(own, at) for at, (method, own) in enumerate(naming.named.items())}
-    peaks = np.union1d(naming.peaks, np.arange(len(named)))
-    naming = Naming(naming.methods, named, peaks)
-    genes = pd.DataFrame([("1", 0, 500, "<gene>")], columns=["contig", "start", "end", "gene"])
-    regions = find_regions(CodeColumns.of(codes[:LINES], 2), scan, naming, genes)
-    write_table(regions, folder / "t" / "regions.tsv")
-    write_table(naming.methods, folder / "t" / "region_methods.tsv")
-    read = ImportSummary([InputFile("g.vcf", "VCF", "0" * 64)], len(samples), MARKERS + 2, 2, {})
-    limits = Thresholds(0.01, 0.2, 0.5)
-    dropped = {"monomorphic": 2}
-    write_summary(
-        CodesSummary(len(samples), MARKERS, 2, "1" * 64, 0.0, {}, dropped, limits, read),
-        folder / "genotypes" / "codes.json",
-    )
-    write_table(structure.table(samples), folder / "genotypes" / "structure.tsv")
-    write_json(structure.facts(), folder / "genotypes" / "structure.json")
-    table = folder / "traits.tsv"
-    write_table(lines[["sample", "value"]], table)
-    config = {
-        "interval": 0.9,
-        "validation": {"scheme": "kfold", "folds": 3, "repeats": 1, "inner_folds": 2, "seed": 0},
-        "control": {"permutations": 1},
-        "structure": {"clusters": 3, "coordinates": 4},
-        "association": {"leave_out_contig": False},
-        "selection": {"fraction": 0.2},
-    }
-    settings = {
-        "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
-        "models": [{"name": name, "kind": name} for name in predictions],
-        "config": config,
-        "random_folds": True,
-        "selection_tables": ["response.tsv", *chain(*SELECTION_TABLES.values())],
-        "benchmarks": str(folder / "no benchmarks"),
-    }
-    return collect(folder, table, settings), scores
+from breedcast.scoring.scores import summarise
+from tests.unit.small_report import CANDIDATES, HOSTILE, LINES, TRAIT
 
 
 class Page(HTMLParser):
@@ -305,7 +168,7 @@ def test_what_one_fold_says_is_not_said_to_be_tested(report):
     assert comparison["p_holm"].isna().all()
     untested = dataclasses.replace(trait, comparison=comparison)
     told = comparison_table(untested, "pearson", random_folds=False)
-    assert "each a cluster that counts once" in told.caption
+    assert "each a group that counts once" in told.caption
     assert {row[-1].text for row in told.rows} == {"not testable"}
     assert "more than chance" not in str(findings(untested))
 
@@ -361,18 +224,6 @@ def test_only_a_trait_that_is_scored_by_auc_shows_it(report):
         summary_of = summarise(scores).set_index("metric")
         models.append(dataclasses.replace(model, scores=scores, summary=summary_of))
     assert "AUC" in accuracy_table(dataclasses.replace(trait, models=models)).headings
-
-
-def test_the_summary_is_json_with_the_scores(report):
-    collected, scores = report
-    told = json.loads(json.dumps(summary(collected), allow_nan=False))
-    models = told["traits"]["t"]["models"]
-    assert models["gblup"]["metrics"]["rmse"]["mean"] == pytest.approx(
-        scores["gblup"].loc[scores["gblup"]["metric"] == "rmse", "value"].mean()
-    )
-    assert models["baseline"]["metrics"]["pearson"]["undefined"] == 3
-    assert models["baseline"]["metrics"]["slope"]["mean"] is None
-    assert told["phenotypes"]["sha256"] != told["genotypes"]["imported"]["inputs"][0]["sha256"]
 
 
 def test_groups_of_lines_are_counted_once_whatever_the_repeats(report):

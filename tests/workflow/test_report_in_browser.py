@@ -174,6 +174,18 @@ def test_axe_finds_nothing_serious(page):
     assert serious == []
 
 
+def test_snakemakes_report_opens_and_lists_a_traits_figures(open_page, example, tmp_path):
+    path = tmp_path / "all.html"
+    made = example.run("--report", path)
+    assert made.status == 0, made.output
+    page = open_page(path)
+    for choice in ("yield", "Figures"):
+        page.get_by_text(choice, exact=True).click()
+    listed = page.locator("table tr td:first-child").all_inner_texts()
+    drawn = (example.folder / "results" / "yield" / "figures").glob("*.svg")
+    assert listed == sorted(figure.stem for figure in drawn)
+
+
 def test_hostile_names_are_text_on_the_page_and_in_what_is_saved(
     open_page, example, tmp_path, monkeypatch
 ):

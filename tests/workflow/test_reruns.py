@@ -13,6 +13,8 @@ AFTER_TRAINING = Counter(
     rank_candidates=3,
     try_intervals=3,
     name_regions=3,
+    render_figures=3,
+    render_overall_figures=1,
     render_report=1,
 )
 
@@ -66,9 +68,15 @@ def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config
     assert not dry_run(config=config).jobs
 
 
-def test_editing_the_report_retrains_nothing(dry_run, edit):
-    edit("report/page.py")
+@pytest.mark.parametrize("file", ["report/page.py", "../report/style.css"])
+def test_editing_the_report_retrains_nothing(dry_run, edit, file):
+    edit(file)
     assert dry_run().jobs == Counter(render_report=1)
+
+
+def test_editing_how_figures_are_printed_draws_them_anew_alone(dry_run, edit):
+    edit("report/paper.py")
+    assert dry_run().jobs == Counter(render_figures=3, render_overall_figures=1)
 
 
 def test_editing_a_model_retrains_it_alone(dry_run, edit):
@@ -101,7 +109,8 @@ def test_a_new_model_runs_its_training_and_the_aggregators(dry_run, config):
 
 
 def test_one_trait_alone_needs_only_its_report(dry_run):
-    assert dry_run("--config", "traits=[yield]").jobs == Counter(render_report=1)
+    jobs = Counter(render_report=1, render_overall_figures=1)
+    assert dry_run("--config", "traits=[yield]").jobs == jobs
 
 
 def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
@@ -114,7 +123,8 @@ def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
 
 def test_the_interval_changes_intervals_and_candidates_alone(dry_run, config):
     config["interval"] = 0.8
-    jobs = Counter(rank_candidates=3, try_intervals=3, render_report=1)
+    jobs = Counter(rank_candidates=3, try_intervals=3)
+    jobs += Counter(render_figures=3, render_overall_figures=1, render_report=1)
     assert dry_run(config=config).jobs == jobs
 
 

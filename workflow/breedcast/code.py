@@ -32,6 +32,15 @@ def code_hash(script: str, *modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def file_hash(folder: Path, *patterns: str) -> str:
+    """A hash of the files of a folder whose names match these patterns, wherever it lies."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def code_files(script: str, *modules: str) -> list[Path]:
     """The files of the package that these import, directly or not, and themselves."""
     roots = [SCRIPTS / f"{script}.py", *map(_file, modules)]

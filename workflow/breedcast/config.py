@@ -26,7 +26,7 @@ ENSEMBLE = "ensemble"
 #: Keys of the filter that name files, with one line or marker a row.
 FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
 #: Names that stand beside the traits' folders in the output.
-RESERVED_TRAITS = {"genotypes", "report.html", "summary.json", "manifest.json"}
+RESERVED_TRAITS = {"genotypes", "figures", "report.html", "summary.json", "manifest.json"}
 PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: What the trait table may tell of lines beside values, by its key under phenotypes.
 LABELS = ("family", "year")

@@ -250,7 +250,6 @@ class Project:
 
     def report_settings(self) -> str:
         """The settings of the report: the config but for what changes no result."""
-        kinds = {name: model.kind for name, model in self.models.items()}
         shown = {
             key: value for key, value in self.config.items() if key not in ("threads", "parts")
         }
@@ -259,18 +258,32 @@ class Project:
             for name, it in self.models.items()
         }
         return settings(
-            traits=[
-                {"id": trait, "name": name, "direction": self.direction(trait)}
-                for trait, name in self.traits.items()
-            ],
-            models=[
-                {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
-            ],
+            traits=[self._about(trait) for trait in self.traits],
+            models=self._kinds(),
             config=shown | {"models": models},
             random_folds=self.has_random_folds,
             selection_tables=self.selection_tables,
             benchmarks=self.beside_output("benchmarks"),
         )
+
+    def figure_settings(self, trait: str) -> str:
+        """The settings of a trait's figures."""
+        shown = {key: self.config[key] for key in ("interval", "association")}
+        return settings(
+            trait=self._about(trait),
+            models=self._kinds(),
+            config=shown,
+            selection_tables=self.selection_tables,
+        )
+
+    def _about(self, trait: str) -> dict[str, str]:
+        """A trait's id, name and direction."""
+        return {"id": trait, "name": self.traits[trait], "direction": self.direction(trait)}
+
+    def _kinds(self) -> list[dict[str, str]]:
+        """Name and kind of every model that is scored."""
+        kinds = {name: model.kind for name, model in self.models.items()}
+        return [{"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models]
 
     def training_devices(self) -> dict[str, Callable[..., int]]:
         """The resource that asks a scheduler for a GPU, where the config demands one."""
@@ -347,5 +360,8 @@ def _shape(codes_json: str) -> tuple[int, int]:
 
 
 def settings(**values: Any) -> str:
-    """A rule's parameters as sorted JSON: the order of keys must not re-run a job."""
-    return json.dumps(values, sort_keys=True)
+    """A rule's parameters as sorted JSON: the order of keys must not re-run a job.
+
+    `<` is escaped, since `snakemake --report` puts parameters into a page as they are.
+    """
+    return json.dumps(values, sort_keys=True).replace("<", "\\u003c")

@@ -19,7 +19,7 @@
     if (!spec.facet) return { ...spec, autosize: { type: "fit-x", contains: "padding" } };
     const columns = Math.max(1, Math.min(3, Math.floor(width / cell)));
     const each = Math.floor(width / columns) - 62;
-    return { ...spec, columns, spec: { ...spec.spec, width: each, height: Math.min(each, 230) } };
+    return { ...spec, columns, spec: { height: Math.min(each, 230), ...spec.spec, width: each } };
   };
 
   const draw = (chart) => {

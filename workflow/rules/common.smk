@@ -1,4 +1,4 @@
-from breedcast.code import PACKAGE, code_hash, put_on_python_path
+from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
 from breedcast.config import ENSEMBLE
 from breedcast.errors import UserError
 from breedcast.memory import SNAKEMAKE_MB
@@ -11,6 +11,9 @@ try:
     project = Project.load(config)
 except UserError as error:
     sys.exit(str(error))
+
+# The captions of `snakemake --report` tell what the config says, its defaults included.
+config.update(project.config)
 
 
 pathvars:
@@ -45,3 +48,57 @@ def for_all_models(path):
         return expand(path, trait=wildcards.trait, model=project.scored_models)
 
     return paths
+
+
+def results_of(trait):
+    """The results of a trait that its report and its figures are made from."""
+    return [
+        *expand(
+            "<results>/{trait}/{file}",
+            trait=trait,
+            file=[
+                "phenotypes.tsv",
+                "dropped.tsv",
+                "plan.tsv",
+                "comparison.tsv",
+                "candidates.tsv",
+                "intervals.tsv",
+                "association.parquet",
+                "regions.tsv",
+                "region_methods.tsv",
+                *project.selection_tables,
+            ],
+        ),
+        *expand(
+            "<results>/{trait}/{model}/{file}",
+            trait=trait,
+            model=project.scored_models,
+            file=["predictions.parquet", "scores.tsv"],
+        ),
+        *expand(
+            "<results>/{trait}/{model}/{file}",
+            trait=trait,
+            model=project.models,
+            file=["history.parquet", "saliency.parquet", "facts.tsv", "run.json"],
+        ),
+        *expand(
+            f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
+            trait=trait if project.has_ensemble else [],
+        ),
+    ]
+
+
+# The category of what is of no single trait; no trait's id has a blank.
+ALL_TRAITS = "All traits"
+
+
+def shown(path, caption, about, content, category="{trait}", model="all", **options):
+    """An output as `snakemake --report` shows it: under its trait, captioned and labelled."""
+    return report(
+        path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        subcategory=about,
+        labels={"content": content, "model": model},
+        **options,
+    )

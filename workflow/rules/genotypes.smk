@@ -58,7 +58,13 @@ rule describe_structure:
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
     output:
-        table="<results>/genotypes/structure.tsv",
+        table=shown(
+            "<results>/genotypes/structure.tsv",
+            "structure",
+            "Genotypes",
+            "Structure of the lines",
+            ALL_TRAITS,
+        ),
         facts="<results>/genotypes/structure.json",
     log:
         "<logs>/genotypes/structure.log",

@@ -38,10 +38,15 @@ rule name_regions:
             "<results>/{{trait}}/{model}/saliency.parquet", model=project.models
         ),
     output:
-        regions="<results>/{trait}/regions.tsv",
+        regions=shown("<results>/{trait}/regions.tsv", "regions", "Markers", "Regions"),
         csv="<results>/{trait}/regions.csv",
         bed="<results>/{trait}/regions.bed",
-        methods="<results>/{trait}/region_methods.tsv",
+        methods=shown(
+            "<results>/{trait}/region_methods.tsv",
+            "region_methods",
+            "Markers",
+            "Thresholds of the methods",
+        ),
     log:
         "<logs>/{trait}/name_regions.log",
     benchmark:

@@ -2,8 +2,15 @@ rule adjust_plots:
     input:
         phenotypes=project.config["phenotypes"]["path"],
     output:
-        adjusted="<results>/{trait}/adjusted.tsv",
-        heritability="<results>/{trait}/heritability.tsv",
+        adjusted=shown(
+            "<results>/{trait}/adjusted.tsv", "adjusted", "Data", "Adjusted means"
+        ),
+        heritability=shown(
+            "<results>/{trait}/heritability.tsv",
+            "heritability",
+            "Data",
+            "Variances and heritability in the trials",
+        ),
     log:
         "<logs>/{trait}/adjust_plots.log",
     benchmark:
@@ -35,7 +42,9 @@ rule clean_phenotypes:
     output:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         labels="<results>/{trait}/labels.tsv",
-        dropped="<results>/{trait}/dropped.tsv",
+        dropped=shown(
+            "<results>/{trait}/dropped.tsv", "dropped", "Data", "Lines left out"
+        ),
     log:
         "<logs>/{trait}/clean_phenotypes.log",
     benchmark:

@@ -1,53 +1,22 @@
 rule render_report:
     input:
-        expand(
-            "<results>/{trait}/{file}",
-            trait=project.traits,
-            file=[
-                "phenotypes.tsv",
-                "dropped.tsv",
-                "plan.tsv",
-                "comparison.tsv",
-                "candidates.tsv",
-                "intervals.tsv",
-                "association.parquet",
-                "regions.tsv",
-                "region_methods.tsv",
-                *project.selection_tables,
-            ],
-        ),
-        expand(
-            "<results>/{trait}/{model}/{file}",
-            trait=project.traits,
-            model=project.scored_models,
-            file=["predictions.parquet", "scores.tsv"],
-        ),
-        expand(
-            "<results>/{trait}/{model}/{file}",
-            trait=project.traits,
-            model=project.models,
-            file=["history.parquet", "saliency.parquet", "facts.tsv", "run.json"],
-        ),
-        expand(
-            f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
-            trait=project.traits if project.has_ensemble else [],
-        ),
+        *map(results_of, project.traits),
         genotypes="<results>/genotypes/codes.json",
         structure=expand(
             "<results>/genotypes/{file}", file=["structure.tsv", "structure.json"]
         ),
         phenotypes=project.config["phenotypes"]["path"],
-        template=expand(
-            f"{PACKAGE.parent}/report/{{file}}",
-            file=["page.html", "style.css", "charts.js", "tables.js", "traits.js"],
-        ),
     output:
-        report="<results>/report.html",
+        report=shown(
+            "<results>/report.html", "page", "Report", "The report", ALL_TRAITS
+        ),
         summary="<results>/summary.json",
     log:
         "<logs>/render_report.log",
     benchmark:
         "<benchmarks>/render_report.tsv"
+    # before the figures, where both can be made
+    priority: 1
     conda:
         "../../envs/report.yaml"
     resources:
@@ -56,7 +25,73 @@ rule render_report:
     params:
         settings=lambda wildcards: project.report_settings(),
         code=code_hash("render_report"),
+        page=file_hash(PACKAGE.parent / "report", "*.html", "*.css", "*.js"),
     message:
         "Write the report"
     script:
         "../scripts/render_report.py"
+
+
+# The figures as files: beside the report, which does not wait for them.
+rule render_figures:
+    input:
+        lambda wildcards: results_of(wildcards.trait),
+    output:
+        figures=shown(
+            directory("<results>/{trait}/figures"),
+            "figures",
+            "Figures",
+            "{figure}",
+            patterns=["{figure}.svg"],
+        ),
+    log:
+        "<logs>/{trait}/render_figures.log",
+    benchmark:
+        "<benchmarks>/{trait}/render_figures.tsv"
+    group:
+        "figures"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=5,
+    params:
+        settings=lambda wildcards: project.figure_settings(wildcards.trait),
+        code=code_hash("render_figures"),
+    message:
+        "Draw the figures of {wildcards.trait}"
+    script:
+        "../scripts/render_figures.py"
+
+
+rule render_overall_figures:
+    input:
+        *map(results_of, project.traits),
+        rules.render_report.input.genotypes,
+        rules.render_report.input.structure,
+        phenotypes=rules.render_report.input.phenotypes,
+    output:
+        figures=shown(
+            directory("<results>/figures"),
+            "figures",
+            "Figures",
+            "{figure}",
+            ALL_TRAITS,
+            patterns=["{figure}.svg"],
+        ),
+    log:
+        "<logs>/render_overall_figures.log",
+    benchmark:
+        "<benchmarks>/render_overall_figures.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=5,
+    params:
+        settings=lambda wildcards: project.report_settings(),
+        code=code_hash("render_overall_figures"),
+    message:
+        "Draw the figures of all traits together"
+    script:
+        "../scripts/render_overall_figures.py"

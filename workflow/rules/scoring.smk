@@ -8,9 +8,16 @@ rule score_models:
         plan="<results>/{trait}/plan.tsv",
         alike="<results>/genotypes/duplicated_lines.tsv",
     output:
-        scores=expand(
-            "<results>/{{trait}}/{model}/scores.tsv", model=project.scored_models
-        ),
+        scores=[
+            shown(
+                f"<results>/{{trait}}/{model}/scores.tsv",
+                "scores",
+                "Accuracy",
+                "Scores by fold",
+                model=model,
+            )
+            for model in project.scored_models
+        ],
         groups="<results>/{trait}/group_scores.tsv",
     log:
         "<logs>/{trait}/score_models.log",
@@ -48,7 +55,13 @@ rule combine_models:
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
         predictions=f"<results>/{{trait}}/{ENSEMBLE}/predictions.parquet",
-        weights=f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
+        weights=shown(
+            f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
+            "weights",
+            "Accuracy",
+            "Weights of the models",
+            model=ENSEMBLE,
+        ),
     log:
         "<logs>/{trait}/combine_models.log",
     benchmark:
@@ -80,7 +93,12 @@ rule compare_models:
         scores=for_all_models("<results>/{trait}/{model}/scores.tsv"),
         plan="<results>/{trait}/plan.tsv",
     output:
-        comparison="<results>/{trait}/comparison.tsv",
+        comparison=shown(
+            "<results>/{trait}/comparison.tsv",
+            "comparison",
+            "Accuracy",
+            "Models compared in pairs",
+        ),
     log:
         "<logs>/{trait}/compare_models.log",
     benchmark:
@@ -109,7 +127,12 @@ rule try_intervals:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         structure="<results>/genotypes/structure.tsv",
     output:
-        intervals="<results>/{trait}/intervals.tsv",
+        intervals=shown(
+            "<results>/{trait}/intervals.tsv",
+            "intervals",
+            "Accuracy",
+            "What the intervals held",
+        ),
     log:
         "<logs>/{trait}/try_intervals.log",
     benchmark:

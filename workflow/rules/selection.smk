@@ -4,7 +4,9 @@ rule rank_candidates:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         structure="<results>/genotypes/structure.tsv",
     output:
-        candidates="<results>/{trait}/candidates.tsv",
+        candidates=shown(
+            "<results>/{trait}/candidates.tsv", "candidates", "Selection", "Candidates"
+        ),
         response="<results>/{trait}/response.tsv",
     log:
         "<logs>/{trait}/rank_candidates.log",

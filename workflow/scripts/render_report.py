@@ -5,7 +5,8 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import whole, write_json
     from breedcast.report.collect import collect
-    from breedcast.report.page import render, summary
+    from breedcast.report.page import render
+    from breedcast.report.summary import summary
 
     results = Path(snakemake.output.report).parent
     report = collect(results, Path(snakemake.input.phenotypes), settings)

@@ -185,7 +185,7 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     `random_folds`, `benchmarks` (folder),
     `selection_tables` (file names).
     """
-    traits = [_trait(results / about["id"], about, settings) for about in settings["traits"]]
+    traits = [collect_trait(results / about["id"], about, settings) for about in settings["traits"]]
     genotypes = results / "genotypes"
     return Report(
         settings=settings,
@@ -201,7 +201,14 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     )
 
 
-def _trait(folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]) -> TraitResult:
+def collect_trait(
+    folder: Path, about: Mapping[str, str], settings: Mapping[str, Any]
+) -> TraitResult:
+    """Read a trait's folder.
+
+    about: id, name and direction. settings: `models` and `config` as for `collect`, of the latter
+    `interval` alone.
+    """
     phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
     return TraitResult(
         id=about["id"],

@@ -107,7 +107,9 @@ def observed_figure(trait: TraitResult, level: float, limit: int) -> Figure:
         .mark_rule(color=GREY, strokeDash=[3, 3])
         .encode(**ends)
     )
-    x = alt.X("predicted:Q", title="Predicted", scale=alt.Scale(zero=False))
+    x = alt.X(
+        "predicted:Q", title="Predicted", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)
+    )
     y = alt.Y("lower:Q", title="Observed", scale=alt.Scale(zero=False))
     intervals = base.mark_rule(color=GREY, opacity=0.12).encode(x=x, y=y, y2="upper:Q")
     dots = base.mark_circle(size=18, opacity=0.6).encode(

@@ -37,14 +37,18 @@ class Threshold:
 
 
 def thresholds(association: pd.DataFrame) -> list[Threshold]:
-    """Bonferroni's threshold, and Benjamini and Hochberg's where any marker reaches it."""
-    tested = association.dropna(subset=["p_value"])
+    """Bonferroni's threshold, and Benjamini and Hochberg's where any marker reaches it.
+
+    The latter is discoveries / tests * ALPHA, at which or below which the discovered lie; never
+    less than Bonferroni's.
+    """
+    tests = int(association["p_value"].notna().sum())
+    discovered = int((association["q_value"] <= ALPHA).sum())
     found = []
-    if len(tested):
-        found.append(Threshold(ALPHA / len(tested), f"Bonferroni {ALPHA:g}"))
-    discovered = tested[tested["q_value"] <= ALPHA]
-    if len(discovered):
-        found.append(Threshold(float(discovered["p_value"].max()), f"FDR {ALPHA:g}"))
+    if tests:
+        found.append(Threshold(ALPHA / tests, f"Bonferroni {ALPHA:g}"))
+    if discovered:
+        found.append(Threshold(discovered * ALPHA / tests, f"FDR {ALPHA:g}"))
     return found
 
 
@@ -98,7 +102,7 @@ def quantile_figure(trait: TraitResult, limit: int) -> Figure:
     )
     end = float(points["x"].max()) if len(points) else 1.0
     ends = {"x": alt.datum(0), "x2": alt.datum(end), "y": alt.datum(0), "y2": alt.datum(end)}
-    equal = base.mark_rule(color=GREY, strokeDash=[3, 3]).encode(**ends)
+    equal = alt.Chart().mark_rule(color=GREY, strokeDash=[3, 3]).encode(**ends)
     factor = number(inflation(p))
     return Figure(
         f"quantiles-{trait.id}",
@@ -153,7 +157,7 @@ def saliency_figure(trait: TraitResult, limit: int) -> Figure | None:
         "mean over all markers. Saliency is the median over lines of the absolute gradient of the "
         "prediction (of trees: what the splits on it gain; of kernels and support vectors: what "
         "its window is worth to predictions of lines held out), mean over the folds of the first "
-        f"repeat. {_control_told(trait)} The contigs are in the order of the association above. "
+        f"repeat. {_control_told(trait)} The contigs are in the order of the association's figure. "
         f"{part}",
         f"Prominence of markers along the contigs for {trait.name}, one chart per model; the "
         "marker table has saliencies and ranks.",
@@ -199,16 +203,15 @@ def _thresholds_told(trait: TraitResult, lines: list[Threshold]) -> str:
     if not lines:
         return "No marker could be tested."
     reached = int((trait.association["q_value"] <= ALPHA).sum())
-    told = (
-        f"Upper dashed line: Bonferroni, p = {ALPHA:g} / {whole(tested)} = {lines[0].p_value:.2g}. "
-    )
-    if len(lines) == 1:
-        return told.replace("Upper dashed", "Dashed") + (
-            "No marker reaches a false discovery rate of 5 % (Benjamini and Hochberg)."
-        )
-    return told + (
-        f"Lower: false discovery rate of 5 % (Benjamini and Hochberg), p = {lines[1].p_value:.2g}, "
-        f"reached by {whole(reached)}."
+    told = f"Dashed line: Bonferroni, p = {ALPHA:g} / {whole(tested)} = {lines[0].p_value:.2g}. "
+    rate = f"a false discovery rate of {100 * ALPHA:g} % (Benjamini and Hochberg)"
+    if reached == 0:
+        return f"{told}No marker reaches {rate}."
+    if reached == 1:
+        return f"{told}The same line is that of {rate}; one marker reaches it."
+    return (
+        f"{told}The lower one: {rate}, p = {whole(reached)} x {ALPHA:g} / {whole(tested)} = "
+        f"{lines[1].p_value:.2g}, reached by {whole(reached)} markers."
     )
 
 
@@ -241,16 +244,17 @@ def _contig_names(points: pd.DataFrame) -> alt.Chart:
 
 
 def _threshold_layers(lines: list[Threshold]) -> list[alt.Chart]:
-    rows = pd.DataFrame(
-        [(-np.log10(line.p_value), line.name) for line in lines], columns=["y", "name"]
-    )
-    base = alt.Chart(csv_data(rows, y="number", name="string")).encode(y="y:Q")
-    return [
-        base.mark_rule(color=AMBER, strokeDash=[5, 4]),
-        base.mark_text(align="right", dy=-6, color=AMBER, fontSize=11).encode(
-            x=alt.value("width"), text="name:N"
-        ),
-    ]
+    """The lines with their names, the first above, the second, which is never higher, below."""
+    layers = []
+    for line, dy in zip(lines, (-6, 10), strict=False):
+        row = pd.DataFrame({"y": [-np.log10(line.p_value)], "name": [line.name]})
+        base = alt.Chart(csv_data(row, y="number", name="string")).encode(y="y:Q")
+        name = base.mark_text(align="right", dy=dy, color=AMBER, fontSize=11)
+        layers += [
+            base.mark_rule(color=AMBER, strokeDash=[5, 4]),
+            name.encode(x=alt.value("width"), text="name:N"),
+        ]
+    return layers
 
 
 def _shade() -> alt.Color:

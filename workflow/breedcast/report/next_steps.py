@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from breedcast.report.collect import TraitResult
 from breedcast.report.crosses import (
@@ -24,6 +25,11 @@ class Step:
     figure: Figure
     table: Table | None
     file: str
+
+    @property
+    def name(self) -> str:
+        """Of the figure's file."""
+        return Path(self.file).stem
 
 
 def next_steps(trait: TraitResult, limit: int) -> list[Step]:

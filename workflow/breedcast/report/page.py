@@ -1,10 +1,7 @@
-"""The report as one HTML page that needs no network, and as a summary for machines."""
+"""The report as one HTML page that needs no network."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,17 +15,11 @@ from breedcast.report.advice import advice_table, findings
 from breedcast.report.candidates import candidate_table, response_table
 from breedcast.report.collect import Report, TraitResult
 from breedcast.report.doubts import doubts
-from breedcast.report.figures import (
-    Figure,
-    accuracy_figure,
-    observed_figure,
-    training_figure,
-)
+from breedcast.report.gallery import overall_figures, trait_figures
 from breedcast.report.marker_tables import marker_table, method_table, region_table
-from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
 from breedcast.report.next_steps import next_steps
-from breedcast.report.ranks import rank_figure, rank_table
-from breedcast.report.structure import cluster_table, scheme_told, structure_figure
+from breedcast.report.ranks import rank_table
+from breedcast.report.structure import cluster_table, scheme_told
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
 TEMPLATES = PACKAGE.parent / "report"
@@ -56,10 +47,9 @@ def render(report: Report) -> str:
         models=[model["name"] for model in report.settings["models"]],
         seed=config["validation"]["seed"],
         scheme_told=scheme_told(config["validation"]),
-        rank_figure=rank_figure(report),
+        figures=overall_figures(report, POINTS_PER_FIGURE),
         rank_table=rank_table(report),
         guarantee=guarantee(config["interval"]),
-        structure_figure=structure_figure(report, POINTS_PER_FIGURE),
         cluster_table=cluster_table(report),
         permutations=config["control"]["permutations"],
         data_tables=[
@@ -82,41 +72,17 @@ def render(report: Report) -> str:
     )
 
 
-def summary(report: Report) -> dict[str, Any]:
-    """The report's figures for machines; what is undefined is null."""
-    told: dict[str, Any] = _without_nan(
-        {
-            "breedcast": made.breedcast_version(),
-            "genotypes": report.genotypes,
-            "structure": report.structure_facts,
-            "phenotypes": report.phenotype_table,
-            "versions": made.versions(report),
-            "validation": report.settings["config"]["validation"],
-            "traits": {trait.id: _trait_summary(trait, report) for trait in report.traits},
-        }
-    )
-    return told
-
-
 def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     """All that the page shows of a trait."""
     config = report.settings["config"]
-    level, leave_out = config["interval"], config["association"]["leave_out_contig"]
+    level = config["interval"]
     limit = min(POINTS_PER_FIGURE, POINTS_PER_KIND // len(report.traits))
-    figures: dict[str, Figure | None] = {
-        "accuracy": accuracy_figure(trait),
-        "observed": observed_figure(trait, level, limit),
-        "training": training_figure(trait, limit),
-        "manhattan": manhattan_figure(trait, leave_out, limit),
-        "quantiles": quantile_figure(trait, limit),
-        "saliency": saliency_figure(trait, limit),
-    }
     heritability = [accuracy.heritability_table(model) for model in trait.models]
     return {
         "trait": trait,
         "findings": findings(trait),
         "doubts": doubts(trait, report.structure, level),
-        "figures": figures,
+        "figures": trait_figures(trait, config, limit),
         "accuracy": accuracy.accuracy_table(trait),
         "metrics": accuracy.metrics_of(trait).values(),
         "comparisons": [
@@ -140,37 +106,6 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     }
 
 
-def _trait_summary(trait: TraitResult, report: Report) -> dict[str, Any]:
-    return {
-        "name": trait.name,
-        "direction": trait.direction,
-        "lines": trait.lines,
-        "candidates": len(trait.phenotypes) - trait.lines,
-        "dropped": Counter(trait.dropped["reason"]),
-        "best_model": trait.best.name,
-        "doubts": doubts(trait, report.structure, report.settings["config"]["interval"]),
-        "models": {
-            model.name: {
-                "kind": model.kind,
-                "device": model.device,
-                "interval_coverage": trait.coverage(model),
-                "metrics": model.summary.to_dict("index"),
-            }
-            for model in trait.models
-        },
-    }
-
-
 def _inlined(name: str) -> Markup:
     """A file of ours as it is: it holds no user's text."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -44,10 +44,11 @@ def rank_figure(report: Report) -> Figure | None:
     steps = alt.Axis(values=list(range(1, models + 1)), format="d")
     axis = alt.X("rank:Q", title="Rank (1 is best)", scale=scale, axis=steps)
     y = alt.Y("model:N", sort=order, title=None)
+    end = min(mean.min() + difference, models + 0.5)
     band = (
-        alt.Chart(csv_data(pd.DataFrame({"low": [mean.min()], "high": [mean.min() + difference]}),
+        alt.Chart(csv_data(pd.DataFrame({"low": [mean.min()], "high": [end]}),
                         low="number", high="number"))
-        .mark_rect(color=AMBER, opacity=0.15, clip=True)
+        .mark_rect(color=AMBER, opacity=0.15)
         .encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     )  # fmt: skip
     dots = (

@@ -1,0 +1,11 @@
+"""What several of the package's tests look at."""
+
+import pytest
+
+from tests.unit.small_report import small_report
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """A small report with hostile names, and the scores by model."""
+    return small_report(tmp_path_factory.mktemp("results"))
