@@ -40,6 +40,7 @@ from breedcast.report.structure import structure_figure
 from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
+from breedcast.scoring.groups import groups_of
 from breedcast.scoring.intervals import try_intervals
 from breedcast.scoring.scores import score, summarise
 from breedcast.selection.candidates import rank_candidates
@@ -97,7 +98,9 @@ def report(tmp_path_factory):
     )
     write_table(compare_models(scores, plan, standard="gblup"), folder / "t" / "comparison.tsv")
     write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
-    intervals = try_intervals(predictions, lines, structure.table(samples), 0.9)
+    labels = pd.DataFrame({"sample": samples})
+    groups = groups_of(lines, structure.table(samples), labels)
+    intervals = try_intervals(predictions, lines, groups, 0.9)
     write_table(intervals, folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
@@ -280,7 +283,7 @@ def test_what_one_fold_says_is_not_said_to_be_tested(report):
     assert comparison["p_holm"].isna().all()
     untested = dataclasses.replace(trait, comparison=comparison)
     told = comparison_table(untested, "pearson", random_folds=False)
-    assert "each a cluster that counts once" in told.caption
+    assert "each a group that counts once" in told.caption
     assert {row[-1].text for row in told.rows} == {"not testable"}
     assert "more than chance" not in str(findings(untested))
 
