@@ -41,8 +41,7 @@ def scores_of(of: Trained) -> tuple[pd.DataFrame, pd.DataFrame]:
         score(table, of.plan, phenotypes_of, "high").assign(model=name)
         for name, table in tables.items()
     ]
-    structure = of.lines[["sample"]].assign(cluster=1)
-    intervals = try_intervals(tables, of.lines, structure, 0.9)
+    intervals = try_intervals(tables, of.lines, {}, 0.9)
     return pd.concat(parts), pooled(intervals[intervals["by"] == FOLD], ["model"])
 
 

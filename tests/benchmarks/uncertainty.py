@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from breedcast.validation.clusters import LeaveClusterOutScheme
 
 from breedcast.genotypes.structure import find_structure
 from breedcast.models.dnn import DNN
@@ -31,6 +30,7 @@ from breedcast.scoring.alignment import observed
 from breedcast.scoring.conformal import conformal_quantile
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import FOLD, SCALED, pooled, try_intervals
+from breedcast.validation.groups import LeaveGroupOutScheme, LineGroups
 from breedcast.validation.plan import KFoldScheme
 from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 
@@ -51,13 +51,11 @@ def with_ensemble(of: Trained) -> Trained:
 
 def tried(data: str, trait: str, of: Trained) -> pd.DataFrame:
     """A row per model."""
-    structure = of.lines[["sample"]].assign(cluster=1)
     without = {name: table.assign(sd=np.nan) for name, table in of.predictions.items()}
     folds, alike = (
         table[table["by"] == FOLD]
         for table in (
-            try_intervals(tables, of.lines, structure, LEVEL)
-            for tables in (of.predictions, without)
+            try_intervals(tables, of.lines, {}, LEVEL) for tables in (of.predictions, without)
         )
     )
     rows = pooled(folds, ["model"]).set_index("model")
@@ -97,16 +95,16 @@ def by_clusters(folder: Path) -> Iterator[pd.DataFrame]:
     for data, (_, traits) in DATASETS.items():
         genotypes = genotypes_of(data)
         found = find_structure(genotypes.codes, genotypes.ploidy, clusters=8, coordinates=10)
-        structure = found.table(genotypes.samples)
-        for inner, made in (("clusters", LeaveClusterOutScheme), ("random", RandomWithin)):
-            scheme = made(folds=5, repeats=1, inner_folds=5, seed=0, structure=structure)
+        known = LineGroups.of("cluster", found.table(genotypes.samples), pd.DataFrame())
+        for inner, made in (("clusters", LeaveGroupOutScheme), ("random", RandomWithin)):
+            scheme = made(folds=5, repeats=1, inner_folds=5, seed=0, known=known)
             for trait in traits:
                 kept = folder / f"inner_{inner}"
                 of = trained(kept, data, genotypes, trait, by_default(["gblup"]), scheme)
                 yield tried(data, trait, of).assign(inner=inner)
 
 
-class RandomWithin(LeaveClusterOutScheme):
+class RandomWithin(LeaveGroupOutScheme):
     """Clusters are left out, and inner folds are random."""
 
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:

@@ -27,6 +27,7 @@ from breedcast.project import SELECTION_TABLES
 from breedcast.report.collect import collect
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
+from breedcast.scoring.groups import groups_of
 from breedcast.scoring.intervals import try_intervals
 from breedcast.scoring.scores import score
 from breedcast.selection.candidates import expected_response, rank_candidates
@@ -102,7 +103,8 @@ def small_report(folder):
     parts = {"line_shares": [0.5, 1], "marker_shares": [0.5, 1], "seed": 0}
     curve = learning_curve(lines, codes, 2, plan, **parts)
     write_table(curve, folder / "t" / "learning_curve.tsv")
-    intervals = try_intervals(predictions, lines, structure.table(samples), 0.9)
+    groups = groups_of(lines, place, pd.DataFrame({"sample": samples}))
+    intervals = try_intervals(predictions, lines, groups, 0.9)
     write_table(intervals, folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")

@@ -52,11 +52,11 @@ def predictions(phenotypes) -> pd.DataFrame:
 
 @pytest.fixture
 def tried(phenotypes, predictions):
-    structure = pd.DataFrame({"sample": phenotypes["sample"], "cluster": [1, 2] * 20})
+    groups = {"cluster": pd.Series(["1", "2"] * 20, phenotypes["sample"])}
     control = predictions.assign(permutation=1, predicted=0.0)
     candidates = predictions.assign(repeat=-1, fold=-1, predicted=0.0)
     table = pd.concat([predictions, control, candidates], ignore_index=True)
-    return try_intervals({"m": table}, phenotypes, structure, 0.9)
+    return try_intervals({"m": table}, phenotypes, groups, 0.9)
 
 
 def test_a_fits_own_errors_go_with_its_own_prediction(phenotypes, predictions):

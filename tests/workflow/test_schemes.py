@@ -48,6 +48,10 @@ def test_accuracy_is_told_within_families(results):
     groups = read_table(results / "group_scores.tsv")
     by_family = groups[groups["by"] == "family"]
     assert by_family["model"].value_counts().to_dict() == dict.fromkeys(MODELS, 20)
+    intervals = read_table(results / "intervals.tsv")
+    held = intervals[intervals["by"] == "family"]
+    assert held["model"].value_counts().to_dict() == dict.fromkeys(MODELS, 20)
+    assert set(intervals["scheme"]) == {"leave_family_out"}
     scores = read_table(results / "gblup" / "scores.tsv")
     mean = scores.groupby("metric")["value"].mean()
     assert mean["pearson_within_family"] > 0.2  # no sib was trained on
@@ -58,7 +62,7 @@ def test_the_report_says_which_question_is_answered(results):
     page = (results.parent / "report.html").read_text()
     assert "leaving out one family at a time" in page
     assert "Control within families" in page
-    assert "and not tested: folds that are groups of lines" in page
+    assert "each a group that counts once" in page
 
 
 def plan_by(workflow, config, *changes):

@@ -125,6 +125,7 @@ rule try_intervals:
     input:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        labels="<results>/{trait}/labels.tsv",
         structure="<results>/genotypes/structure.tsv",
     output:
         intervals=shown(

@@ -2,15 +2,14 @@ from breedcast.script import job
 
 with job(snakemake) as settings:
     from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.phenotypes.labels import read_labels
+    from breedcast.scoring.groups import groups_of
     from breedcast.scoring.intervals import try_intervals
 
+    lines, labels = read_table(snakemake.input.phenotypes), read_labels(snakemake.input.labels)
+    groups = groups_of(lines, read_table(snakemake.input.structure), labels)
     predictions = dict(
         zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
     )
-    intervals = try_intervals(
-        predictions,
-        read_table(snakemake.input.phenotypes),
-        read_table(snakemake.input.structure),
-        settings["interval"],
-    )
+    intervals = try_intervals(predictions, lines, groups, settings["interval"])
     write_table(intervals.assign(scheme=settings["scheme"]), snakemake.output.intervals)

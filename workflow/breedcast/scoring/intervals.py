@@ -28,8 +28,8 @@ COLUMNS = [
 ]
 #: Methods: one width for all lines, but for what the fits disagree, or widths that follow them.
 ALIKE, SCALED = "cv_plus", "cv_plus_scaled"
-#: What `by` holds for all lines of a fold, and for those of a cluster of genotypes/structure.tsv.
-FOLD, CLUSTER = "fold", "cluster"
+#: What `by` holds for all lines of a fold.
+FOLD = "fold"
 
 
 def winkler(observed: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float) -> float:
@@ -45,25 +45,25 @@ def winkler(observed: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: f
 def try_intervals(
     predictions: Mapping[str, pd.DataFrame],
     phenotypes: pd.DataFrame,
-    structure: pd.DataFrame,
+    groups: Mapping[str, pd.Series],
     level: float,
 ) -> pd.DataFrame:
     """The intervals of every model, tried on the lines of each test fold.
 
     They are learnt from the inner predictions of the fold's own training lines, as those of the
-    candidates are from all lines. structure: structure.tsv. Returns COLUMNS: a row for each fold
-    (by is `fold`, group `all`), and within it one for each cluster and for each group of a
-    covariate that is text. method: ALIKE or SCALED. width: mean, of the intervals; trivial_width:
-    of the interval between the quantiles of the training values, the same for all lines; winkler:
-    the mean score of either.
+    candidates are from all lines. groups: kinds of groups and the group of each row of phenotypes,
+    as `groups.groups_of` gives them. Returns COLUMNS: a row for each fold (by is `fold`, group
+    `all`), and within it one for each group, those of covariates that are text too. method: ALIKE
+    or SCALED. width: mean, of the intervals; trivial_width: of the interval between the quantiles
+    of the training values, the same for all lines; winkler: the mean score of either.
     """
-    lines, groups = keys(phenotypes), _groups(phenotypes, structure)
+    lines, known = keys(phenotypes), _all_groups(phenotypes, groups)
     records = []
     for model, table in predictions.items():
         real = table[(table["permutation"] == 0) & (table["repeat"] >= 0)]
         for (repeat, fold), unit in real.groupby(["repeat", "fold"]):
             tried = tested_intervals(unit, phenotypes, level)
-            for by, group, rows in _parts(unit[unit["role"] == "test"], lines, groups):
+            for by, group, rows in _parts(unit[unit["role"] == "test"], lines, known):
                 named = {"model": model, "repeat": repeat, "fold": fold, "by": by, "group": group}
                 records.append(named | _figures(tried[rows], level))
     return pd.DataFrame(records, columns=COLUMNS)
@@ -160,14 +160,13 @@ def _figures(tried: pd.DataFrame, level: float) -> dict[str, str | float]:
     }
 
 
-def _groups(phenotypes: pd.DataFrame, structure: pd.DataFrame) -> dict[str, np.ndarray]:
+def _all_groups(phenotypes: pd.DataFrame, groups: Mapping[str, pd.Series]) -> dict[str, np.ndarray]:
     """(lines,) the group of each line, as text, by every kind of group that is known."""
-    cluster = structure.set_index("sample")["cluster"].reindex(phenotypes["sample"])
     covariates = phenotypes[covariate_columns(phenotypes)].select_dtypes(exclude="number")
     named = {f"covariate {name}": covariates[name] for name in covariates}
     return {
         by: group.astype(object).map(str, na_action="ignore").to_numpy()
-        for by, group in ({CLUSTER: cluster} | named).items()
+        for by, group in {**groups, **named}.items()
     }
 
 
