@@ -135,8 +135,8 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
         f"sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken as more "
         f"than chance.{others}"
         if random_folds
-        else "and not tested: folds that are groups of lines, or given, are not drawn at random, "
-        "and what differs between them tells nothing of chance."
+        else "and not tested: folds that are groups of lines, parts of a group, or given, are not "
+        "drawn at random from all lines, and what differs between them tells nothing of chance."
     )
     return table(
         f"{heading} of models compared in pairs on {trait.name}: paired over the test folds "
