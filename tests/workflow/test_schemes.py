@@ -62,7 +62,7 @@ def test_the_report_says_which_question_is_answered(results):
     page = (results.parent / "report.html").read_text()
     assert "leaving out one family at a time" in page
     assert "Control within families" in page
-    assert "each a group that counts once" in page
+    assert "each counted once whatever its size" in page
 
 
 def plan_by(workflow, config, *changes):

@@ -134,7 +134,7 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
     standard = trait.of_kind(GBLUP)
     family = "all pairs" if standard is None else f"the comparisons with {standard.name}"
     others = "" if standard is None else " Of other pairs nothing is claimed."
-    groups = "" if random_folds else ", each a group that counts once,"
+    groups = "" if random_folds else ", each counted once whatever its size,"
     return table(
         f"{heading} of models compared in pairs on {trait.name}: paired over the test "
         f"folds{groups} by the corrected resampled t-test (Nadeau and Bengio 2003), which allows "

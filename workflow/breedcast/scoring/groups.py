@@ -56,7 +56,7 @@ def groups_of(
     rows = told.loc[phenotypes["sample"]].assign(environment=phenotypes["environment"].to_numpy())
     known = {by: rows[by] for by in ("cluster", "family", "year", "environment") if by in rows}
     return {
-        by: group.map(lambda it: f"{it:g}" if isinstance(it, float) else str(it), "ignore")
+        by: group.map(lambda it: f"{it:.10g}" if isinstance(it, float) else str(it), "ignore")
         for by, group in known.items()
         if group.notna().any()
     }

@@ -229,7 +229,7 @@ class ForwardScheme(LeaveGroupOutScheme):
                 f"{2 * self.inner_folds} in the years before it, to be tested; lower validation: "
                 "inner_folds, or set validation: scheme to kfold"
             )
-        if left := [f"{year:g}" for year in years[1:] if year not in tested]:
+        if left := [f"{year:.10g}" for year in years[1:] if year not in tested]:
             log.warning(
                 "not tested, for fewer than %d lines with a value, or %d before: %s",
                 *(LEAST_TESTED, 2 * self.inner_folds, ", ".join(left)),
