@@ -34,6 +34,7 @@ rule clean_phenotypes:
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
     output:
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        labels="<results>/{trait}/labels.tsv",
         dropped="<results>/{trait}/dropped.tsv",
     log:
         "<logs>/{trait}/clean_phenotypes.log",
@@ -50,6 +51,7 @@ rule clean_phenotypes:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait],
             covariates=project.config["phenotypes"]["covariates"],
+            labels=project.labels,
             weights=project.weights(wildcards.trait),
         ),
         code=code_hash("clean_phenotypes"),

@@ -23,6 +23,7 @@ rule rank_candidates:
             direction=project.direction(wildcards.trait),
             interval=project.config["interval"],
             fraction=project.config["selection"]["fraction"],
+            scheme=project.config["validation"]["scheme"],
         ),
         code=code_hash("rank_candidates"),
     message:

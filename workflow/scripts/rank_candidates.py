@@ -14,4 +14,4 @@ with job(snakemake) as settings:
         predictions, phenotypes, structure, level=settings["interval"], **wanted
     )
     write_table(expected_response(predictions, phenotypes, **wanted), snakemake.output.response)
-    write_table(candidates, snakemake.output.candidates)
+    write_table(candidates.assign(scheme=settings["scheme"]), snakemake.output.candidates)
