@@ -165,9 +165,7 @@ def _of_one_model(
     return ranked.sort_values(["rank", "sample"])
 
 
-def _rank_sd(
-    members: pd.DataFrame, candidates: pd.DataFrame, direction: Direction
-) -> np.ndarray:
+def _rank_sd(members: pd.DataFrame, candidates: pd.DataFrame, direction: Direction) -> np.ndarray:
     """(candidates,) standard deviation of a line's ranks by the members' predictions."""
     if candidates.empty:
         return np.empty(0)
