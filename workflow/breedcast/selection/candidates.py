@@ -77,7 +77,8 @@ def expected_response(
     """
     rows = []
     for model, table in predictions.items():
-        inner, candidates = _unit(table)
+        unit = table[table["repeat"] == CANDIDATE_UNIT]
+        inner, candidates = (unit[unit["role"] == role] for role in ("inner", "candidate"))
         predicted = np.sort(directed(candidates["predicted"].to_numpy(np.float64), direction))
         held_out = inner["predicted"].to_numpy(np.float64)
         slope = max(np.nan_to_num(regression(observed(phenotypes, inner), held_out)[0]), 0.0)
@@ -127,12 +128,6 @@ def far_from_measured(phenotypes: pd.DataFrame, structure: pd.DataFrame) -> pd.D
     distance = tree.query(candidates)[0]
     far = distance > np.quantile(usual, FAR_QUANTILE)
     return pd.DataFrame({"distance": distance, "extrapolated": far}, index=candidates.index)
-
-
-def _unit(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The held-out predictions of all phenotyped lines, and those of the candidates."""
-    unit = predictions[predictions["repeat"] == CANDIDATE_UNIT]
-    return unit[unit["role"] == "inner"], unit[unit["role"] == "candidate"]
 
 
 def _of_one_model(
