@@ -213,6 +213,17 @@ def test_a_candidate_far_from_all_measured_lines_is_extrapolated(phenotypes):
     assert not ranked["extrapolated"].any()
 
 
+@pytest.mark.parametrize("direction", ["high", "low"])
+def test_how_firm_a_rank_is_follows_from_the_fits_without_an_inner_fold(phenotypes, direction):
+    table = predictions_of(phenotypes, [5.0, 7.0, 6.0, 1.0], 1.0)
+    second = (table["role"] == "member") & (table["inner_fold"] == 1)
+    table.loc[second, "predicted"] = [5.0, 6.0, 7.0, 1.0]  # new1 and new2 change places
+    ranked = rank_candidates({"gblup": table}, phenotypes, 0.9, direction).set_index("sample")
+    half = np.sqrt(0.5)
+    told = ranked.loc[["007", "new1", "new2", "new3"], "rank_sd"]
+    assert told.tolist() == pytest.approx([0, half, half, 0])
+
+
 def test_the_gain_is_corrected_by_how_held_out_predictions_spread(phenotypes):
     """Held-out predictions at half the spread of the values: the slope is 2."""
     table = predictions_of(phenotypes, [5.0, 7.0, 6.0, 1.0], 1.0)

@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pytest
 import yaml
 
@@ -44,7 +43,6 @@ def test_useful_crosses_have_good_parents_by_the_truth(run, repository):
     parents = crosses["parent_1"].map(true) + crosses["parent_2"].map(true)
     assert len(crosses) == 190
     assert parents.mean() / 2 < true.mean() - true.std()
-    assert np.corrcoef(crosses["mean"], parents)[0, 1] > 0.3
     assert (crosses["usefulness"] < crosses["mean"]).all()
     # within a family less segregates than between families
     family = [crosses[name].str.split("-").str[0] for name in ("parent_1", "parent_2")]

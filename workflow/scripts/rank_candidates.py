@@ -13,5 +13,5 @@ with job(snakemake) as settings:
     candidates = rank_candidates(
         predictions, phenotypes, structure, level=settings["interval"], **wanted
     )
-    write_table(candidates.assign(scheme=settings["scheme"]), snakemake.output.candidates)
     write_table(expected_response(predictions, phenotypes, **wanted), snakemake.output.response)
+    write_table(candidates.assign(scheme=settings["scheme"]), snakemake.output.candidates)

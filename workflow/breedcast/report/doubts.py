@@ -11,7 +11,6 @@ from breedcast.report.collect import BASELINE, GBLUP, TraitResult
 from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
 from breedcast.scoring.metrics import pearson
-from breedcast.selection.candidates import FAR_QUANTILE
 from breedcast.validation.folds import test_to_train
 
 #: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
@@ -81,7 +80,7 @@ def _far_candidates(trait: TraitResult) -> list[str]:
     among = f" (of the first ten: {', '.join(first)})" if first else ""
     return [
         f"{whole(len(far))} of {whole(candidates)} candidates{among} are less like any measured "
-        f"line than {100 * FAR_QUANTILE:g} % of the measured lines are like another: their "
+        "line than 99 % of the measured lines are like another: their "
         "predictions extrapolate, and the accuracy above is not theirs."
     ]
 

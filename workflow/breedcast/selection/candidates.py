@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from breedcast.scoring.alignment import observed
+from breedcast.scoring.alignment import keys, observed
 from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, best_count, directed, regression
 from breedcast.validation.plan import CANDIDATE_UNIT
 
 COLUMNS = [
     *("sample", "model", "predicted", "lower", "upper", "bv_lower", "bv_upper"),
-    *("reliability", "top_probability", "distance", "extrapolated", "rank", "method"),
+    *("reliability", "top_probability", "distance", "extrapolated", "rank", "rank_sd", "method"),
 ]
 RESPONSE = ["model", "fraction", "selected", "predicted_gain", "slope", "validated_gain"]
 #: Shares of the candidates for which the response is told, beside the config's.
@@ -45,7 +45,9 @@ def rank_candidates(
     top_probability: that the line is among the best `fraction` of the candidates, by
     `top_probability`; it is of genetic values where the model tells their sd, else of new adjusted
     means, whose errors draw it towards `fraction`. distance, extrapolated: by `far_from_measured`.
-    rank: 1 is best in the trait's direction; lines predicted alike share the better rank. No
+    rank: 1 is best in the trait's direction; lines predicted alike share the better rank. rank_sd:
+    standard deviation of the line's rank over the fits without each inner fold; how firm its place
+    is where some lines are not measured, and a network trains from other first weights. No
     candidates, no rows.
     """
     parts = [
@@ -138,11 +140,10 @@ def _of_one_model(
     unit = predictions[predictions["repeat"] == CANDIDATE_UNIT]
     candidates = unit[unit["role"] == "candidate"]
     intervals = unit_intervals(unit, phenotypes, level)
-    half = (intervals["upper"] - intervals["lower"]) / 2
     predicted = candidates["predicted"]
     # only a model with a reliability has a posterior; the spread of dropout masks is none
     posterior_sd = candidates["sd"].where(candidates["reliability"].notna())
-    quantile = ndtri((1 + level) / 2)
+    quantile, half = ndtri((1 + level) / 2), (intervals["upper"] - intervals["lower"]) / 2
     value = predicted.to_numpy(np.float64)
     ranked = candidates.assign(
         **intervals,
@@ -154,8 +155,22 @@ def _of_one_model(
             fraction,
         ),
         rank=_rank(value, direction),
+        rank_sd=_rank_sd(unit[unit["role"] == "member"], candidates, direction),
     )
     return ranked.sort_values(["rank", "sample"])
+
+
+def _rank_sd(members: pd.DataFrame, candidates: pd.DataFrame, direction: Direction) -> np.ndarray:
+    """(candidates,) standard deviation of a line's ranks by the members' predictions."""
+    if candidates.empty:
+        return np.empty(0)
+    wanted = keys(candidates)
+    ranks = [
+        _rank(rows["predicted"].to_numpy(np.float64), direction)[keys(rows).get_indexer(wanted)]
+        for _, rows in members.groupby("inner_fold")
+    ]
+    deviation: np.ndarray = np.std(ranks, axis=0, ddof=1)
+    return deviation
 
 
 def _rank(predicted: np.ndarray, direction: Direction) -> np.ndarray:
