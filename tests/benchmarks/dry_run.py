@@ -22,9 +22,20 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = (
-    "gblup rrblup rkhs bayes elastic_net lightgbm dnn dnngp deepgs dlgwas resnet lstm".split()
-)
+MODELS = [
+    "gblup",
+    "rrblup",
+    "rkhs",
+    "bayes",
+    "elastic_net",
+    "lightgbm",
+    "dnn",
+    "dnngp",
+    "deepgs",
+    "dlgwas",
+    "resnet",
+    "lstm",
+]
 
 
 def main() -> None:

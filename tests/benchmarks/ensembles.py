@@ -20,7 +20,7 @@ from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import FOLD, pooled, try_intervals
 from breedcast.scoring.scores import score
 from breedcast.validation.folds import test_to_train
-from tests.benchmarks.trained import DATASETS, Trained, genotypes_of, trained
+from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 
 MODELS = ["gblup", "rkhs", "lightgbm", "svr"]
 METHODS = ["auto", "stack", "mean", "elbpso"]
@@ -36,7 +36,7 @@ def scores_of(of: Trained) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     tables = dict(of.predictions)
     for method in METHODS:
-        tables[method] = combine(of.predictions, of.plan, phenotypes_of, method)[0]
+        tables[method] = combine(of.predictions, phenotypes_of, method)[0]
     parts = [
         score(table, of.plan, phenotypes_of, "high").assign(model=name)
         for name, table in tables.items()
@@ -62,7 +62,7 @@ def main() -> None:
     genotypes = genotypes_of("wheat599")
     every = []
     for trait in DATASETS["wheat599"][1]:
-        of = trained(folder, "wheat599", genotypes, trait, MODELS)
+        of = trained(folder, "wheat599", genotypes, trait, by_default(MODELS))
         scores, intervals = scores_of(of)
         every.append(scores.assign(trait=trait))
         share = test_to_train(of.plan)

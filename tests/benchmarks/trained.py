@@ -1,7 +1,7 @@
 """Predictions of models on real data, trained once and kept in a folder: for other benchmarks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from breedcast.files import read_parquet, write_parquet
 from breedcast.genotypes.store import Codes
-from breedcast.models.base import model_class
+from breedcast.models.base import Model, model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme
@@ -42,8 +42,18 @@ def genotypes_of(data: str) -> Codes:
     return codes_of(DATASETS[data][0] / "genotypes.vcf.gz")
 
 
+def by_default(names: Iterable[str]) -> dict[str, Model]:
+    """Models of the registry with their documented options, by name."""
+    return {name: model_class(MODELS[name])() for name in names}
+
+
 def trained(
-    folder: Path, data: str, genotypes: Codes, trait: str, models: Sequence[str]
+    folder: Path,
+    data: str,
+    genotypes: Codes,
+    trait: str,
+    models: Mapping[str, Model],
+    scheme: KFoldScheme = SCHEME,
 ) -> Trained:
     """Predictions of a trait by these models, of the folder where they are there."""
     table = pd.read_csv(DATASETS[data][0] / "phenotypes.tsv", sep="\t", dtype={"sample": str})
@@ -51,13 +61,13 @@ def trained(
     lines = pd.DataFrame(
         {"sample": table["sample"], "environment": None, "value": table[trait], "weight": 1.0}
     ).reset_index(drop=True)
-    plan = SCHEME.make_plan(lines, trait)
+    plan = scheme.make_plan(lines, trait)
     predictions = {}
-    for name in models:
+    for name, model in models.items():
         path = folder / data / trait / f"{name}.parquet"
         if not path.exists():
             job = TrainingJob(
-                model=model_class(MODELS[name])(),
+                model=model,
                 name=name,
                 trait=trait,
                 lines=lines,
@@ -65,7 +75,7 @@ def trained(
                 ploidy=genotypes.ploidy,
                 plan=plan,
                 permutations=0,
-                seed=SCHEME.seed,
+                seed=scheme.seed,
                 device="cpu",
             )
             write_parquet(job.run(threads=1).predictions, path)

@@ -1,31 +1,52 @@
-"""What 90 % intervals hold on real data, how wide they are, and CV+ beside them.
+"""What 90 % intervals hold on real data, and how wide they are.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER [cv_plus]
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/uncertainty.py FOLDER \
+        [networks | clusters]
 
 Data: BREEDCAST_DATA, by default ../shared/data, and the embedded example. The folds are those of
-the config's defaults. FOLDER keeps the predictions of gblup and rkhs. Prints for every data set,
-trait and model the lines, the share held pooled over folds, the smallest and largest of a fold,
-mean width and Winkler score, the trivial interval's, and those of intervals that are alike for all
-lines; low and high: the binomial 95 % band for so many lines.
-cv_plus: for gblup, coverage and width of CV+ intervals, from the predictions of the test lines by
-each inner fold's fit.
+the config's defaults. FOLDER keeps the predictions of gblup and rkhs, which make up the ensemble.
+Prints for every data set, trait and model the lines, the share held pooled over folds, the smallest
+and largest of a fold, mean width and Winkler score, the trivial interval's, those of intervals
+whose errors are not scaled, and of intervals about the model's own prediction; low and high: the
+binomial 95 % band for so many lines.
+networks: the same of a perceptron, as it is, with predictions by 30 dropout masks, and with three
+networks in place of one, for the example's yield.
+clusters: the same of gblup where each of eight clusters is left out, with inner folds of clusters
+and of lines at random.
 """
 
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from breedcast.validation.clusters import LeaveClusterOutScheme
 
-from breedcast.genotypes.store import Codes
-from breedcast.models.base import Lines, model_class
-from breedcast.models.registry import MODELS
+from breedcast.genotypes.structure import find_structure
+from breedcast.models.dnn import DNN
 from breedcast.report.uncertainty import band
-from breedcast.scoring.intervals import FOLD, conformal_quantile, pooled, try_intervals
-from breedcast.validation.plan import Unit, units
-from tests.benchmarks.trained import DATASETS, Trained, genotypes_of, trained
+from breedcast.scoring.alignment import observed
+from breedcast.scoring.conformal import conformal_quantile
+from breedcast.scoring.ensemble import combine
+from breedcast.scoring.intervals import FOLD, SCALED, pooled, try_intervals
+from breedcast.validation.plan import KFoldScheme
+from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 
 LEVEL = 0.9
+MODELS = by_default(["gblup", "rkhs"])
+NETWORKS = {
+    "dnn": DNN(),
+    "dnn_dropout_masks": DNN(monte_carlo=30),
+    "dnn_of_three": DNN(networks=3),
+}
+
+
+def with_ensemble(of: Trained) -> Trained:
+    """The models, and what they are combined to."""
+    ensemble, _ = combine(of.predictions, lambda _: of.lines, "auto")
+    return replace(of, predictions=of.predictions | {"ensemble": ensemble})
 
 
 def tried(data: str, trait: str, of: Trained) -> pd.DataFrame:
@@ -45,6 +66,8 @@ def tried(data: str, trait: str, of: Trained) -> pd.DataFrame:
         alike_coverage=pooled(alike, ["model"]).set_index("model")["coverage"],
         alike_width=pooled(alike, ["model"]).set_index("model")["width"],
         alike_winkler=pooled(alike, ["model"]).set_index("model")["winkler"],
+        refit=[about_the_refit(of, name) for name in rows.index],
+        scaled=folds.assign(scaled=folds["method"] == SCALED).groupby("model")["scaled"].mean(),
         least=folds.groupby("model")["coverage"].min(),
         most=folds.groupby("model")["coverage"].max(),
         lines=len(of.lines),
@@ -56,51 +79,55 @@ def tried(data: str, trait: str, of: Trained) -> pd.DataFrame:
     return rows
 
 
-def cv_plus(of: Trained, genotypes: Codes) -> tuple[float, float]:
-    """Coverage and mean width of gblup's CV+ intervals (Barber et al. 2021, eq. 9)."""
-    codes = genotypes.of(of.lines["sample"])
-    value = of.lines["value"].to_numpy()
-    lines = Lines(codes, genotypes.ploidy, pd.DataFrame(index=range(len(codes))), value)
+def about_the_refit(of: Trained, model: str) -> tuple[float, float]:
+    """Share held and mean width of the prediction -/+ the quantile of the inner residuals."""
+    table = of.predictions[model]
     held, width = [], []
-    for unit in units(of.plan, of.lines["sample"].tolist(), 0):
-        if not unit.is_candidates:
-            lower, upper = _cv_plus_of(unit, lines)
-            held += list((lower <= value[unit.test]) & (value[unit.test] <= upper))
-            width += list(upper - lower)
+    for _, unit in table[table["repeat"] >= 0].groupby(["repeat", "fold"]):
+        inner, test = unit[unit["role"] == "inner"], unit[unit["role"] == "test"]
+        half = conformal_quantile(np.abs(observed(of.lines, inner) - inner["predicted"]), LEVEL)
+        error = np.abs(observed(of.lines, test) - test["predicted"])
+        held += list(error <= half)
+        width.append(2 * half)
     return float(np.mean(held)), float(np.mean(width))
 
 
-def _cv_plus_of(unit: Unit, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
-    below, above = [], []
-    for fold in unit.inner_folds:
-        rows, held_out = unit.train[unit.inner_fold != fold], unit.train[unit.inner_fold == fold]
-        fitted = model_class(MODELS["gblup"])().fit(lines.take(rows), 0, "cpu")
-        residual = np.abs(
-            lines.observed[held_out] - fitted.predict(lines.take(held_out).blind()).mean
-        )
-        at = fitted.predict(lines.take(unit.test).blind()).mean
-        below.append(residual[:, None] - at)
-        above.append(residual[:, None] + at)
-    ends = [np.concatenate(part) for part in (below, above)]
-    lower, upper = (
-        np.array([conformal_quantile(column, LEVEL) for column in end.T]) for end in ends
-    )
-    return -lower, upper
+def by_clusters(folder: Path) -> Iterator[pd.DataFrame]:
+    """What is held of clusters that were left out, by both kinds of inner folds."""
+    for data, (_, traits) in DATASETS.items():
+        genotypes = genotypes_of(data)
+        found = find_structure(genotypes.codes, genotypes.ploidy, clusters=8, coordinates=10)
+        structure = found.table(genotypes.samples)
+        for inner, made in (("clusters", LeaveClusterOutScheme), ("random", RandomWithin)):
+            scheme = made(folds=5, repeats=1, inner_folds=5, seed=0, structure=structure)
+            for trait in traits:
+                kept = folder / f"inner_{inner}"
+                of = trained(kept, data, genotypes, trait, by_default(["gblup"]), scheme)
+                yield tried(data, trait, of).assign(inner=inner)
+
+
+class RandomWithin(LeaveClusterOutScheme):
+    """Clusters are left out, and inner folds are random."""
+
+    def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
+        return KFoldScheme.inner(self, groups, seed)
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    rows, plus = [], []
-    for data, (_, traits) in DATASETS.items():
-        genotypes = genotypes_of(data)
-        for trait in traits:
-            of = trained(folder, data, genotypes, trait, ["gblup", "rkhs"])
-            rows.append(tried(data, trait, of))
-            if "cv_plus" in sys.argv:
-                plus.append((data, trait, *cv_plus(of, genotypes)))
+    if "networks" in sys.argv:
+        of = trained(folder, "example", genotypes_of("example"), "yield", NETWORKS)
+        rows = [tried("example", "yield", of)]
+    elif "clusters" in sys.argv:
+        rows = list(by_clusters(folder))
+    else:
+        rows = []
+        for data, (_, traits) in DATASETS.items():
+            genotypes = genotypes_of(data)
+            for trait in traits:
+                of = trained(folder, data, genotypes, trait, MODELS)
+                rows.append(tried(data, trait, with_ensemble(of)))
     print(pd.concat(rows).round(3).to_string(index=False))
-    for row in plus:
-        print("CV+, gblup: {} {}: held {:.3f}, width {:.3f}".format(*row))
 
 
 if __name__ == "__main__":

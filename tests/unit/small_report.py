@@ -57,7 +57,7 @@ def small_report(folder):
         write_table(tables.facts, folder / "t" / name / "facts.tsv")
         write_arrays(tables.weights, folder / "t" / name / "weights.safetensors", {})
         write_json(job.run_facts(), folder / "t" / name / "run.json")
-    predictions["ensemble"], weights = combine(predictions, plan, dealt, "auto")
+    predictions["ensemble"], weights = combine(predictions, dealt, "auto")
     write_table(weights, folder / "t" / "ensemble" / "weights.tsv")
     for name, table in predictions.items():
         scores[name] = score(table, plan, dealt, "high")

@@ -22,14 +22,16 @@ def phenotypes() -> pd.DataFrame:
 
 
 def predictions_of(phenotypes, candidates: list[float], sd: float) -> pd.DataFrame:
-    """Inner residuals 1..19 in the candidate unit, 100 in another; candidates as told."""
-    lines = phenotypes.iloc[:19]
+    """Inner residuals 1..19 in the candidate unit, 100 in another; candidates as told, by the
+    fits without either inner fold too."""
+    lines = phenotypes.iloc[:19].assign(inner_fold=np.arange(19) % 2)
     inner = lines.assign(
         repeat=-1, fold=-1, role="inner", predicted=lines["value"] - np.arange(1.0, 20.0)
     )
     elsewhere = inner.assign(repeat=0, fold=0, predicted=lines["value"] + 100)
     new = phenotypes.iloc[19:].assign(repeat=-1, fold=-1, role="candidate", predicted=candidates)
-    frame = pd.concat([elsewhere, inner, new], ignore_index=True)
+    members = [new.assign(role="member", inner_fold=fold) for fold in (0, 1)]
+    frame = pd.concat([elsewhere, inner, *members, new], ignore_index=True)
     return frame.drop(columns=["value", "weight"]).assign(permutation=0, sd=sd, reliability=0.4)
 
 
@@ -119,7 +121,7 @@ def test_no_candidates_give_an_empty_table_with_its_columns(phenotypes, tmp_path
 
 def test_the_table_survives_the_disk_infinite_intervals_included(phenotypes, tmp_path):
     table = predictions_of(phenotypes, [5.0, 7.0, 6.0, 1.0], np.nan)
-    few = table[(table["role"] == "candidate") | (table["sample"] < "line12")]
+    few = table[(table["role"] != "inner") | (table["sample"] < "line12")]
     ranked = rank_candidates({"dnngp": few}, phenotypes, 0.99, "high")
     assert np.isinf(ranked[["lower", "upper"]]).all(axis=None)
     write_table(ranked, tmp_path / "candidates.tsv")

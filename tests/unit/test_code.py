@@ -60,7 +60,7 @@ NETWORKS = {name for name, location in MODELS.items() if model_class(location).i
         ("scoring/comparison.py", {"compare_models"}),
         ("genotypes/filter.py", {"filter_genotypes"}),
         ("genotypes/distance.py", {"describe_structure"}),
-        ("validation/clusters.py", {"plan_validation"}),
+        ("validation/groups.py", {"plan_validation"}),
         ("phenotypes/trial.py", {"adjust_plots"}),
     ],
 )

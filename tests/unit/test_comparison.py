@@ -144,3 +144,26 @@ def test_the_plain_test_is_too_liberal_and_the_corrected_one_is_not():
         corrected.append(corrected_t(differences, 12 / 48)[2] < 0.05)
     assert np.mean(plain) > 0.3
     assert np.mean(corrected) < 0.1
+
+
+def test_over_left_out_clusters_the_corrected_test_is_not_too_liberal_either():
+    """Six clusters with means of their own; models of three markers each, equally good."""
+    rng = np.random.default_rng(1)
+    cluster = np.repeat(np.arange(6), 30)
+    plain, corrected = [], []
+    for _ in range(250):
+        markers = rng.normal(size=(2, 180, 3)) + rng.normal(size=(2, 6, 3))[:, cluster]
+        value = markers.sum(axis=0) @ rng.normal(0, 0.3, 3)
+        value = value + rng.normal(size=6)[cluster] + rng.normal(size=180)
+        differences = np.zeros(6)
+        for left_out in range(6):
+            test = cluster == left_out
+            for sign, X in zip((1, -1), markers, strict=True):
+                X = np.column_stack([np.ones(180), X])
+                effects = np.linalg.lstsq(X[~test], value[~test], rcond=None)[0]
+                accuracy = np.corrcoef(X[test] @ effects, value[test])[0, 1]
+                differences[left_out] += sign * accuracy
+        plain.append(corrected_t(differences, 0.0)[2] < 0.05)
+        corrected.append(corrected_t(differences, 1 / 5)[2] < 0.05)
+    assert np.mean(plain) > 0.08
+    assert np.mean(corrected) < 0.07

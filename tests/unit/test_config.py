@@ -32,6 +32,7 @@ def test_what_is_left_out_takes_the_default():
         "folds": 3,
         "repeats": 2,
         "inner_folds": 5,
+        "plan": None,
         "keep_together": False,
         "seed": 0,
     }

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from breedcast.scoring.conformal import conformal_quantile
 from breedcast.scoring.ensemble import INTERCEPT, Combination, combine
-from breedcast.scoring.intervals import conformal_quantile
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import KFoldScheme
 
@@ -39,14 +39,16 @@ def predict(plan, phenotypes_of, noise, seed, permutations=1, slope=1.0) -> pd.D
     parts = []
     for permutation in range(permutations + 1):
         rows = plan if permutation == 0 else plan[plan["repeat"] == 0]
-        value = rows["sample"].map(phenotypes_of(permutation).set_index("sample")["value"])
         outer = "control" if permutation else "test"
         role = np.where(rows["repeat"] < 0, "candidate", outer)
-        role = np.where(rows["role"] == "train", "inner", role)
+        rows = rows.assign(role=np.where(rows["role"] == "train", "inner", role))
+        new = rows[rows["role"].isin(["test", "candidate"])].assign(role="member")
+        members = [new.assign(inner_fold=fold) for fold in plan["inner_fold"].dropna().unique()]
+        rows = pd.concat([rows, *members], ignore_index=True)
+        value = rows["sample"].map(phenotypes_of(permutation).set_index("sample")["value"])
         predicted = slope * value.fillna(20) + rng.normal(0, noise, len(rows))
-        parts.append(rows.assign(role=role, permutation=permutation, predicted=predicted))
-    frame = pd.concat(parts, ignore_index=True).drop(columns="inner_fold")
-    return frame.assign(sd=1.0, reliability=0.5)
+        parts.append(rows.assign(permutation=permutation, predicted=predicted))
+    return pd.concat(parts, ignore_index=True).assign(sd=1.0, reliability=0.5)
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_auto_beats_its_worst_choice_on_few_lines():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_row_of_the_models_is_combined(models, plan, phenotypes_of, method):
-    predictions, weights = combine(models, plan, phenotypes_of, method)
+    predictions, weights = combine(models, phenotypes_of, method)
     key = ["repeat", "fold", "permutation", "role", "sample"]
     assert predictions[key].equals(models["good"][key])
     assert predictions["predicted"].notna().all()
@@ -157,7 +159,7 @@ def test_every_row_of_the_models_is_combined(models, plan, phenotypes_of, method
 
 
 def test_test_rows_are_the_weighted_sum_that_weights_tsv_tells(models, plan, phenotypes_of):
-    predictions, weights = combine(models, plan, phenotypes_of, "auto")
+    predictions, weights = combine(models, phenotypes_of, "auto")
     unit = "repeat == 1 and fold == 2 and permutation == 0"
     weight = weights.query(unit).set_index("model")["weight"]
     rows = predictions.query(unit + " and role == 'test'")
@@ -169,12 +171,12 @@ def test_test_rows_are_the_weighted_sum_that_weights_tsv_tells(models, plan, phe
 
 def test_inner_rows_are_predicted_without_their_inner_fold(models, plan, phenotypes, phenotypes_of):
     """Another value in one inner fold leaves that fold's own combined predictions unmoved."""
-    before, _ = combine(models, plan, phenotypes_of, "auto")
+    before, _ = combine(models, phenotypes_of, "auto")
     unit = plan[(plan["repeat"] == 1) & (plan["fold"] == 0) & (plan["role"] == "train")]
     held_out = unit.loc[unit["inner_fold"] == 2, "sample"]
     other = phenotypes.copy()
     other.loc[other["sample"].isin(held_out), "value"] += np.linspace(-9, 9, len(held_out))
-    after, _ = combine(models, plan, partial(permuted, other, 0, "yield"), "auto")
+    after, _ = combine(models, partial(permuted, other, 0, "yield"), "auto")
     rows = (before["repeat"] == 1) & (before["fold"] == 0) & (before["role"] == "inner")
     same = before["predicted"] == after["predicted"]
     assert same[rows & before["sample"].isin(held_out)].all()
@@ -182,14 +184,14 @@ def test_inner_rows_are_predicted_without_their_inner_fold(models, plan, phenoty
 
 
 def test_nothing_is_learnt_from_test_rows(models, plan, phenotypes, phenotypes_of):
-    before, weights = combine(models, plan, phenotypes_of, "auto")
+    before, weights = combine(models, phenotypes_of, "auto")
     other = phenotypes.copy()
     tested = plan.query("repeat == 0 and fold == 1 and role == 'test'")["sample"]
     other.loc[other["sample"].isin(tested), "value"] *= -5
     changed = {name: table.copy() for name, table in models.items()}
     for table in changed.values():
         table.loc[table["role"] != "inner", "predicted"] *= -3
-    after, moved = combine(changed, plan, partial(permuted, other, 0, "yield"), "auto")
+    after, moved = combine(changed, partial(permuted, other, 0, "yield"), "auto")
     unit = "repeat == 0 and fold == 1 and permutation == 0"
     pd.testing.assert_frame_equal(weights.query(unit), moved.query(unit))
     inner = unit + " and role == 'inner'"
@@ -198,7 +200,7 @@ def test_nothing_is_learnt_from_test_rows(models, plan, phenotypes, phenotypes_o
 
 def test_controls_learn_from_their_own_permutation(models, plan, phenotypes_of):
     """The good model is good for each permutation's values, the noise for none."""
-    _, weights = combine(models, plan, phenotypes_of, "stack")
+    _, weights = combine(models, phenotypes_of, "stack")
     control = weights[weights["permutation"] == 1].groupby("model")["weight"].mean()
     assert control["good"] > 0.2
     assert control["noise"] < 0.1 * control["good"]
@@ -218,7 +220,7 @@ def test_models_of_noise_do_not_score_on_the_lines_that_chose_them(plan, phenoty
         matrix = np.column_stack([table.query(rows)["predicted"] for table in noise.values()])
         fitted = Combination.fit(matrix, value, "stack").predict(matrix)
         naive.append(np.corrcoef(fitted, value)[0, 1])
-        combined, _ = combine(noise, plan, phenotypes_of, "stack")
+        combined, _ = combine(noise, phenotypes_of, "stack")
         crossed.append(np.corrcoef(combined.query(rows)["predicted"], value)[0, 1])
     assert np.mean(naive) > 0.1
     assert np.mean(crossed) < 0.05
@@ -240,7 +242,7 @@ def test_intervals_of_the_ensemble_hold_what_they_promise(plan, phenotypes, meth
             for m in range(12)
         }
         lines.loc[lines.index[-new:], "value"] = np.nan
-        combined, _ = combine(models, plan, lambda _, lines=lines: lines, method, seed=seed)
+        combined, _ = combine(models, lambda _, lines=lines: lines, method, seed=seed)
         inner, candidates = (combined[combined["role"] == r] for r in ("inner", "candidate"))
         value = lines.set_index("sample").loc[inner["sample"], "value"].to_numpy()
         matrix = np.column_stack(
@@ -274,4 +276,4 @@ def test_elbpso_looks_at_the_better_end_of_the_trait():
 def test_models_of_other_lines_are_an_error(models, plan, phenotypes_of):
     models["noise"] = models["noise"].iloc[1:]
     with pytest.raises(ValueError, match="good and noise do not predict the same lines"):
-        combine(models, plan, phenotypes_of, "auto")
+        combine(models, phenotypes_of, "auto")

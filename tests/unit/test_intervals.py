@@ -1,96 +1,18 @@
-"""Conformal intervals hold as many new values as they promise."""
+"""Intervals of a unit's lines from its predictions, and what they hold."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import KFold, cross_val_predict
 
 from breedcast.scoring.intervals import (
+    ALIKE,
     COLUMNS,
-    Intervals,
-    conformal_quantile,
+    SCALED,
     pooled,
     try_intervals,
+    unit_intervals,
     winkler,
 )
-
-
-def unknown(lines: int) -> np.ndarray:
-    return np.full(lines, np.nan)
-
-
-@pytest.mark.parametrize(
-    ("lines", "level", "place"),
-    [(9, 0.9, 9), (19, 0.9, 18), (99, 0.9, 90), (10, 0.5, 6), (24, 0.56, 14)],
-)
-def test_half_width_is_the_residual_at_the_corrected_quantile(lines, level, place):
-    residuals = np.random.default_rng(0).permutation(np.arange(1.0, lines + 1))
-    residuals[::2] *= -1
-    intervals = Intervals.fit(residuals, unknown(lines), level)
-    assert (intervals.half_widths(unknown(3)) == place).all()
-
-
-@pytest.mark.parametrize("lines", [0, 1, 8])
-@pytest.mark.parametrize("sd", [np.nan, 2.0])
-def test_too_few_lines_give_an_infinite_interval(lines, sd):
-    intervals = Intervals.fit(np.ones(lines), np.full(lines, sd), 0.9)
-    assert (intervals.half_widths(np.array([sd])) == np.inf).all()
-
-
-@pytest.mark.parametrize("level", [0.8, 0.9])
-def test_coverage_is_exact_for_exchangeable_residuals(level):
-    """19 residuals and one more: ceil(20 level) / 20 of the new ones lie within, by symmetry."""
-    rng = np.random.default_rng(1)
-    residuals = rng.standard_t(3, size=(20_000, 20))
-    covered = [abs(row[0]) <= conformal_quantile(np.abs(row[1:]), level) for row in residuals]
-    assert np.mean(covered) == pytest.approx(level, abs=0.01)
-
-
-def test_coverage_of_new_lines_by_inner_residuals():
-    """Ridge on 300 markers, 80 lines, 5 inner folds, nominal 90 %."""
-    rng = np.random.default_rng(2)
-    covered = []
-    for _ in range(100):
-        effects = rng.normal(0, 0.15, 300)
-        markers = rng.binomial(2, 0.3, (130, 300)).astype(float)
-        value = markers @ effects + rng.standard_t(4, 130)
-        train, new = slice(80), slice(80, None)
-        ridge = Ridge(alpha=100)
-        inner = cross_val_predict(
-            ridge, markers[train], value[train], cv=KFold(5, shuffle=True, random_state=0)
-        )
-        half = Intervals.fit(value[train] - inner, unknown(80), 0.9).half_widths(unknown(50))
-        predicted = ridge.fit(markers[train], value[train]).predict(markers[new])
-        covered.append(np.mean(np.abs(value[new] - predicted) <= half))
-    assert 0.89 < np.mean(covered) < 0.94
-
-
-def test_normalised_intervals_cover_sure_and_unsure_lines_alike():
-    """Errors of sd sqrt(1 + sd^2), sd 0 or 3: one width for all holds too many of the sure lines
-    and too few of the others, and is wider."""
-    rng = np.random.default_rng(3)
-    sd = rng.choice([0.1, 3.0], 4000, p=[0.7, 0.3])
-    error = rng.normal(0, np.sqrt(1 + sd**2))
-    train, new = slice(2000), slice(2000, None)
-    scaled = Intervals.fit(error[train], sd[train], 0.9)
-    alike = Intervals.fit(error[train], unknown(2000), 0.9)
-    assert scaled.error_variance == pytest.approx(1, abs=0.3)
-    for is_sure in (True, False):
-        rows = (sd[new] < 1) == is_sure
-        held = np.abs(error[new]) <= scaled.half_widths(sd[new])
-        held_alike = np.abs(error[new]) <= alike.half_widths(sd[new])
-        assert held[rows].mean() == pytest.approx(0.9, abs=0.04)
-        assert abs(held_alike[rows].mean() - 0.9) > 0.06
-    assert scaled.half_widths(sd[new]).mean() < 0.95 * alike.half_widths(sd[new]).mean()
-
-
-def test_an_sd_that_misleads_is_left_aside():
-    """The more sure the line is said to be, the larger its error."""
-    rng = np.random.default_rng(4)
-    sd = rng.uniform(0.5, 3, 500)
-    residuals = rng.normal(0, 1 / sd)
-    assert Intervals.fit(residuals, sd, 0.9).error_variance is None
 
 
 def test_the_winkler_score_by_hand_and_least_at_the_true_quantiles():
@@ -104,36 +26,83 @@ def test_the_winkler_score_by_hand_and_least_at_the_true_quantiles():
 
 
 @pytest.fixture
-def tried():
-    """Two folds of 20 test lines; residuals of the 20 inner lines are 1..20, the test lines' 19
-    for ten lines and 19.5 for the others."""
+def phenotypes() -> pd.DataFrame:
+    """40 lines; each value is its number."""
     samples = [f"L{number:02d}" for number in range(40)]
-    value = np.arange(40.0)
-    phenotypes = pd.DataFrame(
-        {"sample": samples, "environment": None, "value": value, "weight": 1.0}
+    return pd.DataFrame(
+        {"sample": samples, "environment": None, "value": np.arange(40.0), "weight": 1.0}
     ).assign(family=["A"] * 15 + ["B"] * 20 + [None] * 5, height=1.5)
-    structure = pd.DataFrame({"sample": samples, "cluster": [1, 2] * 20})
+
+
+@pytest.fixture
+def predictions(phenotypes) -> pd.DataFrame:
+    """Two folds of 20 test lines; residuals of the 20 inner lines are 1..20, the test lines' 19
+    for ten lines and 19.5 for the others, by both inner folds' fits and by the model's own."""
     parts = []
     for fold, (train, test) in enumerate([(range(20, 40), range(20)), (range(20), range(20, 40))]):
-        residual = {"inner": np.arange(1.0, 21.0), "test": np.repeat([19.0, 19.5], 10)}
-        for role, rows in (("inner", train), ("test", test)):
-            lines = phenotypes.iloc[list(rows)]
-            predicted = lines["value"].to_numpy() - residual[role]
-            part = lines[["sample", "environment"]].assign(
-                repeat=0, fold=fold, permutation=0, role=role, predicted=predicted, sd=np.nan
-            )
-            parts.append(part)
-    real = pd.concat(parts, ignore_index=True)
-    control = real.assign(permutation=1, predicted=0.0)
-    candidates = real.assign(repeat=-1, fold=-1, predicted=0.0)
-    table = pd.concat([real, control, candidates], ignore_index=True)
+        inner, new = (phenotypes.iloc[list(rows)] for rows in (train, test))
+        inner = inner.assign(role="inner", inner_fold=np.arange(20) % 2)
+        inner["predicted"] = inner["value"] - np.arange(1.0, 21.0)
+        new = new.assign(role="test", predicted=new["value"] - np.repeat([19.0, 19.5], 10))
+        members = [new.assign(role="member", inner_fold=number) for number in (1, 0)]
+        parts += [part.assign(repeat=0, fold=fold) for part in (inner, *members, new)]
+    real = pd.concat(parts, ignore_index=True).drop(columns=["value", "weight", "family", "height"])
+    return real.assign(permutation=0, sd=np.nan)
+
+
+@pytest.fixture
+def tried(phenotypes, predictions):
+    structure = pd.DataFrame({"sample": phenotypes["sample"], "cluster": [1, 2] * 20})
+    control = predictions.assign(permutation=1, predicted=0.0)
+    candidates = predictions.assign(repeat=-1, fold=-1, predicted=0.0)
+    table = pd.concat([predictions, control, candidates], ignore_index=True)
     return try_intervals({"m": table}, phenotypes, structure, 0.9)
+
+
+def test_a_fits_own_errors_go_with_its_own_prediction(phenotypes, predictions):
+    """Errors of inner fold 0 are 1, 3, ..., 19, of 1 they are 2, 4, ..., 20; where the fit without
+    fold 1 predicts 100 more, the 19th of all upper ends is 100 + 18 above, the lower end alike."""
+    unit = predictions[predictions["fold"] == 0].copy()
+    without_1 = (unit["role"] == "member") & (unit["inner_fold"] == 1)
+    unit.loc[without_1, "predicted"] += 100
+    test = unit[unit["role"] == "test"]
+    intervals = unit_intervals(unit, phenotypes, 0.9)
+    assert intervals.index.equals(test.index)
+    assert np.allclose(intervals["upper"] - test["predicted"], 118)
+    assert np.allclose(intervals["lower"] - test["predicted"], -17)
+    assert set(intervals["method"]) == {ALIKE}
+
+
+def test_lines_of_less_weight_and_larger_sd_get_wider_intervals(phenotypes, predictions):
+    """Errors as weights and sd have it: the scale finds them out."""
+    rng = np.random.default_rng(6)
+    lines = pd.DataFrame(
+        {"sample": [f"L{n}" for n in range(3000)], "environment": None, "value": 0.0}
+    ).assign(weight=rng.choice([0.25, 4.0], 3000))
+    sd = rng.choice([0.5, 3.0], 3000)
+    inner = lines.assign(repeat=0, fold=0, role="inner", inner_fold=np.arange(3000) % 5, sd=sd)
+    inner["predicted"] = rng.normal(0, np.sqrt(1 / lines["weight"] + sd**2))
+    new = inner.iloc[:100].assign(role="test", inner_fold=np.nan, predicted=0.0)
+    members = [new.assign(role="member", inner_fold=fold) for fold in range(5)]
+    intervals = unit_intervals(pd.concat([inner, *members, new], ignore_index=True), lines, 0.9)
+    half = (intervals["upper"] - intervals["lower"]).to_numpy() / 2
+    true = 1.645 * np.sqrt(1 / lines["weight"].to_numpy() + sd**2)[:100]
+    assert np.allclose(half, true, rtol=0.1)
+    assert set(intervals["method"]) == {SCALED}
+
+
+def test_a_fit_that_does_not_predict_a_line_is_an_error(phenotypes, predictions):
+    missing = (predictions["role"] == "member") & (predictions["sample"] == "L03")
+    unit = predictions[(predictions["fold"] == 0) & ~(missing & (predictions["inner_fold"] == 1))]
+    with pytest.raises(ValueError, match=r"L03.* no prediction without fold 1"):
+        unit_intervals(unit, phenotypes, 0.9)
 
 
 def test_intervals_are_tried_fold_by_fold(tried):
     """k = ceil(21 x 0.9) = 19: residuals of 19 are held, those of 19.5 are not."""
     folds = tried[tried["by"] == "fold"]
     assert tried.columns.tolist() == COLUMNS
+    assert set(tried["method"]) == {ALIKE}
     assert folds["lines"].tolist() == [20, 20]
     assert folds["coverage"].tolist() == [0.5, 0.5]
     assert folds["width"].tolist() == [38, 38]

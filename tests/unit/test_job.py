@@ -11,7 +11,7 @@ from breedcast.errors import UserError
 from breedcast.models.base import Fitted, Model, Prediction, model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
-from breedcast.validation.plan import KFoldScheme
+from breedcast.validation.plan import KFoldScheme, units
 from tests.unit.quick import quick
 
 PHENOTYPED, CANDIDATES, MARKERS = 60, 6, 90
@@ -108,11 +108,17 @@ class TestEveryModel:
             ["repeat", "fold", "permutation"]
         ):
             planned = plan[(plan["repeat"] == repeat) & (plan["fold"] == fold)]
-            inner, final = unit[unit["role"] == "inner"], unit[unit["role"] != "inner"]
+            inner, member = unit[unit["role"] == "inner"], unit[unit["role"] == "member"]
+            final = unit[~unit["role"].isin(["inner", "member"])]
             trained = planned.loc[planned["role"] == "train", "sample"]
             assert sorted(inner["sample"]) == sorted(trained)
             tested = planned.loc[planned["role"] == "test", "sample"]
             assert sorted(final["sample"]) == sorted(tested)
+            own = planned.set_index("sample")["inner_fold"].loc[inner["sample"]]
+            assert inner["inner_fold"].tolist() == own.tolist()
+            assert final["inner_fold"].isna().all()
+            of_members = [part["sample"].tolist() for _, part in member.groupby("inner_fold")]
+            assert of_members == ([] if permutation else [final["sample"].tolist()] * 2)
             role = "candidate" if repeat == -1 else "control" if permutation else "test"
             assert set(final["role"]) == {role}
         assert predictions.groupby(["repeat", "fold", "permutation"]).ngroups == 3 + 1 + 3
@@ -145,6 +151,25 @@ def test_gblup_follows_the_signal_and_not_the_permuted_one():
     control = [accuracy("control", permutation) for permutation in range(1, 21)]
     assert accuracy("test", 0) > np.mean(control) + 2 * np.std(control)
     assert abs(np.mean(control)) < 0.15
+
+
+@pytest.mark.parametrize("name", ["gblup", "deepgs"])
+def test_members_are_the_fits_without_an_inner_fold(name):
+    """Each predicts a test line and the lines that it held out alike, whoever asks."""
+    job = only_first_fold(make_job(quick(name)))
+    predictions = job.run(threads=1).predictions
+    test, member = (predictions[predictions["role"] == role] for role in ("test", "member"))
+    if job.model.is_network:
+        mean = member.groupby("sample")["predicted"].mean()[test["sample"]]
+        np.testing.assert_allclose(mean, test["predicted"], rtol=1e-6)
+        return
+    unit = units(job.plan, job.lines["sample"].tolist(), 0)[0]
+    for fold, rows in member.groupby("inner_fold"):
+        lines = job.lines_of(unit)
+        fitted = job.model.fit(lines.take(unit.train[unit.inner_fold != fold]), 0, "cpu")
+        expected = fitted.predict(lines.take(unit.test).blind())
+        np.testing.assert_allclose(rows["predicted"], expected.mean, rtol=1e-6)
+        np.testing.assert_allclose(rows["sd"], expected.sd, rtol=1e-6)
 
 
 def test_saliency_is_of_every_unit_and_weights_are_of_all_lines():

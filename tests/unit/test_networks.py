@@ -283,6 +283,7 @@ def test_several_networks_are_their_mean() -> None:
     )
     assert not np.array_equal(*single)
     np.testing.assert_allclose(both.predict(blind).mean, np.mean(single, axis=0))
+    np.testing.assert_allclose(both.predict(blind).sd, np.std(single, axis=0))
     assert [record["network"] for record in both.history] == [0, 0, 1, 1]
     assert {name.partition(".")[0] for name in both.weights()} == {"0", "1"}
 

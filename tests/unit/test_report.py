@@ -22,6 +22,7 @@ from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
 from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
+from breedcast.scoring.scores import summarise
 from tests.unit.small_report import CANDIDATES, HOSTILE, LINES, TRAIT
 
 
@@ -157,15 +158,15 @@ def test_many_lines_are_drawn_in_part_and_the_caption_says_so(report):
     assert f"A random 20 of {LINES + CANDIDATES} genotyped lines" in figure.caption
 
 
-def test_left_out_clusters_are_not_said_to_be_tested(report):
+def test_what_one_fold_says_is_not_said_to_be_tested(report):
     collected, scores = report
     trait = collected.traits[0]
-    comparison = compare_models(scores, trait.plan, random_folds=False)
+    one_fold = {name: table[table["fold"] == 0] for name, table in scores.items()}
+    comparison = compare_models(one_fold, trait.plan)
     assert comparison["p_holm"].isna().all()
     untested = dataclasses.replace(trait, comparison=comparison)
     told = comparison_table(untested, "pearson", random_folds=False)
-    assert "not tested" in told.caption
-    assert "t-test" not in told.caption
+    assert "each a cluster that counts once" in told.caption
     assert {row[-1].text for row in told.rows} == {"not testable"}
     assert "more than chance" not in str(findings(untested))
 
@@ -176,12 +177,8 @@ def test_what_the_intervals_held_is_counted_anew(report, page):
     trait = collected.traits[0]
     shown = {row[0].text: row for row in interval_table(trait, 0.9).rows}
     for model in trait.models:
-        folds = trait.intervals[(trait.intervals["model"] == model.name)]
-        folds = folds[folds["by"] == "fold"].set_index("fold")
-        error = (model.test["observed"] - model.test["predicted"]).abs()
-        if model.kind in ("baseline", "deepgs", "ensemble"):  # one width for all lines of a fold
-            held = error <= model.test["fold"].map(folds["width"]) / 2 + 1e-9
-            assert trait.coverage(model) == pytest.approx(held.mean())
+        held = model.test["observed"].between(model.test["lower"], model.test["upper"])
+        assert trait.coverage(model) == pytest.approx(held.mean())
         assert shown[model.name][1].text == f"{100 * trait.coverage(model):.3g} %"
     assert "How many values the intervals held" in page
     assert "1 - 2 alpha" in page
@@ -215,12 +212,16 @@ def test_models_are_ranked_where_there_are_several_traits(report):
     assert len(page.charts) == len([it for it in page.elements if it[0] == "figure"])
 
 
-def test_only_a_trait_of_two_values_shows_auc(report):
+def test_only_a_trait_that_is_scored_by_auc_shows_it(report):
     trait = report[0].traits[0]
     assert "AUC" not in accuracy_table(trait).headings
-    value = trait.phenotypes["value"]
-    cut = trait.phenotypes.assign(value=(value > value.median()).astype(float).where(value.notna()))
-    assert "AUC" in accuracy_table(dataclasses.replace(trait, phenotypes=cut)).headings
+    auc = pd.DataFrame({"repeat": 0, "fold": [0, 1, 2], "permutation": 0, "metric": "auc"})
+    models = []
+    for model in trait.models:
+        scores = pd.concat([model.scores, auc.assign(value=0.7)], ignore_index=True)
+        summary_of = summarise(scores).set_index("metric")
+        models.append(dataclasses.replace(model, scores=scores, summary=summary_of))
+    assert "AUC" in accuracy_table(dataclasses.replace(trait, models=models)).headings
 
 
 def test_groups_of_lines_are_counted_once_whatever_the_repeats(report):

@@ -5,14 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import KFold
 
-from breedcast.config import check_config
 from breedcast.errors import UserError
-from breedcast.project import Project
 from breedcast.validation.alike import alike_to_training, bundles
-from breedcast.validation.clusters import LeaveClusterOutScheme, StratifiedScheme
 from breedcast.validation.control import permuted
+from breedcast.validation.groups import LeaveGroupOutScheme, LineGroups, StratifiedScheme
 from breedcast.validation.plan import KFoldScheme, units
-from breedcast.validation.schemes import SCHEMES
 
 
 def lines(phenotyped=23, candidates=4):
@@ -125,6 +122,10 @@ def structure_of(*sizes, points=None, candidates=4):
     )
 
 
+def clusters_of(structure):
+    return LineGroups.of("cluster", structure, pd.DataFrame())
+
+
 def left_out(plan, structure):
     """The clusters of the tested lines, by repeat and fold."""
     tests = plan[(plan["role"] == "test") & (plan["repeat"] >= 0)]
@@ -132,8 +133,8 @@ def left_out(plan, structure):
     return {unit: set(of.loc[rows["sample"]]) for unit, rows in tests.groupby(["repeat", "fold"])}
 
 
-def cluster_plan(structure, phenotyped, scheme=LeaveClusterOutScheme, inner_folds=5, folds=4):
-    made = scheme(folds, 3, inner_folds, 7, structure)
+def cluster_plan(structure, phenotyped, scheme=LeaveGroupOutScheme, inner_folds=5, folds=4):
+    made = scheme(folds, 3, inner_folds, 7, clusters_of(structure))
     return made.make_plan(lines(phenotyped), "yield")
 
 
@@ -234,34 +235,13 @@ def test_every_fold_has_its_share_of_every_cluster():
     assert folds[0] != folds[1]
 
 
-@pytest.mark.parametrize("scheme", [LeaveClusterOutScheme, StratifiedScheme])
+@pytest.mark.parametrize("scheme", [LeaveGroupOutScheme, StratifiedScheme])
 def test_a_plan_by_clusters_is_the_same_every_time(scheme):
     structure = structure_of(30, 25, 20)
     one, other = (cluster_plan(structure, 75, scheme) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
     shuffled = cluster_plan(structure.sample(frac=1, random_state=1), 75, scheme)
     pd.testing.assert_frame_equal(one, shuffled)
-
-
-@pytest.mark.parametrize("scheme", ["kfold", "stratified", "leave_cluster_out"])
-def test_the_fits_of_a_job_are_those_of_its_plan(scheme):
-    validation = {"scheme": scheme, "folds": 5, "repeats": 2, "inner_folds": 3}
-    config = check_config(
-        {
-            "genotypes": {"path": "g.vcf"},
-            "phenotypes": {"path": "p.tsv"},
-            "validation": validation,
-            "structure": {"clusters": 4},
-            "control": {"permutations": 2},
-        }
-    )
-    given = {} if scheme == "kfold" else {"structure": structure_of(30, 25, 20, 12)}
-    options = {key: value for key, value in validation.items() if key != "scheme"}
-    table = lines(87)
-    plan = SCHEMES[scheme](**options, seed=0, **given).make_plan(table, "yield")
-    work = units(plan, table["sample"].tolist(), permutations=2)
-    fits = sum(len(unit.inner_folds) + 1 for unit in work)
-    assert Project(config, {}, {}).networks_per_job == fits
 
 
 def chains(*chained):
@@ -281,9 +261,9 @@ def test_bundles_are_what_pairs_connect():
     assert found.tolist() == [0, 0, 1, 2, 3, 4, 5, 6, 2, 7, 2, 8]
 
 
-@pytest.mark.parametrize("scheme", [KFoldScheme, StratifiedScheme, LeaveClusterOutScheme])
+@pytest.mark.parametrize("scheme", [KFoldScheme, StratifiedScheme, LeaveGroupOutScheme])
 def test_lines_kept_together_share_folds_and_inner_folds(scheme):
-    given = () if scheme is KFoldScheme else (structure_of(30, 25, 20),)
+    given = () if scheme is KFoldScheme else (clusters_of(structure_of(30, 25, 20)),)
     table, alike = lines(75), chains(*CHAINS)
     plan = scheme(5, 2, 3, 7, *given).make_plan(table, "yield", alike)
     for _, unit in plan.groupby(["repeat", "fold"]):
@@ -296,9 +276,9 @@ def test_lines_kept_together_share_folds_and_inner_folds(scheme):
     assert sorted(tests["sample"]) == sorted(table["sample"][:75])
 
 
-@pytest.mark.parametrize("scheme", [KFoldScheme, StratifiedScheme, LeaveClusterOutScheme])
+@pytest.mark.parametrize("scheme", [KFoldScheme, StratifiedScheme, LeaveGroupOutScheme])
 def test_without_pairs_nothing_is_dealt_otherwise(scheme):
-    given = () if scheme is KFoldScheme else (structure_of(30, 25, 20),)
+    given = () if scheme is KFoldScheme else (clusters_of(structure_of(30, 25, 20)),)
     made = scheme(5, 2, 3, 7, *given)
     plain = made.make_plan(lines(75), "yield")
     nobody = chains(("L3", "L76"), ("gone", "L5"))  # L76 is a candidate

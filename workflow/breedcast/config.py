@@ -18,6 +18,7 @@ from breedcast.errors import UserError
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
+from breedcast.validation.names import FOLLOWED, GIVEN, OWN
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
@@ -27,6 +28,8 @@ FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
 #: Names that stand beside the traits' folders in the output.
 RESERVED_TRAITS = {"genotypes", "figures", "report.html", "summary.json", "manifest.json"}
 PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+#: What the trait table may tell of lines beside values, by its key under phenotypes.
+LABELS = ("family", "year")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -76,6 +79,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
     if phenotypes["plots"] is not None and phenotypes["weights"]:
         raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
+    _check_validation(config["validation"])
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
     for key in FILTER_LISTS:
@@ -101,6 +105,33 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
     return models
 
 
+def label_columns(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
+    """The columns of the trait table that tell families and years, by these keys.
+
+    Raises UserError where one is not there, or is not named and the validation scheme follows it,
+    and for a year that is not a number.
+    """
+    given = config["phenotypes"]
+    columns = {label: given[label] for label in LABELS if given[label] is not None}
+    for label, column in columns.items():
+        if column not in table.columns:
+            raise UserError(
+                f"config, phenotypes: {label}: {table.path} has no column {column!r}"
+                f"{_nearest(column, table.columns)}"
+            )
+    scheme = config["validation"]["scheme"]
+    followed = FOLLOWED.get(scheme)
+    if followed in LABELS and followed not in columns:
+        raise UserError(
+            f"config, validation: scheme {scheme} asks for the {followed} of each line: name the "
+            f"column that holds it (phenotypes: {followed}); {table.path} has the columns "
+            f"{', '.join(table.columns)}"
+        )
+    if "year" in columns:
+        table.numbers(columns["year"])
+    return columns
+
+
 def trait_ids(
     config: dict[str, Any], table: PhenotypeTable, design: Iterable[str] = ()
 ) -> dict[str, str]:
@@ -111,7 +142,7 @@ def trait_ids(
     """
     covariates = config["phenotypes"]["covariates"]
     weights = config["phenotypes"]["weights"]
-    others = {*covariates, *weights.values(), *design}
+    others = {*covariates, *weights.values(), *design, *label_columns(config, table).values()}
     if config["traits"] == "all":
         columns = [
             column
@@ -137,8 +168,8 @@ def trait_ids(
     both = set(columns) & others
     if both:
         raise UserError(
-            f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight or a "
-            "description of plots"
+            f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight, a family, a "
+            "year or a description of plots"
         )
     return {trait_id(column): column for column in columns}
 
@@ -256,6 +287,23 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
         if key in completed or "default" in sub:
             completed[key] = _with_defaults(completed.get(key, sub.get("default")), sub)
     return completed
+
+
+def _check_validation(validation: dict[str, Any]) -> None:
+    """Expand the path of the plan; a UserError tells of keys that do not go together."""
+    scheme, plan = validation["scheme"], validation["plan"]
+    if (scheme == OWN) != (plan is not None):
+        raise UserError(
+            f"config, validation: scheme {OWN} and the path of a plan (validation: plan) go "
+            "together; give both or neither"
+        )
+    if validation["keep_together"] and scheme in GIVEN:
+        raise UserError(
+            f"config, validation: keep_together: scheme {scheme} deals no lines to folds; leave "
+            "keep_together out"
+        )
+    if plan is not None:
+        validation["plan"] = _expand(plan, "validation: plan")
 
 
 def _weights_file(path: str, name: str) -> str:

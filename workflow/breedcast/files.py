@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,10 +46,11 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
         frame.to_csv(unfinished, sep="\t", index=False, na_rep="NA", lineterminator="\n")
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, text: Iterable[str] = ()) -> pd.DataFrame:
     """Read a table that `write_table` wrote.
 
-    Names stay names, whatever they look like (a line called 007, or NA).
+    Names stay names, whatever they look like (a line called 007, or NA). text: more columns that
+    are text, in which NA is missing.
     """
     import pandas as pd  # which jobs that import genotypes can do without
 
@@ -58,7 +59,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(
         path,
         sep="\t",
-        dtype=dict.fromkeys([*NAMES, "environment"], str),
+        dtype=dict.fromkeys([*NAMES, "environment", *text], str),
         keep_default_na=False,
         na_values={column: ["NA"] for column in header if column not in NAMES},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from breedcast.config import (
     FILTER_LISTS,
     ModelConfig,
     check_config,
+    label_columns,
     model_configs,
     trait_ids,
 )
@@ -25,9 +26,9 @@ from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.memory import MEGABYTE, training_mb
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.table import read_phenotypes
+from breedcast.validation.names import FOLLOWED, OWN, RANDOM
+from breedcast.validation.own_file import read_own_plan
 
-#: Schemes of validation that follow the clusters of genotypes/structure.tsv.
-LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
 
@@ -39,6 +40,9 @@ class Project:
     traits: ids (folder names) and columns; models: without the ensemble.
     lines_in: whether tables of dosages have their lines in `rows` or `columns`, if there are any.
     design: where the trait table has a row per plot, its columns that describe them, by role.
+    labels: its columns of families and years, by these words; groups: how many different ones it
+    tells of those that the validation follows, if any; own_folds: of each repeat of the user's own
+    plan, if there is one.
     """
 
     config: dict[str, Any]
@@ -46,6 +50,9 @@ class Project:
     models: dict[str, ModelConfig]
     lines_in: str | None = None
     design: dict[str, str] | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    groups: int = 0
+    own_folds: list[int] = field(default_factory=list)
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
@@ -66,7 +73,12 @@ class Project:
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
         traits = trait_ids(config, table, design.values() if design else ())
-        return cls(config, traits, models, lines_in, design)
+        labels = label_columns(config, table)
+        followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
+        groups = len(set(table.text(followed))) if followed else 0
+        plan = config["validation"]["plan"]
+        folds = [] if plan is None else read_own_plan(plan).folds
+        return cls(config, traits, models, lines_in, design, labels, groups, folds)
 
     @property
     def scored_models(self) -> list[str]:
@@ -86,13 +98,14 @@ class Project:
     @property
     def has_random_folds(self) -> bool:
         """Whether lines are dealt to the folds at random."""
-        return bool(self.config["validation"]["scheme"] != LEAVE_CLUSTER_OUT)
+        return self.config["validation"]["scheme"] in RANDOM
 
     @property
     def units_per_job(self) -> int:
         """Training sets of one training job."""
-        folds, repeats = self._folds_and_repeats
-        return int(folds * (repeats + self.config["control"]["permutations"]) + 1)
+        every, first = self.units_of_plan
+        kinds = 2 if "family" in self.labels else 1
+        return every + first * kinds * int(self.config["control"]["permutations"]) + 1
 
     @property
     def networks_per_job(self) -> int:
@@ -100,15 +113,23 @@ class Project:
         return self.units_per_job * int(self.config["validation"]["inner_folds"] + 1)
 
     @property
-    def _folds_and_repeats(self) -> tuple[int, int]:
-        """Where clusters are left out, the most folds that there can be."""
+    def units_of_plan(self) -> tuple[int, int]:
+        """The repeats' folds, all and those of the first; of groups the most that there can be."""
         validation = self.config["validation"]
-        if self.has_random_folds:
-            return validation["folds"], validation["repeats"]
-        from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
+        scheme, folds, repeats = (validation[key] for key in ("scheme", "folds", "repeats"))
+        if scheme == OWN:
+            return sum(self.own_folds), self.own_folds[0]
+        if scheme in RANDOM:
+            return folds * repeats, folds
+        if scheme == "within_family":
+            return self.groups * folds * repeats, self.groups * folds
+        groups = self.groups - (scheme == "forward")  # the first year is not tested
+        if scheme == "leave_cluster_out":
+            from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
 
-        clusters = self.config["structure"]["clusters"]
-        return MOST_CLUSTERS if clusters == "auto" else clusters, 1
+            clusters = self.config["structure"]["clusters"]
+            groups = MOST_CLUSTERS if clusters == "auto" else clusters
+        return groups, groups
 
     @property
     def parts(self) -> range:
@@ -232,9 +253,18 @@ class Project:
         return {"gpu": lambda wildcards: int(self.models[wildcards.model].is_network)}
 
     def structure_file(self) -> dict[str, str]:
-        """The rule input that holds the clusters, where the validation follows them."""
-        follows = self.config["validation"]["scheme"] in (LEAVE_CLUSTER_OUT, STRATIFIED)
+        """The rule input that holds clusters and coordinates, where the validation needs them."""
+        follows = self.config["validation"]["scheme"] in FOLLOWED
         return {"structure": "<results>/genotypes/structure.tsv"} if follows else {}
+
+    def own_plan(self) -> dict[str, str]:
+        """The rule input that says who is tested when, where the config gives one."""
+        given = self.config["validation"]["plan"]
+        return {} if given is None else {"own": given}
+
+    def families(self) -> dict[str, str]:
+        """The rule input that tells the lines' families, where the config names their column."""
+        return {"labels": "<results>/{trait}/labels.tsv"} if "family" in self.labels else {}
 
     def alike_lines(self) -> dict[str, str]:
         """The rule input that holds nearly identical lines, where the validation heeds them."""
@@ -244,7 +274,7 @@ class Project:
     def scheme(self) -> dict[str, Any]:
         """The settings of the validation scheme."""
         chosen = self.config["validation"]
-        return {key: value for key, value in chosen.items() if key != "keep_together"}
+        return {key: value for key, value in chosen.items() if key not in ("keep_together", "plan")}
 
     def structure_mb(self, codes_json: str) -> int:
         """Memory of the structure in MB: matrices of distances, the codes and a block."""
@@ -259,7 +289,7 @@ class Project:
     def regions_mb(self, codes_json: str) -> int:
         """Memory of naming regions in MB: as of the scan, and a repeat of a model's saliency."""
         _, markers = _shape(codes_json)
-        folds, _ = self._folds_and_repeats
+        _, folds = self.units_of_plan
         return self.association_mb(codes_json) + math.ceil(150 * markers * folds / MEGABYTE)
 
     def training_mb(self, model: str, codes_json: str) -> int:

@@ -1,5 +1,6 @@
 rule train_model:
     input:
+        **project.families(),
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
@@ -56,6 +57,7 @@ rule train_model:
 # Where a training is cut: its fits, which train_model then finds among the checkpoints.
 use rule train_model as train_part with:
     input:
+        **project.families(),
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",

@@ -41,6 +41,7 @@ rule clean_phenotypes:
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
     output:
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        labels="<results>/{trait}/labels.tsv",
         dropped=shown(
             "<results>/{trait}/dropped.tsv", "dropped", "Data", "Lines left out"
         ),
@@ -59,6 +60,7 @@ rule clean_phenotypes:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait],
             covariates=project.config["phenotypes"]["covariates"],
+            labels=project.labels,
             weights=project.weights(wildcards.trait),
         ),
         code=code_hash("clean_phenotypes"),

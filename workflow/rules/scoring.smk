@@ -3,6 +3,8 @@ rule score_models:
         **project.plot_files("heritability"),
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        labels="<results>/{trait}/labels.tsv",
+        structure="<results>/genotypes/structure.tsv",
         plan="<results>/{trait}/plan.tsv",
         alike="<results>/genotypes/duplicated_lines.tsv",
     output:
@@ -16,6 +18,12 @@ rule score_models:
             )
             for model in project.scored_models
         ],
+        groups=shown(
+            "<results>/{trait}/group_scores.tsv",
+            "group_scores",
+            "Accuracy",
+            "Scores by group of lines",
+        ),
     log:
         "<logs>/{trait}/score_models.log",
     benchmark:
@@ -30,6 +38,7 @@ rule score_models:
     params:
         settings=lambda wildcards: settings(
             trait=wildcards.trait,
+            models=project.scored_models,
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
@@ -42,13 +51,13 @@ rule score_models:
 
 rule combine_models:
     input:
+        **project.families(),
         predictions=lambda wildcards: expand(
             "<results>/{trait}/{model}/predictions.parquet",
             trait=wildcards.trait,
             model=project.models,
         ),
         phenotypes="<results>/{trait}/phenotypes.tsv",
-        plan="<results>/{trait}/plan.tsv",
     output:
         predictions=f"<results>/{{trait}}/{ENSEMBLE}/predictions.parquet",
         weights=shown(
@@ -108,9 +117,7 @@ rule compare_models:
         runtime=5,
     params:
         settings=lambda wildcards: settings(
-            models=project.scored_models,
-            standard=project.standard,
-            random_folds=project.has_random_folds,
+            models=project.scored_models, standard=project.standard
         ),
         code=code_hash("compare_models"),
     message:
@@ -144,7 +151,9 @@ rule try_intervals:
         runtime=5,
     params:
         settings=lambda wildcards: settings(
-            models=project.scored_models, interval=project.config["interval"]
+            models=project.scored_models,
+            interval=project.config["interval"],
+            scheme=project.config["validation"]["scheme"],
         ),
         code=code_hash("try_intervals"),
     message:

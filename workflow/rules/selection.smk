@@ -22,6 +22,7 @@ rule rank_candidates:
             models=project.scored_models,
             direction=project.direction(wildcards.trait),
             interval=project.config["interval"],
+            scheme=project.config["validation"]["scheme"],
         ),
         code=code_hash("rank_candidates"),
     message:

@@ -2,7 +2,9 @@ rule plan_validation:
     input:
         **project.structure_file(),
         **project.alike_lines(),
+        **project.own_plan(),
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        labels="<results>/{trait}/labels.tsv",
     output:
         plan="<results>/{trait}/plan.tsv",
     log:

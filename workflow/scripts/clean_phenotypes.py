@@ -4,6 +4,7 @@ with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.store import read_codes
     from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+    from breedcast.phenotypes.labels import labels_of
     from breedcast.phenotypes.line_values import line_table
     from breedcast.phenotypes.table import read_phenotypes
 
@@ -11,11 +12,12 @@ with job(snakemake) as settings:
     filtered = read_table(snakemake.input.dropped_samples)
     excluded = dict(zip(filtered["sample"], filtered["reason"], strict=True))
     named = snakemake.input.get("candidates")
-    trait, weights = settings["trait"], settings["weights"]
+    trait, weights, labels = (settings[key] for key in ("trait", "weights", "labels"))
     adjusted = snakemake.input.get("adjusted")
     table = read_phenotypes(snakemake.input.phenotypes, of_plots=adjusted is not None)
     if adjusted:
-        table, weights = line_table(table, read_table(adjusted), trait, settings["covariates"])
+        of_lines = [*dict.fromkeys([*settings["covariates"], *labels.values()])]
+        table, weights = line_table(table, read_table(adjusted), trait, of_lines)
     cleaned = clean_phenotypes(
         table,
         trait,
@@ -26,4 +28,6 @@ with job(snakemake) as settings:
         named and read_candidates(named, set(genotyped), excluded),
     )
     write_table(cleaned.lines, snakemake.output.phenotypes)
+    told = labels_of(table, labels, cleaned.lines["sample"])
+    write_table(told, snakemake.output.labels)
     write_table(cleaned.dropped, snakemake.output.dropped)

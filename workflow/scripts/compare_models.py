@@ -6,5 +6,5 @@ with job(snakemake) as settings:
 
     scores = dict(zip(settings["models"], map(read_table, snakemake.input.scores), strict=True))
     plan = read_table(snakemake.input.plan)
-    comparison = compare_models(scores, plan, settings["random_folds"], settings["standard"])
+    comparison = compare_models(scores, plan, settings["standard"])
     write_table(comparison, snakemake.output.comparison)

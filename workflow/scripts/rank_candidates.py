@@ -13,4 +13,4 @@ with job(snakemake) as settings:
         settings["interval"],
         settings["direction"],
     )
-    write_table(candidates, snakemake.output.candidates)
+    write_table(candidates.assign(scheme=settings["scheme"]), snakemake.output.candidates)

@@ -4,18 +4,23 @@ with job(snakemake) as settings:
     from functools import partial
 
     from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.phenotypes.labels import families_of, read_labels
     from breedcast.phenotypes.line_values import heritability_of_values
+    from breedcast.scoring.groups import group_scores, groups_of
     from breedcast.scoring.scores import score
     from breedcast.validation.control import permuted
 
-    lines = read_table(snakemake.input.phenotypes)
-    plan = read_table(snakemake.input.plan)
+    lines, labels = read_table(snakemake.input.phenotypes), read_labels(snakemake.input.labels)
+    plan, families = read_table(snakemake.input.plan), families_of(labels)
     alike = read_table(snakemake.input.alike)
-    values = partial(permuted, lines, settings["seed"], settings["trait"])
+    values = partial(permuted, lines, settings["seed"], settings["trait"], families=families)
     of_plots = snakemake.input.get("heritability")
     told = {"heritability": heritability_of_values(read_table(of_plots))} if of_plots else {}
-    for predictions, scores in zip(
-        snakemake.input.predictions, snakemake.output.scores, strict=True
-    ):
-        found = score(read_parquet(predictions), plan, values, settings["direction"], alike, **told)
+    predictions = dict(
+        zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
+    )
+    for table, scores in zip(predictions.values(), snakemake.output.scores, strict=True):
+        found = score(table, plan, values, settings["direction"], alike, families=families, **told)
         write_table(found, scores)
+    groups = groups_of(lines, read_table(snakemake.input.structure), labels)
+    write_table(group_scores(predictions, lines, groups), snakemake.output.groups)

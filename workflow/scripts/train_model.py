@@ -17,11 +17,13 @@ with job(snakemake) as settings:
     from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
     from breedcast.models.tuning import Tuning
+    from breedcast.phenotypes.labels import families_of, read_labels
 
     genotypes = read_codes(snakemake.input.codes)
     lines = read_table(snakemake.input.phenotypes)
     model = model_class(settings.pop("model"))(**settings.pop("options"))
     tune = settings.pop("tune")
+    labels = snakemake.input.get("labels")
     training = TrainingJob(
         model=model,
         tuning=tune and Tuning(**tune),
@@ -29,14 +31,16 @@ with job(snakemake) as settings:
         codes=genotypes.of(lines["sample"]),
         ploidy=genotypes.ploidy,
         plan=read_table(snakemake.input.plan),
+        families=families_of(read_labels(labels)) if labels else None,
         windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
     given = snakemake.input
+    files = [given.codes_summary, given.phenotypes, given.plan, *given.pretrained]
     checkpoints = Checkpoints.of(
         snakemake.params.checkpoints,
         settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],
-        files=[given.codes_summary, given.phenotypes, given.plan, *given.pretrained],
+        files=[*files, labels] if labels else files,
     )
     if snakemake.rule.endswith("train_part"):
         part, parts = int(snakemake.wildcards.part), int(snakemake.wildcards.parts)

@@ -13,4 +13,4 @@ with job(snakemake) as settings:
         read_table(snakemake.input.structure),
         settings["interval"],
     )
-    write_table(intervals, snakemake.output.intervals)
+    write_table(intervals.assign(scheme=settings["scheme"]), snakemake.output.intervals)

@@ -82,8 +82,9 @@ class Fit:
 class Prediction:
     """Predicted values of some lines, each array of shape (lines,).
 
-    sd: posterior standard deviation of the genetic value, NaN where a model has none.
-    reliability: 1 - PEV / genetic variance of the line, NaN where a model has none.
+    sd: standard deviation of the genetic value: the posterior's, or the spread of networks and of
+        dropout masks, NaN where a model has none.
+    reliability: 1 - PEV / genetic variance of the line, NaN where a model has no posterior.
     """
 
     mean: np.ndarray
@@ -100,14 +101,14 @@ class Prediction:
     def mean_of(cls, predictions: Sequence[Prediction]) -> Prediction:
         """The mean of several fits' predictions.
 
-        sd: by the law of total variance, where each fit has one: their own, and that between
+        sd: by the law of total variance: that of the fits, where they have one, and that between
         their means.
         """
         if len(predictions) == 1:
             return predictions[0]
         means = np.stack([prediction.mean for prediction in predictions])
         variances = np.stack([prediction.sd for prediction in predictions]) ** 2
-        sd = np.sqrt(variances.mean(axis=0) + means.var(axis=0))
+        sd = np.sqrt(np.nan_to_num(variances).mean(axis=0) + means.var(axis=0))
         return cls(means.mean(axis=0), sd, np.full(means.shape[1], np.nan))
 
 

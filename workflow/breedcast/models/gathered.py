@@ -16,7 +16,7 @@ from breedcast.validation.plan import Unit
 UNIT = ["repeat", "fold", "permutation"]
 PREDICTIONS = [
     *("repeat", "fold", "sample", "environment", "role", "permutation"),
-    *("predicted", "sd", "reliability"),
+    *("inner_fold", "predicted", "sd", "reliability"),
 ]
 HISTORY = [
     *(*UNIT, "inner_fold", "network", "epoch"),
@@ -61,7 +61,9 @@ class Gathered:
     def add(self, unit: Unit, results: list[tuple[FitTask, Result]]) -> None:
         key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
         for task, result in results:
-            self._predictions(unit, "inner", task.inner, result.inner)
+            self._predictions(unit, "inner", task.inner, result.inner, task.inner_fold)
+            if task.member:
+                self._predictions(unit, "member", task.test, _lean(result.test), task.inner_fold)
             fit = {**key, "inner_fold": task.inner_fold}
             self.history += [fit | record for record in result.history]
             self.facts += [
@@ -75,12 +77,20 @@ class Gathered:
         self._predictions(unit, role, unit.test, Prediction.mean_of([it.test for it in finals]))
         self._saliency(key, [result.saliency for _, result in reversed(results)])
 
-    def _predictions(self, unit: Unit, role: str, rows: np.ndarray, prediction: Prediction) -> None:
+    def _predictions(
+        self,
+        unit: Unit,
+        role: str,
+        rows: np.ndarray,
+        prediction: Prediction,
+        inner_fold: int | None = None,
+    ) -> None:
         frame = self.lines.iloc[rows].assign(
             repeat=unit.repeat,
             fold=unit.fold,
             permutation=unit.permutation,
             role=role,
+            inner_fold=pd.array([inner_fold] * len(rows), dtype="Int16"),
             predicted=prediction.mean,
             sd=prediction.sd,
             reliability=prediction.reliability,
@@ -109,3 +119,9 @@ class Gathered:
         history = pd.DataFrame(self.history, columns=HISTORY)
         facts = pd.DataFrame(self.facts, columns=FACTS).astype({"inner_fold": "Int64"})
         return Tables(predictions, history, saliency, facts, self.weights, studies, model)
+
+
+def _lean(prediction: Prediction) -> Prediction:
+    """In single precision, which takes less room on disk, and without what intervals do not use."""
+    mean, sd = (array.astype(np.float32) for array in (prediction.mean, prediction.sd))
+    return Prediction(mean, sd, np.full(len(mean), np.nan))

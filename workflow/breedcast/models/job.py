@@ -3,7 +3,8 @@
 Each unit (repeat, fold, permutation) holds out its inner folds one by one, so that every
 training line gets a prediction from a fit that did not see it. Its test lines are predicted
 by the mean of the inner folds' networks, or by one more fit on all training lines for models
-that need no stopping. The candidates are one more unit.
+that need no stopping; and, for the intervals, by each fit without an inner fold. The candidates
+are one more unit.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class TrainingJob:
     imputation: `mean`, which is left to the model, or one of IMPUTERS: how each fit's missing calls
     are filled from its training lines (the stop set of a network is among them). windows: first
     markers of those to be permuted, and the end. tuning: which of the model's options each unit
-    chooses for itself; None leaves them as they are.
+    chooses for itself; None leaves them as they are. families: by sample; given, the trait is
+    permuted within them too.
     """
 
     model: Model
@@ -75,6 +77,7 @@ class TrainingJob:
     imputation: str = "mean"
     windows: Sequence[int] = (0,)
     tuning: Tuning | None = None
+    families: pd.Series | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
@@ -215,7 +218,8 @@ class TrainingJob:
         return 1 if self.computed_on == "cuda" else min(threads, len(tasks))
 
     def _units(self) -> list[Unit]:
-        return units(self.plan, self.lines["sample"].tolist(), self.permutations)
+        samples, within = self.lines["sample"].tolist(), self.families is not None
+        return units(self.plan, samples, self.permutations, within)
 
     def _models(
         self, every: list[Unit], threads: int, checkpoints: Checkpoints | None
@@ -266,7 +270,8 @@ class TrainingJob:
 
     def _tasks(self, unit: Unit) -> list[FitTask]:
         is_network = self.model.is_network
-        inner = [FitTask(unit, inner_fold, final=is_network) for inner_fold in unit.inner_folds]
+        is_real = unit.permutation == 0
+        inner = [FitTask(unit, fold, final=is_network, member=is_real) for fold in unit.inner_folds]
         return inner if is_network else [*inner, FitTask(unit, None, final=True)]
 
     def fit(
@@ -290,7 +295,7 @@ class TrainingJob:
 
     def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
-        table = permuted(self.lines, self.seed, self.trait, unit.permutation)
+        table = permuted(self.lines, self.seed, self.trait, unit.permutation, self.families)
         return Lines(
             self.codes,
             self.ploidy,

@@ -17,12 +17,14 @@ from breedcast.validation.plan import Unit
 class FitTask:
     """One fit of a unit: without one inner fold, or (inner_fold None) on all training lines.
 
-    final: whether the unit's test lines are predicted by this fit.
+    final: whether the unit's test lines are predicted by this fit, or with others by it; member:
+    whether what it predicts for them is kept by itself, for the intervals.
     """
 
     unit: Unit
     inner_fold: int | None
     final: bool
+    member: bool = False
 
     @property
     def train(self) -> np.ndarray:
@@ -36,8 +38,8 @@ class FitTask:
 
     @property
     def test(self) -> np.ndarray:
-        """Positions of the test lines to predict: none where another fit does."""
-        return self.unit.test if self.final else self.unit.test[:0]
+        """Positions of the test lines to predict: none where only other fits do."""
+        return self.unit.test if self.final or self.member else self.unit.test[:0]
 
     @property
     def _held_out(self) -> int:

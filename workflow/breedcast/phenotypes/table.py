@@ -72,7 +72,7 @@ def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
 
     of_plots: a row is a plot, and a line may have several.
     """
-    records = _records(Path(path))
+    records = read_records(Path(path))
     if len(records) < 2:
         raise UserError(f"{path}: the table has no rows; it needs a header and a row per line")
     header_number, header = records[0]
@@ -97,7 +97,7 @@ def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
     return PhenotypeTable(str(path), header[1:], samples, rows, numbers)
 
 
-def _records(path: Path) -> list[tuple[int, list[str]]]:
+def read_records(path: Path) -> list[tuple[int, list[str]]]:
     """The non-empty records of the file with their line numbers, fields stripped of blanks."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")

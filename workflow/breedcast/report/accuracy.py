@@ -43,8 +43,8 @@ METRICS = {
     ),
     "response_10_sd": ("Response in SD", "the same in standard deviations of the tested lines"),
 }
-#: Those of traits that have two values, and of no others.
-BINARY_METRICS = {
+#: Those that not every trait has.
+SOMETIMES = {
     "auc": (
         "AUC",
         "for a trait of two values: the chance that of a line of either value the right one is "
@@ -55,12 +55,32 @@ BINARY_METRICS = {
         "for a trait of two values: mean squared error of the predicted share of the higher value, "
         "0 is perfect",
     ),
-}
-#: Where nearly identical lines (genotypes/duplicated_lines.tsv) are trained on and tested.
-DISTINCT_METRICS = {
+    "accuracy": (
+        "Accuracy",
+        "predictive ability divided by the square root of the heritability that the plots tell",
+    ),
+    "partial_pearson": (
+        "Predictive ability beyond covariates",
+        "the correlation after covariate effects, learnt from training lines, are taken out of "
+        "observed and predicted values",
+    ),
     "pearson_distinct": (
         "Predictive ability, distinct lines",
         "Pearson correlation over the test lines that no training line is nearly identical to",
+    ),
+    "pearson_within_family": (
+        "Predictive ability within families",
+        "Pearson correlation of predicted and observed values as deviations from the means of the "
+        "lines' families: what selection among sibs can use",
+    ),
+    "pearson_family_means": (
+        "Predictive ability of family means",
+        "Pearson correlation of the families' mean predicted and mean observed values",
+    ),
+    "family_control_pearson": (
+        "Control within families",
+        "the predictive ability after the trait's values were dealt to other lines of the same "
+        "family at random: what family means alone bring",
     ),
 }
 IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
@@ -68,9 +88,8 @@ IN_TRAIT_UNITS = {"rmse", "mae", "intercept", "response_10"}
 
 def metrics_of(trait: TraitResult) -> Mapping[str, tuple[str, str]]:
     """The metrics of a trait: heading and meaning."""
-    metrics = METRICS | BINARY_METRICS if trait.is_binary else METRICS
-    scored = trait.models[0].scores["metric"].unique()
-    return metrics | DISTINCT_METRICS if set(DISTINCT_METRICS) & set(scored) else metrics
+    scored = set(trait.models[0].scores["metric"])
+    return METRICS | {name: told for name, told in SOMETIMES.items() if name in scored}
 
 
 def accuracy_table(trait: TraitResult) -> Table:
@@ -105,24 +124,22 @@ def _mean_and_sd(model: ModelResult, metric: str, decimals: int) -> Cell:
 
 
 def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Table:
-    """Every pair of models with the corrected test of their difference, where folds allow it."""
+    """Every pair of models with the corrected test of their difference.
+
+    random_folds: whether lines are dealt to the folds at random.
+    """
     rows = trait.comparison[trait.comparison["metric"] == metric]
     decimals = decimals_for(trait.sd) if metric in IN_TRAIT_UNITS else 3
     heading = METRICS[metric][0]
     standard = trait.of_kind(GBLUP)
     family = "all pairs" if standard is None else f"the comparisons with {standard.name}"
     others = "" if standard is None else " Of other pairs nothing is claimed."
-    tested = (
-        "by the corrected resampled t-test (Nadeau and Bengio 2003), which allows for folds "
-        f"sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken as more "
-        f"than chance.{others}"
-        if random_folds
-        else "and not tested: folds that are clusters are not drawn at random, and what differs "
-        "between them tells nothing of chance."
-    )
+    groups = "" if random_folds else ", each a group that counts once,"
     return table(
-        f"{heading} of models compared in pairs on {trait.name}: paired over the test folds "
-        f"{tested} An undefined correlation counts as 0.",
+        f"{heading} of models compared in pairs on {trait.name}: paired over the test "
+        f"folds{groups} by the corrected resampled t-test (Nadeau and Bengio 2003), which allows "
+        f"for folds sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken "
+        f"as more than chance.{others} An undefined correlation counts as 0.",
         ["Model", "Against", "Mean", "Its mean", "Difference", "SE", "t", "p", "p, Holm"],
         [
             [

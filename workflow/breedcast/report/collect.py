@@ -123,11 +123,6 @@ class TraitResult:
         return float(self.phenotypes["value"].std())
 
     @property
-    def is_binary(self) -> bool:
-        """Whether the trait has two values."""
-        return self.phenotypes["value"].nunique() == 2
-
-    @property
     def covariates(self) -> list[str]:
         """The covariates' columns."""
         return covariate_columns(self.phenotypes)

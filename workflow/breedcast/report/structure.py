@@ -28,8 +28,17 @@ def scheme_told(validation: Mapping[str, Any]) -> str:
         "kfold": f"{kfold}: how well are new lines predicted that resemble those trained on?",
         "stratified": f"{kfold}, every fold with its share of each cluster of lines: how well are "
         "new lines predicted of the groups that were trained on?",
+        "stratified_family": f"{kfold}, every fold with its share of each family: how well are new "
+        "lines predicted of the families that were trained on?",
         "leave_cluster_out": "leaving out one cluster of lines at a time: how well are lines "
         "predicted of a group of which none was trained on?",
+        "leave_family_out": "leaving out one family at a time: how well are lines predicted of a "
+        "new family, of which none was trained on?",
+        "within_family": f"{kfold} within each family: how well are lines predicted from sibs "
+        "alone?",
+        "forward": "predicting each year's lines from those of the years before: how well are the "
+        "lines of the next year predicted?",
+        "own": "a plan of your own, from a file: how well are the lines predicted that it tests?",
     }[validation["scheme"]]
 
 

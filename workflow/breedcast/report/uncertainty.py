@@ -87,11 +87,11 @@ def guarantee(level: float) -> str:
     return (
         "What is guaranteed: CV+ intervals (Barber et al. 2021) hold about "
         f"{_percent(max(2 * level - 1, 0.0))} of new values or more, whatever their distribution "
-        f"(1 - 2 alpha, alpha = {1 - level:.3g}), if lines and candidates are exchangeable. The "
-        "intervals here stand about the prediction of a fit on all training lines (networks: the "
-        "mean of the inner folds'), not about those of the inner folds one by one, so that the "
-        "guarantee does not carry over; the shares below are what they held. They are for lines "
-        "like those tested: for another family or generation they may be too narrow."
+        f"(1 - 2 alpha, alpha = {1 - level:.3g}), if lines and candidates are exchangeable. That "
+        "is lost, if by little, where widths follow how sure a model is of each line, where its "
+        "options were tuned, and for the ensemble, whose weights are learnt from the same "
+        "predictions; the shares below are what intervals held. They are for lines like those "
+        "tested: for another family or generation they may be too narrow."
     )
 
 

@@ -23,11 +23,18 @@ def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
 
     Raises ValueError for a line without a value, and for one that has two.
     """
+    value = lines_of(phenotypes, rows)["value"].to_numpy(np.float64)
+    if np.isnan(value).any():
+        raise ValueError(f"line {keys(rows)[np.isnan(value)][0]} has no value")
+    return value
+
+
+def lines_of(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of phenotypes.tsv for the lines that `rows` name; errors as `observed`."""
     known, wanted = keys(phenotypes), keys(rows)
     if known.has_duplicates:
         raise ValueError(f"line {known[known.duplicated()][0]} has two values")
     position = known.get_indexer(wanted)
-    value = np.append(phenotypes["value"].to_numpy(np.float64), np.nan)[position]
-    if np.isnan(value).any():
-        raise ValueError(f"line {wanted[np.isnan(value)][0]} has no value")
-    return value
+    if (position < 0).any():
+        raise ValueError(f"line {wanted[position < 0][0]} has no value")
+    return phenotypes.iloc[position]

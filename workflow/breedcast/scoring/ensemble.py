@@ -43,6 +43,9 @@ PRIOR_LINES = 30.0
 #: predicts a constant: standardising would blow up what is left of it.
 LEAST_SPREAD = 0.02
 
+#: Stands for the inner fold of predictions that belong to none.
+NO_FOLD = -1
+
 #: The name under which the intercept stands in weights.tsv; no model can be called so.
 INTERCEPT = "(intercept)"
 
@@ -92,7 +95,6 @@ class Combination:
 
 def combine(
     predictions: Mapping[str, pd.DataFrame],
-    plan: pd.DataFrame,
     phenotypes_of: Callable[[int], pd.DataFrame],
     method: Method,
     direction: Direction = "high",
@@ -105,30 +107,33 @@ def combine(
     seed: the config's, from which that of every fit of weights follows.
 
     Returns predictions (the models' rows; no sd, no reliability) and weights (repeat, fold,
-    permutation, model, weight; a row per model and one for the intercept). An inner line's
-    prediction uses weights learnt without its inner fold; test lines, controls and candidates
-    use those of all training lines. Raises ValueError when the models' rows differ.
+    permutation, model, weight; a row per model and one for the intercept). Predictions of an inner
+    line, and of test lines by fits without an inner fold (role member), use weights learnt without
+    that fold; other predictions of test lines, controls and candidates use those of all training
+    lines. Raises ValueError when the models' rows differ.
     """
     rows, predicted = _aligned(predictions)
-    inner_fold = _inner_fold(rows, plan)
+    inner_fold = _inner_fold(rows)
     combined = np.empty(len(rows))
     fit = partial(Combination.fit, method=method, direction=direction)
     records = []
     for unit, unit_rows in rows.groupby(list(UNIT)):
         is_inner = (unit_rows["role"] == "inner").to_numpy()
         positions = unit_rows.index.to_numpy()
-        inner, others = positions[is_inner], positions[~is_inner]
+        inner, fold_of = positions[is_inner], inner_fold[positions]
         permutation = int(unit_rows["permutation"].iloc[0])
         value = observed(phenotypes_of(permutation), unit_rows[is_inner])
         for fold in np.unique(inner_fold[inner]):
-            held_out = inner_fold[inner] == fold
+            others = inner_fold[inner] != fold
             rest = fit(
-                *(predicted[inner[~held_out]], value[~held_out]),
+                *(predicted[inner[others]], value[others]),
                 seed=derive_seed(seed, "weights", *unit, fold),
             )
-            combined[inner[held_out]] = rest.predict(predicted[inner[held_out]])
+            by_rest = positions[fold_of == fold]
+            combined[by_rest] = rest.predict(predicted[by_rest])
         combination = fit(predicted[inner], value, seed=derive_seed(seed, "weights", *unit))
-        combined[others] = combination.predict(predicted[others])
+        by_all = positions[fold_of == NO_FOLD]
+        combined[by_all] = combination.predict(predicted[by_all])
         records += [
             (*unit, *item)
             for item in zip(
@@ -181,24 +186,21 @@ def _aligned(predictions: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, np.
     names = iter(predictions)
     first = next(names)
     rows = predictions[first].reset_index(drop=True)
-    wanted = keys(rows, *UNIT, "role")
+    wanted = _row_keys(rows)
     columns = [rows["predicted"].to_numpy(np.float64)]
     for name in names:
         table = predictions[name]
-        position = keys(table, *UNIT, "role").get_indexer(wanted)
+        position = _row_keys(table).get_indexer(wanted)
         if len(table) != len(rows) or (position < 0).any():
             raise ValueError(f"models {first} and {name} do not predict the same lines")
         columns.append(table["predicted"].to_numpy(np.float64)[position])
     return rows, np.column_stack(columns)
 
 
-def _inner_fold(rows: pd.DataFrame, plan: pd.DataFrame) -> np.ndarray:
-    """(rows,) the inner fold of inner predictions, from the plan; -1 for the other roles."""
-    train = plan[plan["role"] == "train"]
-    inner = (rows["role"] == "inner").to_numpy()
-    position = keys(train, "repeat", "fold").get_indexer(keys(rows[inner], "repeat", "fold"))
-    if (position < 0).any():
-        raise ValueError("an inner prediction is of a line that the plan does not train on")
-    fold = np.full(len(rows), -1)
-    fold[inner] = train["inner_fold"].to_numpy(np.int64)[position]
-    return fold
+def _row_keys(rows: pd.DataFrame) -> pd.MultiIndex:
+    return keys(rows.assign(inner_fold=_inner_fold(rows)), *UNIT, "role", "inner_fold")
+
+
+def _inner_fold(rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) the inner fold of predictions without it, NO_FOLD for the others."""
+    return rows["inner_fold"].fillna(NO_FOLD).to_numpy(np.int64)

@@ -1,92 +1,35 @@
-"""Intervals for a new adjusted mean, from how far inner predictions fell from the observed.
-
-An interval is the prediction -/+ the k-th smallest absolute inner residual of the n training
-lines, k = ceil((n + 1) level) (cross-conformal; Vovk 2015, Ann Math Artif Intell 74:9-28). Where
-a model tells a standard deviation of each genetic value, residuals may be normalised first (Lei et
-al. 2018, JASA 113:1094-1111): a line without relatives then gets a wider interval.
-
-What is guaranteed: if the new line is exchangeable with the training lines, CV+ (Barber, Candes,
-Ramdas and Tibshirani 2021, Ann Stat 49:486-507) covers at least 1 - 2 alpha, but for a term that
-vanishes as lines grow, whatever the distribution; 1 - alpha is the level. CV+ adds each residual to
-the prediction of the very fit that left it. Ours stand about the model's own prediction, by a refit
-on all training lines or the mean of the inner networks: the guarantee does not carry over, and
-coverage near the level rests on the inner fits agreeing with it. They saw fewer lines, which errs
-to the wide side. So every interval is also tried on the test folds (intervals.tsv).
+"""Intervals for a new adjusted mean by CV+ (conformal.py), and what they hold.
 
 The value meant is an adjusted mean as in the trait table, residual error included, and not the
-genetic value, whose interval is narrower. A candidate from another family or generation is not
-exchangeable with the lines: its interval may be too narrow.
+genetic value, whose interval is narrower. Where lines have weights, it is one of the line's own
+weight; a candidate's is the mean weight.
+
+What CV+ guarantees rests on new lines being exchangeable with the training lines: a candidate from
+another family or generation is not, and its interval may be too narrow. It takes the inner fits for
+what they are, so that it is lost, if by little, where a model's options or an ensemble's weights
+were chosen by the very predictions that intervals are learnt from. So every interval is also tried
+on the test folds (intervals.tsv).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.covariates import covariate_columns
-from breedcast.scoring.alignment import keys, observed
+from breedcast.scoring.alignment import keys, lines_of, observed
+from breedcast.scoring.conformal import cv_plus, useful_scale
 
 COLUMNS = [
-    *("model", "repeat", "fold", "by", "group", "lines"),
+    *("model", "repeat", "fold", "by", "group", "method", "lines"),
     *("coverage", "width", "trivial_width", "winkler", "trivial_winkler"),
 ]
+#: Methods: one width for all lines, but for what the fits disagree, or widths that follow them.
+ALIKE, SCALED = "cv_plus", "cv_plus_scaled"
 #: What `by` holds for all lines of a fold, and for those of a cluster of genotypes/structure.tsv.
 FOLD, CLUSTER = "fold", "cluster"
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """Half-widths about a model's predictions, learnt from its inner residuals.
-
-    quantile: of the absolute residuals, divided by their scale. error_variance: what the square of
-    the scale has beside that of the genetic value's sd; None where all lines have one half-width.
-    """
-
-    quantile: float
-    error_variance: float | None
-
-    @classmethod
-    def fit(cls, residuals: np.ndarray, sd: np.ndarray, level: float) -> Intervals:
-        """Learn them. residuals: (lines,) observed minus predicted, each by a fit that had not seen
-        the line; sd: (lines,) standard deviations of the predictions, NaN where a model has none;
-        level: the coverage wanted.
-
-        The scale of a line is sqrt(v + sd^2), v being what the residuals' mean square has beside
-        that of the sd. It is used if it makes these lines' intervals narrower on average.
-        """
-        size = np.abs(residuals)
-        constant = cls(conformal_quantile(size, level), None)
-        if not len(sd) or np.isnan(sd).any():
-            return constant
-        error_variance = max(float(np.mean(residuals**2 - sd**2)), 0.0)
-        scale = np.sqrt(error_variance + sd**2)
-        if not (scale > 0).all():
-            return constant
-        scaled = cls(conformal_quantile(size / scale, level), error_variance)
-        narrower = scaled.half_widths(sd).mean() < constant.quantile
-        return scaled if narrower else constant
-
-    def half_widths(self, sd: np.ndarray) -> np.ndarray:
-        """(lines,) half-widths in the trait's units; infinite if learnt from too few lines."""
-        if self.error_variance is None:
-            return np.full(len(sd), self.quantile)
-        return self.quantile * np.sqrt(self.error_variance + sd**2)
-
-
-def conformal_quantile(scores: np.ndarray, level: float) -> float:
-    """The k-th smallest of n scores, k = ceil((n + 1) level); infinite where k exceeds n.
-
-    One more score, exchangeable with these, is no larger with at least the probability `level`: 9
-    scores allow for 0.9, 8 do not.
-    """
-    wanted = math.ceil(round((len(scores) + 1) * level, 9))  # 25 x 0.56 is 14
-    if wanted > len(scores):
-        return math.inf
-    return float(np.partition(scores, wanted - 1)[wanted - 1])
 
 
 def winkler(observed: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float) -> float:
@@ -107,11 +50,12 @@ def try_intervals(
 ) -> pd.DataFrame:
     """The intervals of every model, tried on the lines of each test fold.
 
-    They are learnt from the inner residuals of the fold's own training lines, as those of the
+    They are learnt from the inner predictions of the fold's own training lines, as those of the
     candidates are from all lines. structure: structure.tsv. Returns COLUMNS: a row for each fold
     (by is `fold`, group `all`), and within it one for each cluster and for each group of a
-    covariate that is text. width: mean, of the intervals; trivial_width: of the interval between
-    the quantiles of the training values, the same for all lines; winkler: the mean score of either.
+    covariate that is text. method: ALIKE or SCALED. width: mean, of the intervals; trivial_width:
+    of the interval between the quantiles of the training values, the same for all lines; winkler:
+    the mean score of either.
     """
     lines, groups = keys(phenotypes), _groups(phenotypes, structure)
     records = []
@@ -129,25 +73,66 @@ def tested_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float)
     """Value and interval of each test line of a unit, and the trivial interval.
 
     unit: a model's predictions of the real trait in one repeat and fold. Returns value, lower,
-    upper, trivial_lower, trivial_upper, with the index of the unit's test rows.
+    upper, method, trivial_lower, trivial_upper, with the index of the unit's test rows.
     """
-    inner, test = unit[unit["role"] == "inner"], unit[unit["role"] == "test"]
-    trained, value = observed(phenotypes, inner), observed(phenotypes, test)
-    residuals = trained - inner["predicted"].to_numpy(np.float64)
-    intervals = Intervals.fit(residuals, inner["sd"].to_numpy(np.float64), level)
-    predicted = test["predicted"].to_numpy(np.float64)
-    half = intervals.half_widths(test["sd"].to_numpy(np.float64))
+    trained = observed(phenotypes, unit[unit["role"] == "inner"])
     low, high = np.quantile(trained, [(1 - level) / 2, (1 + level) / 2])
-    return pd.DataFrame(
-        {
-            "value": value,
-            "lower": predicted - half,
-            "upper": predicted + half,
-            "trivial_lower": low,
-            "trivial_upper": high,
-        },
-        index=test.index,
-    )
+    intervals = unit_intervals(unit, phenotypes, level)
+    value = observed(phenotypes, unit.loc[intervals.index])
+    return intervals.assign(value=value, trivial_lower=low, trivial_upper=high)
+
+
+def unit_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The interval of each new line of a unit, its test lines or its candidates.
+
+    unit: a model's predictions of the real trait in one repeat and fold. Returns lower, upper,
+    method, with the index of these lines' rows. Raises ValueError where an inner fold's fit does
+    not predict one of them.
+    """
+    inner, new = unit[unit["role"] == "inner"], unit[unit["role"].isin(["test", "candidate"])]
+    fold = inner["inner_fold"].to_numpy(np.int64)
+    folds = np.unique(fold)
+    residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
+    sd, noise = _sd(inner), _noise(phenotypes, inner)
+    scale = useful_scale(residuals, sd, noise, level)
+    centres, new_sd = _by_fit(unit[unit["role"] == "member"], new, folds)
+    if scale is None:
+        expected, new_expected = np.ones(len(inner)), np.ones_like(centres)
+    else:
+        expected = scale.of(sd, noise)
+        new_expected = scale.of(new_sd, _noise(phenotypes, new))
+    fit = np.searchsorted(folds, fold)
+    lower, upper = cv_plus(np.abs(residuals) / expected, fit, centres, new_expected, level)
+    method = ALIKE if scale is None else SCALED
+    return pd.DataFrame({"lower": lower, "upper": upper, "method": method}, index=new.index)
+
+
+def _by_fit(
+    members: pd.DataFrame, new: pd.DataFrame, folds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the fit without each inner fold predicts for new lines, and its sd: (folds, lines)."""
+    wanted = keys(new)
+    predicted, sd = np.empty((2, len(folds), len(new)))
+    for number, fold in enumerate(folds):
+        rows = members[members["inner_fold"] == fold]
+        position = keys(rows).get_indexer(wanted)
+        if (position < 0).any():
+            raise ValueError(
+                f"line {wanted[position < 0][0]} has no prediction without fold {fold}"
+            )
+        predicted[number] = rows["predicted"].to_numpy(np.float64)[position]
+        sd[number] = _sd(rows)[position]
+    return predicted, sd
+
+
+def _noise(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) error variance of the lines' values, up to a factor."""
+    return 1 / lines_of(phenotypes, rows)["weight"].to_numpy(np.float64)
+
+
+def _sd(rows: pd.DataFrame) -> np.ndarray:
+    """(rows,) standard deviations of predictions, 0 where a model has none."""
+    return np.nan_to_num(rows["sd"].to_numpy(np.float64))
 
 
 def pooled(intervals: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -161,10 +146,11 @@ def pooled(intervals: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return total.assign(**{name: total[name] / total["lines"] for name in figures}).reset_index()
 
 
-def _figures(tried: pd.DataFrame, level: float) -> dict[str, float]:
+def _figures(tried: pd.DataFrame, level: float) -> dict[str, str | float]:
     value, lower, upper = (tried[name].to_numpy() for name in ("value", "lower", "upper"))
     low, high = tried["trivial_lower"].to_numpy(), tried["trivial_upper"].to_numpy()
     return {
+        "method": tried["method"].iloc[0],
         "lines": len(tried),
         "coverage": float(np.mean((lower <= value) & (value <= upper))),
         "width": float(np.mean(upper - lower)),

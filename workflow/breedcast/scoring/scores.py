@@ -7,12 +7,19 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.scoring.alignment import UNIT, keys, observed
+from breedcast.scoring.groups import within_and_between
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
+from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
-CORRELATIONS = ("pearson", "pearson_distinct", "spearman", "control_pearson", "accuracy")
+CORRELATIONS = (
+    *("pearson", "pearson_distinct", "partial_pearson", "spearman", "accuracy"),
+    *("pearson_within_family", "pearson_family_means"),
+    *("control_pearson", "family_control_pearson"),
+)
 
 
 def score(
@@ -22,6 +29,7 @@ def score(
     direction: Direction,
     alike: pd.DataFrame | None = None,
     heritability: float = np.nan,
+    families: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Score a model's test and control predictions, fold by fold.
 
@@ -29,12 +37,15 @@ def score(
     trait); each permutation's predictions are scored against its own. alike: pairs of nearly
     identical lines (line_1, line_2). heritability: of the values of lines, where plots tell it:
     then `accuracy`, with the lines' genetic values, is the predictive ability divided by its square
-    root (Dekkers 2007, J Anim Breed Genet 124:331-341).
+    root (Dekkers 2007, J Anim Breed Genet 124:331-341). families: by sample, where they are told.
 
     Returns repeat, fold, permutation, metric, value: the metrics of `evaluate` for permutation 0,
-    with those of `evaluate_binary` for a trait of two values and, where any test line is nearly
-    identical to a training line, `pearson_distinct`, which leaves such lines out;
-    and `control_pearson` for the others. The candidates have no values and so no scores.
+    with those of `evaluate_binary` for a trait of two values, `partial_pearson` where there are
+    covariates, where any test line is nearly identical to a training line `pearson_distinct`, which
+    leaves such lines out, and with families `pearson_within_family` and `pearson_family_means` of
+    the folds whose lines can tell them; `control_pearson` for the others, and
+    `family_control_pearson` for those that were permuted within families. The candidates have no
+    values and so no scores.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
     """
@@ -43,6 +54,7 @@ def score(
     _check_complete(scored, plan)
     values = np.unique(phenotypes_of(0)["value"].dropna())
     seen = set() if alike is None else set(alike_to_training(plan[plan["repeat"] >= 0], alike))
+    inner = predictions[(predictions["role"] == "inner") & (predictions["permutation"] == 0)]
     records = []
     for permutation in sorted(scored["permutation"].unique()):
         phenotypes = phenotypes_of(permutation)
@@ -50,16 +62,23 @@ def score(
         for (repeat, fold), unit in predicted_alike.groupby(["repeat", "fold"]):
             value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
             if permutation:
-                scores = {"control_pearson": pearson(value, predicted)}
+                metric = "control_pearson" if permutation > 0 else "family_control_pearson"
+                scores = {metric: pearson(value, predicted)}
             else:
                 scores = evaluate(value, predicted, direction)
                 if heritability > 0:
                     scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
                 if len(values) == 2:
                     scores |= evaluate_binary(value, predicted, *values)
+                if covariate_columns(phenotypes):
+                    trained = inner[(inner["repeat"] == repeat) & (inner["fold"] == fold)]
+                    scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
                 if seen and new.sum() > 1:
                     scores["pearson_distinct"] = pearson(value[new], predicted[new])
+                if families is not None:
+                    family = unit["sample"].map(families).to_numpy()
+                    scores |= within_and_between(value, predicted, family)
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
     return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
 

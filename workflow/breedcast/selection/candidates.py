@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from breedcast.scoring.alignment import observed
-from breedcast.scoring.intervals import Intervals
+from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, directed
 from breedcast.validation.plan import CANDIDATE_UNIT
 
 COLUMNS = [
     *("sample", "model", "predicted", "lower", "upper", "bv_lower", "bv_upper"),
-    *("reliability", "rank"),
+    *("reliability", "rank", "method"),
 ]
 
 
@@ -28,9 +27,9 @@ def rank_candidates(
     """The candidates by model (in the order given) and rank.
 
     Returns COLUMNS. lower, upper: where a new adjusted mean of the line lies with probability
-    `level`, by `Intervals` of the model's inner residuals over all phenotyped lines;
-    infinite where those are too few. bv_lower, bv_upper: the same for the genetic value, predicted
-    -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
+    `level`, by `unit_intervals` from all phenotyped lines, infinite where those are too few;
+    method: which of its methods that is. bv_lower, bv_upper: the same for the genetic value,
+    predicted -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
     trait's direction; lines predicted alike share the better rank. No candidates, no rows.
     """
     parts = [
@@ -44,17 +43,13 @@ def _of_one_model(
     predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float, direction: Direction
 ) -> pd.DataFrame:
     unit = predictions[predictions["repeat"] == CANDIDATE_UNIT]
-    inner, candidates = unit[unit["role"] == "inner"], unit[unit["role"] == "candidate"]
-    residuals = observed(phenotypes, inner) - inner["predicted"].to_numpy(np.float64)
-    intervals = Intervals.fit(residuals, inner["sd"].to_numpy(np.float64), level)
+    candidates = unit[unit["role"] == "candidate"]
     predicted = candidates["predicted"]
-    half = intervals.half_widths(candidates["sd"].to_numpy(np.float64))
     # only a model with a reliability has a posterior; the spread of dropout masks is none
     posterior_sd = candidates["sd"].where(candidates["reliability"].notna())
     genetic_half = ndtri((1 + level) / 2) * posterior_sd
     ranked = candidates.assign(
-        lower=predicted - half,
-        upper=predicted + half,
+        **unit_intervals(unit, phenotypes, level),
         bv_lower=predicted - genetic_half,
         bv_upper=predicted + genetic_half,
         rank=_rank(predicted.to_numpy(np.float64), direction),

@@ -8,19 +8,33 @@ import pandas as pd
 from breedcast.seeds import derive_seed
 
 
-def permuted(lines: pd.DataFrame, seed: int, trait: str, permutation: int) -> pd.DataFrame:
+def permuted(
+    lines: pd.DataFrame,
+    seed: int,
+    trait: str,
+    permutation: int,
+    families: pd.Series | None = None,
+) -> pd.DataFrame:
     """The trait's lines with values, weights and covariates permuted jointly among them.
 
     The genotypes stay where they are, so whatever accuracy is left comes from elsewhere (a
-    covariate, a leak). The model has no part in the seed: all models see the same
-    permutation. Permutation 0 is the real trait; the candidates (no value) are not moved.
+    covariate, a leak). A negative permutation deals values within families (by sample), those
+    of lines without a family among these: what is left comes from the families' means. The model
+    has no part in the seed: all models see the same permutation. Permutation 0 is the real trait;
+    the candidates (no value) are not moved.
     """
     if permutation == 0:
         return lines
     rows = np.flatnonzero(lines["value"].notna())
     order = np.arange(len(lines))
     generator = np.random.default_rng(derive_seed(seed, trait, "permutation", permutation))
-    order[rows] = generator.permutation(rows)
+    dealt = generator.permutation(rows)
+    if permutation < 0:
+        if families is None:
+            raise ValueError("a permutation within families needs the families")
+        family = pd.factorize(lines["sample"].map(families))[0]
+        rows, dealt = (it[np.argsort(family[it], kind="stable")] for it in (rows, dealt))
+    order[rows] = dealt
     moved = lines.columns.difference(["sample", "environment"], sort=False)
     result = lines.copy()
     result[moved] = lines[moved].take(order).set_axis(lines.index)

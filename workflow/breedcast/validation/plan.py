@@ -63,7 +63,7 @@ class KFoldScheme:
             inner[train] = self.inner(groups[train], seed)
             trains = np.isin(bundle, train)
             parts.append(
-                _unit(lines, phenotyped[trains], inner[bundle[trains]], test, repeat, fold)
+                unit_rows(lines, phenotyped[trains], inner[bundle[trains]], test, repeat, fold)
             )
         return pd.concat(parts, ignore_index=True)
 
@@ -97,7 +97,7 @@ class KFoldScheme:
         return inner
 
 
-def _unit(
+def unit_rows(
     lines: pd.DataFrame,
     train: np.ndarray,
     inner: np.ndarray,
@@ -120,7 +120,8 @@ class Unit:
     """One training set of a plan and what is predicted from it.
 
     train, test: positions of lines; inner_fold: (train,) the inner fold of each training line.
-    permutation: 0 for the real trait, else the number of the permuted trait (the control).
+    permutation: 0 for the real trait, else the number of the permuted trait (the control), which
+    is negative where it was permuted within families.
     """
 
     repeat: int
@@ -141,10 +142,13 @@ class Unit:
         return sorted(set(self.inner_fold.tolist()))
 
 
-def units(plan: pd.DataFrame, samples: list[str], permutations: int) -> list[Unit]:
+def units(
+    plan: pd.DataFrame, samples: list[str], permutations: int, within_families: bool = False
+) -> list[Unit]:
     """The units of a plan; those of repeat 0 once more for each permuted trait.
 
-    samples: the lines whose positions the units speak of.
+    samples: the lines whose positions the units speak of. within_families: whether as many more
+    traits are permuted within families, numbered from -1 down.
     """
     position = {sample: index for index, sample in enumerate(samples)}
     real = []
@@ -154,9 +158,12 @@ def units(plan: pd.DataFrame, samples: list[str], permutations: int) -> list[Uni
         inner = rows["inner_fold"].to_numpy(dtype=float)[trains].astype(int)
         repeat, fold = int(rows["repeat"].iloc[0]), int(rows["fold"].iloc[0])
         real.append(Unit(repeat, fold, 0, index[trains], inner, index[~trains]))
+    numbers = list(range(1, permutations + 1))
+    if within_families:
+        numbers += [-number for number in numbers]
     control = [
         replace(unit, permutation=permutation)
-        for permutation in range(1, permutations + 1)
+        for permutation in numbers
         for unit in real
         if unit.repeat == 0
     ]

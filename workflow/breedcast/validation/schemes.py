@@ -1,10 +1,23 @@
 """The validation schemes by their names in the config."""
 
-from breedcast.validation.clusters import LeaveClusterOutScheme, StratifiedScheme
+from breedcast.validation.groups import (
+    ForwardScheme,
+    LeaveGroupOutScheme,
+    StratifiedScheme,
+    WithinGroupScheme,
+)
+from breedcast.validation.names import OWN
+from breedcast.validation.own import OwnScheme
 from breedcast.validation.plan import KFoldScheme
 
+#: Those that follow groups (names.FOLLOWED) are given `known`, the one of a file its `plan`.
 SCHEMES: dict[str, type[KFoldScheme]] = {
     "kfold": KFoldScheme,
     "stratified": StratifiedScheme,
-    "leave_cluster_out": LeaveClusterOutScheme,
+    "stratified_family": StratifiedScheme,
+    "leave_cluster_out": LeaveGroupOutScheme,
+    "leave_family_out": LeaveGroupOutScheme,
+    "within_family": WithinGroupScheme,
+    "forward": ForwardScheme,
+    OWN: OwnScheme,
 }

@@ -1,0 +1,91 @@
+"""Accuracy within groups of lines: what the pooled figure may hide.
+
+Over lines of several families a correlation is high where only the families' means are predicted,
+which tells nothing of the choice between sibs. So it is told within groups and between them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from breedcast.scoring.alignment import keys, observed
+from breedcast.scoring.metrics import pearson, rmse
+
+#: Fewer lines, or group means, than these tell no correlation.
+LEAST = 3
+COLUMNS = ["model", "repeat", "by", "group", "lines", "pearson", "rmse"]
+
+
+def within_and_between(
+    value: np.ndarray, predicted: np.ndarray, family: np.ndarray
+) -> dict[str, float]:
+    """Correlations within families and between them, by their names in scores.tsv.
+
+    value, predicted, family: (lines,); lines without a family are left out.
+    `pearson_within_family`: of the deviations from the families' means, all families' together.
+    `pearson_family_means`: of these means. Either is absent where fewer than LEAST lines beyond
+    one a family, or families, could tell it, and NaN where the predictions are constant.
+    """
+    lines = pd.DataFrame({"value": value, "predicted": predicted})
+    by_family = lines.groupby(family)
+    means, sizes = by_family.mean(), by_family["value"].transform("size")
+    found = {}
+    if sizes.count() - len(means) >= LEAST:
+        left = (lines - by_family.transform("mean"))[sizes > 1]
+        # what rounding leaves of equal predictions is no difference between lines
+        left = left.mask(left.abs() <= 1e-12 * lines.abs().max(), 0.0)
+        found["pearson_within_family"] = pearson(*left.to_numpy().T)
+    if len(means) >= LEAST:
+        found["pearson_family_means"] = pearson(*means.to_numpy().T)
+    return found
+
+
+def groups_of(
+    phenotypes: pd.DataFrame, structure: pd.DataFrame, labels: pd.DataFrame
+) -> dict[str, pd.Series]:
+    """Kinds of groups that are known, and the group of each row of phenotypes.tsv, as text.
+
+    structure, labels: structure.tsv and labels.tsv. Kinds are cluster, family, year, environment.
+    """
+    told = labels.set_index("sample").assign(
+        cluster=structure.set_index("sample")["cluster"].reindex(labels["sample"])
+    )
+    rows = told.loc[phenotypes["sample"]].assign(environment=phenotypes["environment"].to_numpy())
+    known = {by: rows[by] for by in ("cluster", "family", "year", "environment") if by in rows}
+    return {
+        by: group.map(lambda it: f"{it:g}" if isinstance(it, float) else str(it), "ignore")
+        for by, group in known.items()
+        if group.notna().any()
+    }
+
+
+def group_scores(
+    predictions: Mapping[str, pd.DataFrame],
+    phenotypes: pd.DataFrame,
+    groups: Mapping[str, pd.Series],
+) -> pd.DataFrame:
+    """group_scores.tsv: every model's accuracy within every group, by repeat.
+
+    groups: as `groups_of` gives them. A group's test lines of a repeat are taken together, in
+    whichever fold they were: single folds hold few of them. Returns COLUMNS; pearson is NaN of
+    fewer than LEAST lines, and where the predictions are constant.
+    """
+    records = []
+    for model, table in predictions.items():
+        tests = table[(table["permutation"] == 0) & (table["role"] == "test")]
+        position, value = keys(phenotypes).get_indexer(keys(tests)), observed(phenotypes, tests)
+        pairs = tests[["repeat", "predicted"]].assign(value=value).reset_index(drop=True)
+        for by, group in groups.items():
+            dealt = pairs.groupby(["repeat", group.to_numpy()[position]])
+            records += [(model, repeat, by, name, *_figures(it)) for (repeat, name), it in dealt]
+    return pd.DataFrame(records, columns=COLUMNS)
+
+
+def _figures(lines: pd.DataFrame) -> tuple[int, float, float]:
+    """How many lines there are, and their Pearson correlation and RMSE."""
+    value, predicted = lines["value"].to_numpy(), lines["predicted"].to_numpy(np.float64)
+    ability = pearson(value, predicted) if len(lines) >= LEAST else np.nan
+    return len(lines), ability, rmse(value, predicted)
