@@ -166,7 +166,7 @@ def test_what_one_fold_says_is_not_said_to_be_tested(report):
     assert comparison["p_holm"].isna().all()
     untested = dataclasses.replace(trait, comparison=comparison)
     told = comparison_table(untested, "pearson", random_folds=False)
-    assert "each a cluster that counts once" in told.caption
+    assert "each a group that counts once" in told.caption
     assert {row[-1].text for row in told.rows} == {"not testable"}
     assert "more than chance" not in str(findings(untested))
 
