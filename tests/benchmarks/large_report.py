@@ -3,7 +3,8 @@
     snakemake --cores 2 && PYTHONPATH=workflow python tests/benchmarks/large_report.py report.html
 
 Repeats the example's tables (traits, models, markers, candidates under new names) and writes the
-page they make. Chromium opens it where there is one. A trait's figures for papers are drawn, too.
+page they make. Chromium opens it where there is one. A trait's figures for papers are drawn
+beside it.
 """
 
 import argparse

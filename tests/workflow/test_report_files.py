@@ -45,7 +45,7 @@ def test_every_trait_has_its_tables_and_figures(page):
 
 def test_every_entry_is_labelled_and_captioned(page):
     results = variable(page, "results")
-    assert len(results) == 3 * (9 + 7 + 6) + 4  # scores, other tables, figures
+    assert len(results) == 3 * (9 + 8 + 6) + 4  # scores, other tables, figures
     for path, entry in results.items():
         assert set(entry["labels"]) == {"content", "model"}, path
         assert "{" not in "".join(entry["labels"].values())

@@ -18,7 +18,12 @@ rule score_models:
             )
             for model in project.scored_models
         ],
-        groups="<results>/{trait}/group_scores.tsv",
+        groups=shown(
+            "<results>/{trait}/group_scores.tsv",
+            "group_scores",
+            "Accuracy",
+            "Scores by group of lines",
+        ),
     log:
         "<logs>/{trait}/score_models.log",
     benchmark:

@@ -21,6 +21,10 @@ from breedcast.scoring.intervals import FOLD, pooled
 SCHEMA = 1
 #: Candidates and regions that are named; their tables hold all.
 FIRST = 10
+CANDIDATE = [
+    *("sample", "predicted", "lower", "upper", "bv_lower", "bv_upper"),
+    *("reliability", "rank", "method"),
+]
 
 
 def summary(report: Report) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def _trait(trait: TraitResult, report: Report) -> dict[str, Any]:
         "limit": limit(trait),
         "findings": dict(findings(trait)),
         "doubts": doubts(trait, report.structure, report.settings["config"]["interval"]),
-        "first_candidates": first_candidates(trait, FIRST).drop(columns="model").to_dict("records"),
+        "first_candidates": first_candidates(trait, FIRST)[CANDIDATE].to_dict("records"),
         "association": _association(trait),
         "regions": {
             "number": len(trait.regions),
