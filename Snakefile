@@ -27,6 +27,7 @@ include: "workflow/rules/scoring.smk"
 include: "workflow/rules/markers.smk"
 include: "workflow/rules/selection.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/manifest.smk"
 
 
 rule all:
@@ -34,3 +35,4 @@ rule all:
     input:
         "<results>/report.html",
         "<results>/summary.json",
+        "<results>/manifest.json",

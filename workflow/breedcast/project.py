@@ -28,6 +28,9 @@ from breedcast.phenotypes.table import read_phenotypes
 
 #: Schemes of validation that follow the clusters of genotypes/structure.tsv.
 LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
+#: Keys of the config that share out the work, and with `output` those that no result follows from.
+WORK_SHARING = ("threads", "parts")
+NO_RESULT = (*WORK_SHARING, "output")
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
 
@@ -194,15 +197,34 @@ class Project:
             windows=self.config["markers"]["windows"],
         )
 
+    @property
+    def complete_config(self) -> dict[str, Any]:
+        """The config with the defaults of its models too."""
+        models = {
+            name: {"model": it.kind, **it.options} | ({"tune": it.tune} if it.tune else {})
+            for name, it in self.models.items()
+        }
+        return self.config | {"models": models}
+
+    @property
+    def input_files(self) -> list[str]:
+        """Every file that the config names, and those that belong to them."""
+        lists = [self.candidate_file(), self.gene_file(), self.filter_lists()]
+        named = [path for files in lists for path in files.values()]
+        weights = [path for model in self.models for path in self.pretrained(model)]
+        files = [*self.genotype_files, self.config["phenotypes"]["path"], *named, *weights]
+        return list(dict.fromkeys(files))
+
+    def manifest_settings(self) -> str:
+        """The settings of the manifest: those that results follow from."""
+        told = {key: it for key, it in self.complete_config.items() if key not in NO_RESULT}
+        return settings(seed=self.config["validation"]["seed"], config=told)
+
     def report_settings(self) -> str:
         """The settings of the report: the config but for what changes no result."""
         kinds = {name: model.kind for name, model in self.models.items()}
         shown = {
-            key: value for key, value in self.config.items() if key not in ("threads", "parts")
-        }
-        models = {
-            name: {"model": it.kind, **it.options} | ({"tune": it.tune} if it.tune else {})
-            for name, it in self.models.items()
+            key: value for key, value in self.complete_config.items() if key not in WORK_SHARING
         }
         return settings(
             traits=[
@@ -212,7 +234,7 @@ class Project:
             models=[
                 {"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models
             ],
-            config=shown | {"models": models},
+            config=shown,
             random_folds=self.has_random_folds,
             benchmarks=self.beside_output("benchmarks"),
         )
