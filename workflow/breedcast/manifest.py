@@ -40,11 +40,14 @@ def manifest(
 
 
 def checksum(path: Path) -> str:
-    """The sha256 of a file; of a folder (a zarr store), that of its files' names and contents."""
+    """The sha256 of a file; of a folder (a zarr store), that of its files' names and contents.
+
+    Hidden files do not count: Snakemake's stamp is one.
+    """
     if not path.is_dir():
         with open(path, "rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = sorted(it for it in path.rglob("[!.]*") if it.is_file())
     lines = (f"{checksum(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

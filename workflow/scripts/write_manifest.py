@@ -9,7 +9,7 @@ with job(snakemake) as settings:
 
     given, output = snakemake.input, Path(snakemake.output.manifest)
     summary = json.loads(Path(given.summary).read_text(encoding="utf-8"))
-    facts = {name: summary[name] for name in ("breedcast", "versions")}
+    facts = {"versions": summary["versions"], **settings}
     files = [given.summary, *given.results]
-    made = manifest(output.parent, map(Path, files), map(Path, given.inputs), facts | settings)
+    made = manifest(output.parent, map(Path, files), map(Path, given.inputs), facts)
     write_json(made, output)
