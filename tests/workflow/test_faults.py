@@ -1,5 +1,7 @@
 """Faults of the machine, injected: one clear line, nothing half-written, and it goes on later."""
 
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -34,8 +36,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def make(workflow, folder, target):
-    return workflow.run("--configfile", "config.yaml", "--", target, directory=folder)
+def make(workflow, folder, target, config="config.yaml"):
+    return workflow.run("--configfile", config, "--", target, directory=folder)
 
 
 @pytest.fixture
@@ -97,9 +99,13 @@ def test_two_runs_in_one_folder_and_a_file_that_vanishes(workflow, folder):
     while not (folder / "logs" / "results" / "genotypes" / "import.log").exists():
         assert first.poll() is None, printed.read_text()
         time.sleep(0.01)
-    second = make(workflow, folder, CLEANED)
-    assert_told(second, "Directory cannot be locked")
+    os.kill(first.pid, signal.SIGSTOP)  # it has the folder while the second one starts
     (folder / "traits.tsv").rename(folder / "away.tsv")
+    config = (folder / "config.yaml").read_text()
+    (folder / "second.yaml").write_text(config.replace("traits.tsv", "away.tsv"))
+    second = make(workflow, folder, CLEANED, "second.yaml")
+    assert_told(second, "Directory cannot be locked")
+    os.kill(first.pid, signal.SIGCONT)
     assert first.wait() != 0
     assert "Traceback" not in printed.read_text()
     assert "traits.tsv (missing locally" in printed.read_text()

@@ -67,7 +67,7 @@ def test_another_core_folder_locale_and_time_zone(workflow, config, plain, tmp_p
 
 def test_killed_at_random_moments_and_taken_up_again(workflow, config, plain, tmp_path):
     write(config, tmp_path)
-    moments = random.Random(1)
+    moments = random.Random(1)  # noqa: S311
     call = [SNAKEMAKE, "--cores", "4", "--snakefile", workflow.folder / "Snakefile"]
     call += ["--configfile", "config.yaml"]
     for _ in range(KILLS):

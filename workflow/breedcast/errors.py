@@ -27,6 +27,8 @@ _REMEDIES = {
     errno.EIO: "its disk, or the way there, is failing: see what the system's log says",
     errno.ESTALE: "its disk, or the way there, is failing: see what the system's log says",
 }
+#: By what NumPy, PyTorch and CUDA say it.
+_NO_MEMORY = ("Unable to allocate", "allocate memory", "out of memory")
 
 
 def fault_of_the_machine(error: BaseException, folder: str) -> str | None:
@@ -40,9 +42,10 @@ def fault_of_the_machine(error: BaseException, folder: str) -> str | None:
         if getattr(error, "errno", None) == code or os.strerror(code) in said:
             where = getattr(error, "filename", None) or folder
             return f"{where}: {os.strerror(code).lower()}; {remedy}"
-    if isinstance(error, MemoryError) or "allocate memory" in said or "out of memory" in said:
+    about = [line for line in said.splitlines() if any(words in line for words in _NO_MEMORY)]
+    if about or isinstance(error, MemoryError):
         return (
-            f"not enough memory ({said.splitlines()[0] if said else 'no more to be had'}); lower "
-            "threads in the config, or run where there is more"
+            f"not enough memory ({about[0] if about else 'there is no more'}); lower threads in "
+            "the config, or run where there is more"
         )
     return None
