@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from breedcast.files import read_parquet, read_table
+from breedcast.manifest import changed
 
 TRAITS = ("yield", "height", "disease")
 NETWORKS = ("dnn", "dnngp", "deepgs", "dlgwas")
@@ -29,7 +30,7 @@ def mean_of(results, trait, model, metric):
 
 
 def test_every_file_of_the_contract_is_there(results):
-    expected = {"report.html", "summary.json"}
+    expected = {"report.html", "summary.json", "manifest.json"}
     expected |= {
         f"genotypes/{name}"
         for name in (
@@ -68,6 +69,11 @@ def test_every_file_of_the_contract_is_there(results):
         if ".zarr/" not in path.as_posix() and (path.is_file() or path.suffix == ".zarr")
     }
     assert found == expected  # so the imported genotypes are gone, and nothing half-written is left
+
+    compared = json.loads((results / "manifest.json").read_text())["results"]
+    left_out = {path for path in found if path.endswith("/run.json")}
+    assert compared.keys() == expected - left_out - {"report.html", "manifest.json"}
+    assert not changed(results)
 
 
 def test_a_second_run_does_nothing(example):

@@ -5,10 +5,11 @@ Read at every start of the workflow, so it stays light: no numpy, no pandas.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.memory import MEGABYTE, training_mb
 from breedcast.phenotypes.design import design_columns
-from breedcast.phenotypes.table import read_phenotypes
+from breedcast.phenotypes.table import PhenotypeTable, read_phenotypes
 
 #: Schemes of validation that follow the clusters of genotypes/structure.tsv.
 LEAVE_CLUSTER_OUT, STRATIFIED = "leave_cluster_out", "stratified"
@@ -42,6 +43,8 @@ class Project:
     traits: ids (folder names) and columns; models: without the ensemble.
     lines_in: whether tables of dosages have their lines in `rows` or `columns`, if there are any.
     design: where the trait table has a row per plot, its columns that describe them, by role.
+    told: by trait, a hash of what the table tells of it. This re-runs its jobs, and the table
+    itself does not: a column that is added to it changes no other trait.
     """
 
     config: dict[str, Any]
@@ -49,6 +52,7 @@ class Project:
     models: dict[str, ModelConfig]
     lines_in: str | None = None
     design: dict[str, str] | None = None
+    told: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
@@ -69,7 +73,8 @@ class Project:
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
         traits = trait_ids(config, table, design.values() if design else ())
-        return cls(config, traits, models, lines_in, design)
+        told = {trait: _told(table, column, config, design) for trait, column in traits.items()}
+        return cls(config, traits, models, lines_in, design, told)
 
     @property
     def scored_models(self) -> list[str]:
@@ -296,6 +301,17 @@ class Project:
             minutes += self.units_per_job * study
         at_once = self.config["threads"] * self.config["parts"]
         return 10 + math.ceil(minutes / at_once)
+
+
+def _told(
+    table: PhenotypeTable, trait: str, config: dict[str, Any], design: dict[str, str] | None
+) -> str:
+    """A hash of the lines of the table, and of the columns that count for a trait."""
+    given = config["phenotypes"]
+    weights = [given["weights"][trait]] if trait in given["weights"] else []
+    columns = [trait, *given["covariates"], *weights, *(design or {}).values()]
+    text = json.dumps([table.samples, *map(table.text, columns)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _shape(codes_json: str) -> tuple[int, int]:

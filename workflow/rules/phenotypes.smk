@@ -1,6 +1,7 @@
+# The trait table is ancient: what it tells of a trait (`told`) re-runs the trait's jobs.
 rule adjust_plots:
     input:
-        phenotypes=project.config["phenotypes"]["path"],
+        phenotypes=ancient(project.config["phenotypes"]["path"]),
     output:
         adjusted="<results>/{trait}/adjusted.tsv",
         heritability="<results>/{trait}/heritability.tsv",
@@ -17,6 +18,7 @@ rule adjust_plots:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait], design=project.design
         ),
+        told=lambda wildcards: project.told[wildcards.trait],
         code=code_hash("adjust_plots"),
     message:
         "Adjust the plots of {wildcards.trait}"
@@ -28,7 +30,7 @@ rule clean_phenotypes:
     input:
         **project.candidate_file(),
         **project.plot_files("adjusted"),
-        phenotypes=project.config["phenotypes"]["path"],
+        phenotypes=ancient(project.config["phenotypes"]["path"]),
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
@@ -52,6 +54,7 @@ rule clean_phenotypes:
             covariates=project.config["phenotypes"]["covariates"],
             weights=project.weights(wildcards.trait),
         ),
+        told=lambda wildcards: project.told[wildcards.trait],
         code=code_hash("clean_phenotypes"),
     message:
         "Read trait {wildcards.trait}"

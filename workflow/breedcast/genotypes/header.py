@@ -7,6 +7,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,7 +45,7 @@ def read_samples(path: Path) -> list[str]:
         if start == BCF_MAGIC:
             return bcf_header(path, content.read).samples
         rest = io.BytesIO(start + content.readline(LONGEST_HEADER))
-        return vcf_header(path, (*rest, *_until_columns(content))).samples
+        return vcf_header(path, chain(rest, _until_columns(content))).samples
 
 
 def _until_columns(content: BinaryIO) -> Iterable[bytes]:
