@@ -1,5 +1,6 @@
 """Faults of the machine, made real: how they are told, and what they leave behind."""
 
+import ast
 import os
 import resource
 import subprocess
@@ -123,3 +124,22 @@ def test_a_script_says_on_stderr_and_in_its_log_why_it_failed(work, lines, tmp_p
     for line in lines:
         assert line.format(given=given, results=results) in done.stderr
     assert len(done.stderr.splitlines()) == 1 or len(lines) > 1
+
+
+def messages(package):
+    """Where each UserError of the package is raised, and its text, with {} for what is put in."""
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
+                yield f"{path.name}, line {node.lineno}", ast.unparse(node.args[0]).strip("f'\"")
+
+
+def test_every_message_is_one_line_with_what_to_do(repository):
+    found = dict(messages(repository / "workflow" / "breedcast"))
+    assert len(found) > 100
+    for place, text in found.items():
+        several = "join(problems)" in text  # the config's, a line each
+        told_elsewhere = text.endswith(("{what}", "{CHANGED}"))
+        assert "\\n" not in text or several, place
+        assert not text.endswith((".", "!")), place
+        assert any(mark in text for mark in (": ", "; ", ", ")) or told_elsewhere or several, place
