@@ -1,17 +1,28 @@
 # `make run` builds the environment when needed and runs the embedded example;
-# `make test` runs every test. The rest are the parts these are made of.
+# `make test` runs every test; `make verify` computes the results again and compares them.
+# The rest are the parts these are made of.
 PYTHON ?= python3.11
 CORES ?= 2
+CONFIG ?= config/config.yaml
+RESULTS ?= results
 VENV := .venv
 BIN := $(VENV)/bin
+VERIFY := PYTHONPATH=workflow $(BIN)/python -m breedcast.manifest
 
-.PHONY: run test check format lock clean
+.PHONY: run test verify check format lock clean
 
 run: $(VENV)/.built
 	$(BIN)/snakemake --cores $(CORES)
 
 test: $(VENV)/.built
 	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+
+# RESULTS, which CONFIG gave, once more in a fresh folder: it stays where any file differs.
+verify: $(VENV)/.built
+	rm -rf $(RESULTS)-again
+	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --config output=$(RESULTS)-again
+	$(VERIFY) $(RESULTS) $(RESULTS)-again
+	rm -rf $(RESULTS)-again
 
 # What CI runs beside the tests.
 check: $(VENV)/.built

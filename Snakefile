@@ -31,6 +31,7 @@ include: "workflow/rules/scoring.smk"
 include: "workflow/rules/markers.smk"
 include: "workflow/rules/selection.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/manifest.smk"
 
 
 rule all:
@@ -40,3 +41,4 @@ rule all:
         "<results>/summary.json",
         "<results>/figures",
         expand("<results>/{trait}/figures", trait=project.traits),
+        "<results>/manifest.json",

@@ -209,6 +209,16 @@ def test_pretrained_weights_are_found_before_anything_runs(tmp_path, monkeypatch
                 model_configs(given)
 
 
+@pytest.mark.parametrize("name", ["a{b}.vcf", "<results>/a.vcf", "a\nb.vcf", "{trait}"])
+@pytest.mark.parametrize("key", ["genotypes", "phenotypes", "candidates", "output"])
+def test_a_path_that_snakemake_would_take_for_a_pattern_is_refused(name, key):
+    given = {key: name if key in ("candidates", "output") else {"path": name}}
+    line = f"^config, {key}.*cannot be in a path; rename the file or folder, or give a link"
+    with pytest.raises(UserError, match=line) as error:
+        check_config(config(**given))
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_hostile_trait_names_become_safe_ids():
     names = ["../up", "a/b", "<script>", "{wild}", "-rf", "x" * 300, "..", "genotypes", "产量", ""]
     ids = [trait_id(name) for name in names]

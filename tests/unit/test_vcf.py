@@ -5,6 +5,7 @@ import gzip
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breedcast.errors import UserError
-from breedcast.genotypes import store
+from breedcast.genotypes import header, store
 from breedcast.genotypes.formats import open_source, read_samples
 from breedcast.genotypes.importing import import_genotypes
 from breedcast.genotypes.source import Reading
@@ -267,3 +268,18 @@ def test_two_assays_of_the_same_potatoes_agree(shared_data: Path, tmp_path: Path
 def test_sites_only_potatoes_are_refused(shared_data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"potato_V4array\.vcf\.gz has sites only"):
         import_file(shared_data / "potato4x" / "potato_V4array.vcf.gz", tmp_path)
+
+
+@pytest.mark.parametrize("unit", [b"##x=y\n", b"#"])
+def test_a_header_without_end_is_refused_before_it_fills_the_memory(
+    unit: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a few packed bytes become: lines without number, and a line without end."""
+    monkeypatch.setattr(header, "LONGEST_HEADER", 100_000)
+    path = tmp_path / "bomb.vcf.gz"
+    path.write_bytes(gzip.compress(b"##fileformat=VCFv4.2\n" + unit * (50_000_000 // len(unit))))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"bomb\.vcf\.gz: a header of over 100,000 bytes"):
+        read_samples(path)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()

@@ -1,10 +1,13 @@
 """The embedded example from a clean copy: what it writes and whether it is true."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from breedcast.files import read_parquet, read_table
+from breedcast.manifest import changed
 
 TRAITS = ("yield", "height", "disease")
 NETWORKS = ("dnn", "dnngp", "deepgs", "dlgwas")
@@ -34,7 +37,7 @@ def figures(*names):
 
 
 def test_every_file_of_the_contract_is_there(results):
-    expected = {"report.html", "summary.json"} | figures("structure", "ranks")
+    expected = {"report.html", "summary.json", "manifest.json"} | figures("structure", "ranks")
     expected |= {
         f"genotypes/{name}"
         for name in (
@@ -77,6 +80,11 @@ def test_every_file_of_the_contract_is_there(results):
         and (path.is_file() or path.suffix == ".zarr")
     }
     assert found == expected  # so the imported genotypes are gone, and nothing half-written is left
+
+    compared = json.loads((results / "manifest.json").read_text())["results"]
+    left_out = {path for path in found if path.endswith("/run.json")}
+    assert compared.keys() == expected - left_out - {"report.html", "manifest.json"}
+    assert not changed(results)
 
 
 def test_a_second_run_does_nothing(example):

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -26,6 +27,7 @@ def workflow(make_workflow):
         "traits": ["yield"],
         "validation": {"folds": 2, "repeats": 1, "inner_folds": 2},
         "control": {"permutations": 0},
+        "threads": 2,
         "models": {"apart": network, "stacked": {"model": "dnn", "epochs": 60, "patience": 60}},
     }
     for name in ("unbroken", "killed"):
@@ -38,19 +40,20 @@ def targets(output: str, model: str) -> list[str]:
     return [f"{output}/yield/{model}/predictions.parquet"]
 
 
-def kill_in_the_middle(workflow, output: str, model: str, epoch_seen: int) -> None:
-    """Start the job, and kill it -9 with all its processes when it has saved so many times."""
+def training(workflow, output: str, model: str, saved: int) -> subprocess.Popen:
+    """A run that has saved so many times since it was started."""
     arguments = ["--cores", "2", "--configfile", f"{output}.yaml", "--", *targets(output, model)]
     process = subprocess.Popen(
         [SNAKEMAKE, *arguments],
         cwd=workflow.folder,
         start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     seen: set[tuple[str, int]] = set()
     deadline = time.monotonic() + 300
-    while len(seen) < epoch_seen:
+    while len(seen) < saved:
         assert process.poll() is None, "the run ended before it was killed"
         assert time.monotonic() < deadline
         for path in checkpoints(workflow.folder):
@@ -59,8 +62,20 @@ def kill_in_the_middle(workflow, output: str, model: str, epoch_seen: int) -> No
             except FileNotFoundError:
                 continue
         time.sleep(0.005)
+    return process
+
+
+def kill_all(process: subprocess.Popen) -> None:
+    """Kill a run -9 with all its processes."""
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
+
+
+def kill_a_worker(process: subprocess.Popen) -> str:
+    """Kill -9 a process that trains, as the kernel does where memory ends; what the run says."""
+    started = psutil.Process(process.pid).children(recursive=True)
+    next(it for it in started if not it.children()).kill()
+    return process.communicate()[0]
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -72,11 +87,14 @@ def checkpoints(folder: Path) -> list[Path]:
 def test_a_killed_job_ends_with_the_same_bytes(workflow, model):
     unbroken = workflow.run("--configfile", "unbroken.yaml", "--", *targets("unbroken", model))
     assert unbroken.status == 0, unbroken.output
-    for saved in (3, 6):
-        kill_in_the_middle(workflow, "killed", model, saved)
-        assert checkpoints(workflow.folder)
-        assert not (workflow.folder / targets("killed", model)[0]).exists()
-        workflow.run("--configfile", "killed.yaml", "--unlock")
+    said = kill_a_worker(training(workflow, "killed", model, saved=3))
+    assert said.count("a training process was killed, most likely for want of memory") == 1
+    assert "Traceback" not in said
+    assert "log: logs/killed/yield" in said
+    kill_all(training(workflow, "killed", model, saved=6))
+    assert checkpoints(workflow.folder)
+    assert not (workflow.folder / targets("killed", model)[0]).exists()
+    workflow.run("--configfile", "killed.yaml", "--unlock")
     resumed = workflow.run("--configfile", "killed.yaml", "--", *targets("killed", model))
     assert resumed.status == 0, resumed.output
     assert "going on after epoch" in resumed.output

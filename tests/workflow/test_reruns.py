@@ -1,5 +1,6 @@
 """What is run again after a change, and what is not: read from the dry run."""
 
+import os
 from collections import Counter
 
 import pytest
@@ -16,7 +17,9 @@ AFTER_TRAINING = Counter(
     render_figures=3,
     render_overall_figures=1,
     render_report=1,
+    write_manifest=1,
 )
+REPORT = Counter(render_report=1, write_manifest=1)
 
 
 @pytest.fixture
@@ -62,6 +65,48 @@ def test_a_touched_file_or_a_comment_in_the_config_runs_nothing(example, dry_run
     assert not dry_run().jobs
 
 
+def test_a_clock_that_jumps_runs_nothing(example, dry_run):
+    """Every input from the future, every result from long ago."""
+    for folder, time in (("resources", 4e9), ("results", 1e9)):
+        for path in (example.folder / folder).rglob("*"):
+            os.utime(path, (time, time))
+    assert not dry_run().jobs
+
+
+@pytest.fixture
+def table(example, config):
+    """The rows of the trait table, and its path; as it was after the test."""
+    path = example.folder / config["phenotypes"]["path"]
+    before = path.read_text()
+    yield [row.split("\t") for row in before.splitlines()], path
+    path.write_text(before)
+
+
+def test_a_trait_that_is_added_runs_its_own_jobs(dry_run, table):
+    rows, path = table
+    copied = [[*row, "again" if row is rows[0] else row[1]] for row in rows]
+    path.write_text("\n".join(map("\t".join, copied)) + "\n")
+    finished = dry_run()
+    assert {trait for _, trait in finished.trained} == {"again"}
+    assert finished.jobs["clean_phenotypes"] == finished.jobs["scan_association"] == 1
+    assert "import_genotypes" not in finished.jobs
+
+
+def test_a_value_that_is_changed_runs_its_trait(dry_run, table):
+    rows, path = table
+    rows[1][rows[0].index("height")] = "12.5"
+    path.write_text("\n".join(map("\t".join, rows)) + "\n")
+    assert {trait for _, trait in dry_run().trained} == {"height"}
+
+
+def test_a_line_that_is_added_runs_every_trait(dry_run, table):
+    rows, path = table
+    path.write_text("\n".join(map("\t".join, [*rows, ["a_new_line", *rows[1][1:]]])) + "\n")
+    finished = dry_run()
+    assert {trait for _, trait in finished.trained} == set(TRAITS)
+    assert "import_genotypes" not in finished.jobs
+
+
 def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config):
     config["filter"] = dict(reversed(config["filter"].items()))
     config["models"]["dnngp"] = {"input": "pca", **config["models"]["dnngp"]}
@@ -71,7 +116,7 @@ def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config
 @pytest.mark.parametrize("file", ["report/page.py", "../report/style.css"])
 def test_editing_the_report_retrains_nothing(dry_run, edit, file):
     edit(file)
-    assert dry_run().jobs == Counter(render_report=1)
+    assert dry_run().jobs == REPORT
 
 
 def test_editing_how_figures_are_printed_draws_them_anew_alone(dry_run, edit):
@@ -109,8 +154,7 @@ def test_a_new_model_runs_its_training_and_the_aggregators(dry_run, config):
 
 
 def test_one_trait_alone_needs_only_its_report(dry_run):
-    jobs = Counter(render_report=1, render_overall_figures=1)
-    assert dry_run("--config", "traits=[yield]").jobs == jobs
+    assert dry_run("--config", "traits=[yield]").jobs == REPORT + Counter(render_overall_figures=1)
 
 
 def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
@@ -123,8 +167,8 @@ def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
 
 def test_the_interval_changes_intervals_and_candidates_alone(dry_run, config):
     config["interval"] = 0.8
-    jobs = Counter(rank_candidates=3, try_intervals=3)
-    jobs += Counter(render_figures=3, render_overall_figures=1, render_report=1)
+    jobs = REPORT + Counter(rank_candidates=3, try_intervals=3)
+    jobs += Counter(render_figures=3, render_overall_figures=1)
     assert dry_run(config=config).jobs == jobs
 
 

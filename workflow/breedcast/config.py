@@ -31,6 +31,8 @@ PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: What the trait table may tell of lines beside values, by its key under phenotypes.
 LABELS = ("family", "year")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
+#: What Snakemake reads in a path as a pattern of its own, with no way to escape it.
+NOT_IN_PATHS = re.compile(r"[{}<>\n\r\0]")
 
 
 @dataclass(frozen=True)
@@ -347,7 +349,10 @@ def _gene_file(path: str) -> str:
 
 
 def _expand(path: str, key: str) -> str:
-    """The path with ${VARIABLES} and ~ expanded; a UserError names one that is not set."""
+    """The path with ${VARIABLES} and ~ expanded.
+
+    Raises UserError for one that is not set, and for what Snakemake would take for a wildcard.
+    """
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
@@ -357,4 +362,10 @@ def _expand(path: str, key: str) -> str:
             )
         return os.environ[name]
 
-    return os.path.expanduser(VARIABLE.sub(value, path))
+    expanded = os.path.expanduser(VARIABLE.sub(value, path))
+    if found := NOT_IN_PATHS.search(expanded):
+        raise UserError(
+            f"config, {key}: {expanded!r}: {found.group()!r} cannot be in a path; rename the file "
+            "or folder, or give a link of another name"
+        )
+    return expanded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,10 +24,14 @@ NAMES = ("sample", "id", "contig", "line_1", "line_2", "partner")
 def whole(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that is renamed to it when the block succeeds.
 
-    Works for a file or a directory (a zarr store). What failed half-way is removed.
+    Works for a file or a directory (a zarr store). What failed half-way is removed, and what a
+    process that was killed left half-way: a file has one writer.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.iterdir():
+        if re.fullmatch(rf"\.{re.escape(path.name)}\.\d+", left.name):
+            _remove(left)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield unfinished
@@ -34,10 +39,14 @@ def whole(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(path)
         os.replace(unfinished, path)
     finally:
-        if unfinished.is_dir():
-            shutil.rmtree(unfinished)
-        else:
-            unfinished.unlink(missing_ok=True)
+        _remove(unfinished)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:

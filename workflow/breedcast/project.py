@@ -5,9 +5,10 @@ Read at every start of the workflow, so it stays light: no numpy, no pandas.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.memory import MEGABYTE, training_mb
 from breedcast.phenotypes.design import design_columns
-from breedcast.phenotypes.table import read_phenotypes
+from breedcast.phenotypes.table import PhenotypeTable, read_phenotypes
 from breedcast.validation.names import FOLLOWED, OWN, RANDOM
 from breedcast.validation.own_file import read_own_plan
 
+#: Keys of the config that share out the work, and with `output` those that no result follows from.
+WORK_SHARING = ("threads", "parts")
+NO_RESULT = (*WORK_SHARING, "output")
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
 #: The files of each analysis that `selection` may ask for.
@@ -48,7 +52,8 @@ class Project:
     design: where the trait table has a row per plot, its columns that describe them, by role.
     labels: its columns of families and years, by these words; groups: how many different ones it
     tells of those that the validation follows, if any; own_folds: of each repeat of the user's own
-    plan, if there is one.
+    plan, if there is one; told: by trait, a hash of what the table tells of it. This re-runs its
+    jobs, and the table itself does not: a column that is added to it changes no other trait.
     """
 
     config: dict[str, Any]
@@ -59,6 +64,7 @@ class Project:
     labels: dict[str, str] = field(default_factory=dict)
     groups: int = 0
     own_folds: list[int] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
@@ -84,7 +90,11 @@ class Project:
         groups = len(set(table.text(followed))) if followed else 0
         plan = config["validation"]["plan"]
         folds = [] if plan is None else read_own_plan(plan).folds
-        return cls(config, traits, models, lines_in, design, labels, groups, folds)
+        told = {
+            trait: _told(table, column, config, [*labels.values(), *(design or {}).values()])
+            for trait, column in traits.items()
+        }
+        return cls(config, traits, models, lines_in, design, labels, groups, folds, told)
 
     @property
     def scored_models(self) -> list[str]:
@@ -248,19 +258,39 @@ class Project:
             windows=self.config["markers"]["windows"],
         )
 
-    def report_settings(self) -> str:
-        """The settings of the report: the config but for what changes no result."""
-        shown = {
-            key: value for key, value in self.config.items() if key not in ("threads", "parts")
-        }
+    @property
+    def complete_config(self) -> dict[str, Any]:
+        """The config with the defaults of its models too."""
         models = {
             name: {"model": it.kind, **it.options} | ({"tune": it.tune} if it.tune else {})
             for name, it in self.models.items()
         }
+        return self.config | {"models": models}
+
+    @property
+    def input_files(self) -> list[str]:
+        """Every file that the config names, and those that belong to them."""
+        named = [self.candidate_file(), self.gene_file(), self.filter_lists()]
+        named += [self.own_plan(), self.genetic_map()]
+        others = [path for files in named for path in files.values()]
+        weights = [path for model in self.models for path in self.pretrained(model)]
+        files = [*self.genotype_files, self.config["phenotypes"]["path"], *others, *weights]
+        return list(dict.fromkeys(files))
+
+    def manifest_settings(self) -> str:
+        """The settings of the manifest: those that results follow from."""
+        told = {key: it for key, it in self.complete_config.items() if key not in NO_RESULT}
+        return settings(seed=self.config["validation"]["seed"], config=told)
+
+    def report_settings(self) -> str:
+        """The settings of the report: the config but for what changes no result."""
+        shown = {
+            key: value for key, value in self.complete_config.items() if key not in WORK_SHARING
+        }
         return settings(
             traits=[self._about(trait) for trait in self.traits],
             models=self._kinds(),
-            config=shown | {"models": models},
+            config=shown,
             random_folds=self.has_random_folds,
             selection_tables=self.selection_tables,
             benchmarks=self.beside_output("benchmarks"),
@@ -351,6 +381,18 @@ class Project:
             minutes += self.units_per_job * study
         at_once = self.config["threads"] * self.config["parts"]
         return 10 + math.ceil(minutes / at_once)
+
+
+def _told(table: PhenotypeTable, trait: str, config: dict[str, Any], shared: Sequence[str]) -> str:
+    """A hash of the lines of the table, and of the columns that count for a trait.
+
+    shared: columns that are no trait's own.
+    """
+    given = config["phenotypes"]
+    weights = [given["weights"][trait]] if trait in given["weights"] else []
+    columns = [trait, *given["covariates"], *weights, *shared]
+    text = json.dumps([table.samples, *map(table.text, columns)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _shape(codes_json: str) -> tuple[int, int]:

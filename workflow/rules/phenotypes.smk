@@ -1,6 +1,7 @@
+# The trait table is ancient: what it tells of a trait (`told`) re-runs the trait's jobs.
 rule adjust_plots:
     input:
-        phenotypes=project.config["phenotypes"]["path"],
+        phenotypes=ancient(project.config["phenotypes"]["path"]),
     output:
         adjusted=shown(
             "<results>/{trait}/adjusted.tsv", "adjusted", "Data", "Adjusted means"
@@ -24,6 +25,7 @@ rule adjust_plots:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait], design=project.design
         ),
+        told=lambda wildcards: project.told[wildcards.trait],
         code=code_hash("adjust_plots"),
     message:
         "Adjust the plots of {wildcards.trait}"
@@ -35,7 +37,7 @@ rule clean_phenotypes:
     input:
         **project.candidate_file(),
         **project.plot_files("adjusted"),
-        phenotypes=project.config["phenotypes"]["path"],
+        phenotypes=ancient(project.config["phenotypes"]["path"]),
         codes="<results>/genotypes/codes.zarr",
         codes_summary="<results>/genotypes/codes.json",
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
@@ -63,6 +65,7 @@ rule clean_phenotypes:
             labels=project.labels,
             weights=project.weights(wildcards.trait),
         ),
+        told=lambda wildcards: project.told[wildcards.trait],
         code=code_hash("clean_phenotypes"),
     message:
         "Read trait {wildcards.trait}"

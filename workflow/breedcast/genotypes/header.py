@@ -7,7 +7,9 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, head
@@ -15,6 +17,8 @@ from breedcast.genotypes.text import OLD_MAC
 
 FIXED_COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
 BCF_MAGIC = b"BCF\x02"
+#: More is no header: a bomb, which a few packed bytes make.
+LONGEST_HEADER = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ def read_samples(path: Path) -> list[str]:
         start = content.read(len(BCF_MAGIC))
         if start == BCF_MAGIC:
             return bcf_header(path, content.read).samples
-        rest = io.BytesIO(start + content.readline())
-        return vcf_header(path, (*rest, *_until_columns(content))).samples
+        rest = io.BytesIO(start + content.readline(LONGEST_HEADER))
+        return vcf_header(path, chain(rest, _until_columns(content))).samples
 
 
-def _until_columns(content: Iterable[bytes]) -> Iterable[bytes]:
-    for line in content:
+def _until_columns(content: BinaryIO) -> Iterable[bytes]:
+    while line := content.readline(LONGEST_HEADER):
         yield line
         if not line.startswith(b"##"):
             return
@@ -54,8 +58,12 @@ def _until_columns(content: Iterable[bytes]) -> Iterable[bytes]:
 def vcf_header(path: Path, lines: Iterable[bytes]) -> Header:
     """The header, from the lines of the file; no line after it is taken."""
     text: list[bytes] = []
+    length = 0
     for number, line in enumerate(lines, start=1):
         text.append(line)
+        length += len(line)
+        if length >= LONGEST_HEADER:
+            raise UserError(f"{path}: a header of over {LONGEST_HEADER:,} bytes: {COPY_AGAIN}")
         stripped = line.rstrip(b"\r\n")
         if number == 1 and not stripped.startswith((b"##", b"#CHROM")):
             raise UserError(

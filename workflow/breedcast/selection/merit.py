@@ -50,7 +50,10 @@ class Merit:
             products += dosage @ dosage.T
         scale = float(np.trace(products[:trained, :trained])) / trained
         if scale == 0:
-            raise UserError(f"no marker varies among the {trained} lines with a value")
+            raise UserError(
+                f"no marker varies among the {trained} lines with a value: genotype lines that differ, or "
+                "leave out selection"
+            )
         K, known = products / scale, lines.iloc[:trained]
         covariates = lines[covariate_columns(lines)]
         X = FullRankDesign.fit(covariates.iloc[:trained]).matrix(covariates)

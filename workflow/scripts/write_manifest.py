@@ -1,0 +1,15 @@
+import json
+from pathlib import Path
+
+from breedcast.script import job
+
+with job(snakemake) as settings:
+    from breedcast.files import write_json
+    from breedcast.manifest import manifest
+
+    given, output = snakemake.input, Path(snakemake.output.manifest)
+    summary = json.loads(Path(given.summary).read_text(encoding="utf-8"))
+    facts = {"versions": summary["versions"], **settings}
+    files = [given.summary, *given.results]
+    made = manifest(output.parent, map(Path, files), map(Path, given.inputs), facts)
+    write_json(made, output)
