@@ -1,6 +1,8 @@
 """A small results folder made by the functions that make a real one, with hostile names."""
 
+import dataclasses
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -21,12 +23,17 @@ from breedcast.markers.saliency import standings
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
+from breedcast.project import SELECTION_TABLES
 from breedcast.report.collect import collect
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.intervals import try_intervals
 from breedcast.scoring.scores import score
-from breedcast.selection.candidates import rank_candidates
+from breedcast.selection.candidates import expected_response, rank_candidates
+from breedcast.selection.contribution import choose_contributions
+from breedcast.selection.crosses import predict_crosses
+from breedcast.selection.merit import Merit
+from breedcast.selection.training_set import learning_curve, phenotype_next
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import KFoldScheme
 
@@ -79,7 +86,22 @@ def small_report(folder):
         pd.DataFrame({"sample": ["X"], "reason": ["why <not>"]}), folder / "t" / "dropped.tsv"
     )
     write_table(compare_models(scores, plan, standard="gblup"), folder / "t" / "comparison.tsv")
-    write_table(rank_candidates(predictions, lines, 0.9, "high"), folder / "t" / "candidates.tsv")
+    place, wanted = structure.table(samples), {"fraction": 0.2, "direction": "high"}
+    ranked = rank_candidates(predictions, lines, place, level=0.9, **wanted)
+    write_table(ranked, folder / "t" / "candidates.tsv")
+    write_table(expected_response(predictions, lines, **wanted), folder / "t" / "response.tsv")
+    merit = Merit.fit(CodeColumns.of(codes, 2), lines)
+    crossed = {"parents": 70, "selected": 0.1, "progeny": "doubled_haploids", "seed": 0}
+    inbred = dataclasses.replace(merit, codes=CodeColumns.of(codes & 2, 2))
+    crosses = predict_crosses(inbred, np.full(MARKERS, 0.1), direction="high", **crossed)
+    write_table(crosses, folder / "t" / "crosses.tsv")
+    shares, frontier = choose_contributions(merit, lines=30, relationship=0.2, direction="high")
+    write_table(shares, folder / "t" / "contributions.tsv")
+    write_table(frontier, folder / "t" / "frontier.tsv")
+    write_table(phenotype_next(merit, 5), folder / "t" / "phenotype_next.tsv")
+    parts = {"line_shares": [0.5, 1], "marker_shares": [0.5, 1], "seed": 0}
+    curve = learning_curve(lines, codes, 2, plan, **parts)
+    write_table(curve, folder / "t" / "learning_curve.tsv")
     intervals = try_intervals(predictions, lines, structure.table(samples), 0.9)
     write_table(intervals, folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
@@ -112,12 +134,14 @@ def small_report(folder):
         "control": {"permutations": 1},
         "structure": {"clusters": 3, "coordinates": 4},
         "association": {"leave_out_contig": False},
+        "selection": {"fraction": 0.2},
     }
     settings = {
         "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
         "models": [{"name": name, "kind": name} for name in predictions],
         "config": config,
         "random_folds": True,
+        "selection_tables": ["response.tsv", *chain(*SELECTION_TABLES.values())],
         "benchmarks": str(folder / "no benchmarks"),
     }
     return collect(folder, table, settings), scores

@@ -8,7 +8,15 @@ from breedcast.files import read_table, write_table
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
-from breedcast.selection.candidates import COLUMNS, rank_candidates
+from breedcast.scoring.metrics import Direction
+from breedcast.selection import candidates
+from breedcast.selection.candidates import (
+    COLUMNS,
+    RESPONSE,
+    expected_response,
+    far_from_measured,
+    top_probability,
+)
 from breedcast.validation.plan import KFoldScheme
 
 TRAINED, NEW = 150, 50
@@ -19,6 +27,25 @@ def phenotypes() -> pd.DataFrame:
     samples = [f"line{number}" for number in range(19)] + ["007", "new1", "new2", "new3"]
     value = [float(number) for number in range(19)] + [np.nan] * 4
     return pd.DataFrame({"sample": samples, "environment": np.nan, "value": value, "weight": 1.0})
+
+
+def structure_of(phenotypes: pd.DataFrame) -> pd.DataFrame:
+    """Lines on a grid of two coordinates."""
+    number = np.arange(len(phenotypes))
+    samples = {"sample": phenotypes["sample"].to_numpy(), "cluster": 1}
+    return pd.DataFrame({**samples, "coordinate_1": number % 5, "coordinate_2": number // 5})
+
+
+def rank_candidates(
+    predictions: dict[str, pd.DataFrame],
+    phenotypes: pd.DataFrame,
+    level: float,
+    direction: Direction,
+    fraction: float = 0.25,
+) -> pd.DataFrame:
+    structure = structure_of(phenotypes)
+    told = {"level": level, "fraction": fraction, "direction": direction}
+    return candidates.rank_candidates(predictions, phenotypes, structure, **told)
 
 
 def predictions_of(phenotypes, candidates: list[float], sd: float) -> pd.DataFrame:
@@ -75,10 +102,12 @@ def simulate(seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     return lines, codes, genetic
 
 
-def test_either_interval_holds_what_it_is_an_interval_for():
+def test_intervals_chances_and_gains_are_those_of_known_genetic_values():
     """Simulated lines whose genetic values are known: 90 % of these lie in GBLUP's interval of the
-    genetic value, 90 % of new adjusted means in theirs, which holds nearly all genetic values."""
+    genetic value, 90 % of new adjusted means in theirs, which holds nearly all genetic values. As
+    many are among the best fifth as is said, and selecting gains what is said."""
     held = {"genetic": [], "value": [], "genetic in the wide one": []}
+    said, is_top, gains = [], [], []
     for seed in range(25):
         full, codes, genetic = simulate(seed)
         lines = full.assign(value=full["value"].where(full.index < TRAINED))
@@ -86,17 +115,30 @@ def test_either_interval_holds_what_it_is_an_interval_for():
         plan = plan.reset_index(drop=True)
         model = model_class(MODELS["gblup"])()
         job = TrainingJob(model, "gblup", "yield", lines, codes, 2, plan, 0, seed, "cpu")
-        ranked = rank_candidates({"gblup": job.run(threads=1).predictions}, lines, 0.9, "high")
-        ranked = ranked.set_index("sample")
+        predictions = {"gblup": job.run(threads=1).predictions}
+        ranked = rank_candidates(predictions, lines, 0.9, "high", 0.2).set_index("sample")
         true = pd.Series(genetic, full["sample"])[ranked.index]
         new = full.set_index("sample").loc[ranked.index, "value"]
         held["genetic"] += list(true.between(ranked["bv_lower"], ranked["bv_upper"]))
         held["value"] += list(new.between(ranked["lower"], ranked["upper"]))
         held["genetic in the wide one"] += list(true.between(ranked["lower"], ranked["upper"]))
+        said += list(ranked["top_probability"])
+        is_top += list(true.rank(ascending=False) <= 0.2 * NEW)
+        gained = expected_response(predictions, lines, fraction=0.3, direction="high")
+        best = true.iloc[: round(0.3 * NEW)]
+        told = gained.set_index("fraction").loc[0.3, ["predicted_gain", "validated_gain"]]
+        gains.append((*told, best.mean() - true.mean()))
     assert len(held["genetic"]) == 25 * NEW
     assert np.mean(held["genetic"]) == pytest.approx(0.9, abs=0.03)
     assert np.mean(held["value"]) == pytest.approx(0.9, abs=0.03)
     assert np.mean(held["genetic in the wide one"]) > 0.96
+    of = pd.cut(np.array(said), [0, 0.05, 0.15, 0.3, 0.5, 1])
+    for _, bin_ in pd.DataFrame({"said": said, "is": is_top}).groupby(of, observed=True):
+        error = np.sqrt(bin_["said"].mean() * (1 - bin_["said"].mean()) / len(bin_))
+        assert abs(bin_["is"].mean() - bin_["said"].mean()) < 0.04 + 2 * error
+    predicted, validated, gained = np.mean(gains, axis=0)
+    assert predicted == pytest.approx(gained, rel=0.2)
+    assert 0.6 * gained < validated < 1.1 * gained  # of these few lines it errs to the low side
 
 
 def test_every_model_ranks_every_candidate(phenotypes):
@@ -127,3 +169,66 @@ def test_the_table_survives_the_disk_infinite_intervals_included(phenotypes, tmp
     write_table(ranked, tmp_path / "candidates.tsv")
     again = read_table(tmp_path / "candidates.tsv")
     pd.testing.assert_frame_equal(again, ranked, check_dtype=False)
+
+
+def test_chances_of_being_among_the_best_are_those_of_draws():
+    rng = np.random.default_rng(0)
+    mean, sd = rng.normal(0, 1, 60), rng.uniform(0.2, 1.5, 60)
+    told = top_probability(mean, sd, 0.2)
+    drawn = rng.normal(mean, sd, (4000, 60))
+    is_top = (-drawn).argsort(axis=1).argsort(axis=1) < 12
+    assert np.allclose(told, is_top.mean(axis=0), atol=0.03)
+    assert told.sum() == pytest.approx(12)
+    assert top_probability(np.zeros(8), np.ones(8), 0.25) == pytest.approx(np.full(8, 0.25))
+    sure = top_probability(np.array([3.0, 1.0, 2.0, 0.0]), np.zeros(4), 0.5)
+    assert sure == pytest.approx([1, 0, 1, 0])
+    assert np.isnan(top_probability(mean, np.full(60, np.inf), 0.2)).all()
+
+
+@pytest.mark.parametrize("direction", ["high", "low"])
+def test_chances_follow_the_direction_with_and_without_a_posterior(phenotypes, direction):
+    for sd in (2.0, np.nan):
+        table = predictions_of(phenotypes, [5.0, 7.0, 6.0, 1.0], sd)
+        table["reliability"] = table["reliability"].where(table["sd"].notna())
+        ranked = rank_candidates({"gblup": table}, phenotypes, 0.9, direction)
+        assert ranked["top_probability"].is_monotonic_decreasing
+        assert ranked["top_probability"].sum() == pytest.approx(1)
+
+
+def test_a_candidate_far_from_all_measured_lines_is_extrapolated(phenotypes):
+    structure = structure_of(phenotypes)
+    structure["sample"] = structure["sample"].replace({"007": "new0"})
+    phenotypes["sample"] = structure["sample"]
+    assert not far_from_measured(phenotypes, structure)["extrapolated"].any()
+    structure.loc[structure["sample"] == "new2", "coordinate_1"] += 30
+    far = far_from_measured(phenotypes, structure)
+    assert far.index[far["extrapolated"]].tolist() == ["new2"]
+    # new2 at (31, 4), the nearest measured line at (4, 2)
+    assert far.at["new2", "distance"] == pytest.approx(np.hypot(27, 2))
+    table = predictions_of(phenotypes, [5.0, 7.0, 6.0, 1.0], 1.0)
+    bare = structure[["sample", "cluster"]]
+    told = {"level": 0.9, "fraction": 0.5, "direction": "high"}
+    ranked = candidates.rank_candidates({"gblup": table}, phenotypes, bare, **told)
+    assert (ranked["distance"] == 0).all()
+    assert not ranked["extrapolated"].any()
+
+
+def test_the_gain_is_corrected_by_how_held_out_predictions_spread(phenotypes):
+    """Held-out predictions at half the spread of the values: the slope is 2."""
+    table = predictions_of(phenotypes, [5.0, 7.0, 6.0, 1.0], 1.0)
+    inner = (table["role"] == "inner") & (table["repeat"] == -1)
+    table.loc[inner, "predicted"] = np.arange(19) / 2 + 3
+    none = table.assign(predicted=1.0)
+    for direction, gain in (("high", 7 - 4.75), ("low", 4.75 - 1)):
+        models = {"gblup": table, "baseline": none}
+        told = expected_response(models, phenotypes, fraction=0.25, direction=direction)
+        assert told.columns.tolist() == RESPONSE
+        assert told["fraction"].tolist() == [0.01, 0.05, 0.1, 0.2, 0.25, 0.5] * 2
+        row = told[(told["model"] == "gblup") & (told["fraction"] == 0.25)].iloc[0]
+        assert row["selected"] == 1
+        assert row["predicted_gain"] == pytest.approx(gain)
+        assert row["slope"] == pytest.approx(2)
+        assert row["validated_gain"] == pytest.approx(2 * gain)
+        assert (told.loc[told["model"] == "baseline", "validated_gain"] == 0).all()
+    told = expected_response({"gblup": table[inner]}, phenotypes, fraction=0.1, direction="high")
+    assert told.empty

@@ -92,6 +92,11 @@ def test_what_is_left_out_takes_the_default():
         ),
         ({"structure": {"clusters": 0}}, "config, structure: clusters: 0 is neither `auto` nor"),
         ({"directions": {"y": "up"}}, "config, directions: y: 'up' is not one of"),
+        (
+            {"selection": {"crosses": {"map": "no_such.tsv"}}},
+            "config, selection: crosses: map: no_such.tsv: no such file; give a table with",
+        ),
+        ({"selection": {"crosses": {"parent": 9}}}, "config, selection: crosses: unknown key"),
         ({"interval": 1.0}, "config, interval: 1.0 is greater than or equal to"),
         ({"genotypes": {}}, "config, genotypes: 'path' is missing"),
         (

@@ -1,4 +1,4 @@
-"""The report, from a small results folder."""
+"""The report, from a small results folder made by the functions that make a real one."""
 
 import dataclasses
 import json
@@ -14,9 +14,10 @@ from breedcast.markers.association import inflation
 from breedcast.report.accuracy import accuracy_table, comparison_table
 from breedcast.report.advice import advice_table, findings, limit
 from breedcast.report.candidates import candidate_table
-from breedcast.report.doubts import ability_within_clusters, doubts, far_candidates
+from breedcast.report.doubts import ability_within_clusters, doubts
 from breedcast.report.figures import observed_figure
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
+from breedcast.report.next_steps import next_steps
 from breedcast.report.page import render
 from breedcast.report.ranks import rank_figure, rank_table
 from breedcast.report.structure import structure_figure
@@ -114,8 +115,9 @@ def test_names_of_users_are_text_and_nothing_else(page):
     assert len(parsed.charts) == len(scripts) - 4  # all but the library and our own three
     assert "alert('trait')" not in re.sub(r"&#39;", "", page)
     for chart in parsed.charts:  # a line without a value is in the figure of the structure alone
-        names = json.dumps(chart, ensure_ascii=False).count("小麦 🌾")
-        assert names == ("coordinate_1" in json.dumps(chart))
+        text = json.dumps(chart, ensure_ascii=False)
+        if "usefulness" not in text:  # which any line may be a parent of
+            assert text.count("小麦 🌾") == ("coordinate_1" in text)
     assert "小麦 🌾" in page
 
 
@@ -320,16 +322,12 @@ def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):
 def test_candidates_unlike_any_measured_line_are_doubted(report):
     collected, _ = report
     trait, structure = collected.traits[0], collected.structure
-    assert far_candidates(trait, structure) < set(HOSTILE)
-    moved = structure.copy()
-    moved.loc[moved["sample"].isin(HOSTILE[:3]), "coordinate_1"] += 100
-    assert far_candidates(trait, moved) >= set(HOSTILE[:3])
-    near = structure.copy()  # every candidate is the twin of a measured line
-    places = near.columns.str.startswith("coordinate_")
-    near.loc[near["sample"].isin(HOSTILE), places] = near.loc[: CANDIDATES - 1, places].to_numpy()
-    assert far_candidates(trait, near) == set()
-    assert any("extrapolate" in doubt for doubt in doubts(trait, moved, 0.9))
-    assert not any("extrapolate" in doubt for doubt in doubts(trait, near, 0.9))
+    for share, doubted in ((0, False), (1, True)):
+        told = trait.candidates.assign(
+            extrapolated=trait.candidates["sample"].isin(HOSTILE[:share])
+        )
+        said = doubts(dataclasses.replace(trait, candidates=told), structure, 0.9)
+        assert any("extrapolate" in doubt for doubt in said) == doubted
 
 
 def test_intervals_that_held_too_few_are_doubted(report):
@@ -352,3 +350,25 @@ def test_the_intervals_drawn_are_those_that_were_tried(report):
         tried = trait.intervals.query("model == @model.name and by == 'fold'")
         mean = np.average(tried["width"], weights=tried["lines"])
         assert width[model.name] == pytest.approx(mean, abs=0.01)
+
+
+def test_what_the_config_asked_for_follows_the_candidates(report):
+    collected, _ = report
+    trait = collected.traits[0]
+    steps = next_steps(trait, 50)
+    assert [step.figure.id for step in steps] == ["crosses-t", "frontier-t", "learning-t"]
+    cross, shares, more = (step.table for step in steps)
+    crosses, contributions = trait.selection["crosses"], trait.selection["contributions"]
+    assert len(cross.rows) == 100 < len(crosses)
+    assert [cell.text for cell in cross.rows[0]][:2] == crosses.iloc[0, :2].tolist()
+    assert "the 50 most useful" in steps[0].figure.caption
+    told = [float(row[2].text) for row in shares.rows]
+    assert np.allclose(told, 100 * contributions["contribution"], atol=0.051)
+    assert [row[0].text for row in more.rows] == trait.selection["phenotype_next"][
+        "sample"
+    ].tolist()
+    only = {"response": trait.selection["response"]}
+    assert next_steps(dataclasses.replace(trait, selection=only), 50) == []
+    none = trait.selection["phenotype_next"].iloc[:0]
+    full = dataclasses.replace(trait, selection={**trait.selection, "phenotype_next": none})
+    assert next_steps(full, 50)[2].table is None

@@ -50,7 +50,7 @@ def test_every_file_of_the_contract_is_there(results):
             f"{trait}/{name}"
             for name in (
                 *("phenotypes.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
-                *("candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
+                *("response.tsv", "candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
                 "intervals.tsv",
                 *("regions.tsv", "regions.csv", "regions.bed", "region_methods.tsv"),
             )

@@ -87,6 +87,9 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
             config["filter"][key] = _name_list(config["filter"][key], f"filter: {key}")
     if config["markers"]["genes"] is not None:
         config["markers"]["genes"] = _gene_file(config["markers"]["genes"])
+    crosses = config["selection"]["crosses"]
+    if crosses is not None and crosses["map"] is not None:
+        crosses["map"] = _map_file(crosses["map"])
     return config
 
 
@@ -320,6 +323,18 @@ def _name_list(path: str, key: str) -> str:
     path = _expand(path, key)
     if not os.path.isfile(path):
         raise UserError(f"config, {key}: {path}: no such file; give a file with one name a row")
+    return path
+
+
+def _map_file(path: str) -> str:
+    """The path of the genetic map; a UserError if there is no such file."""
+    key = "selection: crosses: map"
+    path = _expand(path, key)
+    if not os.path.isfile(path):
+        raise UserError(
+            f"config, {key}: {path}: no such file; give a table with the columns contig, position "
+            "and cm, or leave map out"
+        )
     return path
 
 

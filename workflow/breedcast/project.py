@@ -31,6 +31,12 @@ from breedcast.validation.own_file import read_own_plan
 
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
+#: The files of each analysis that `selection` may ask for.
+SELECTION_TABLES = {
+    "crosses": ["crosses.tsv"],
+    "contributions": ["contributions.tsv", "frontier.tsv"],
+    "training_set": ["learning_curve.tsv", "phenotype_next.tsv"],
+}
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,33 @@ class Project:
         given = self.config["candidates"]
         return {} if given == UNPHENOTYPED else {"candidates": given}
 
+    @property
+    def selection_tables(self) -> list[str]:
+        """A trait's tables of what follows from its candidates: those the config asks for."""
+        asked = self.config["selection"]
+        wanted = [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
+        return ["response.tsv", *wanted]
+
+    def genetic_map(self) -> dict[str, str]:
+        """The rule input that holds the genetic map, where the config gives one."""
+        given = (self.config["selection"]["crosses"] or {}).get("map")
+        return {} if given is None else {"map": given}
+
+    def selection_settings(self, key: str) -> dict[str, Any]:
+        """What the config asks of an analysis, but for files, which are inputs."""
+        asked = self.config["selection"][key] or {}
+        return {name: value for name, value in asked.items() if name != "map"}
+
+    def merit_mb(self, codes_json: str) -> int:
+        """Memory of genetic values and marker effects in MB: matrices of lines, blocks of codes."""
+        lines, markers = _shape(codes_json)
+        return math.ceil(1500 + (8 * 8 * lines * lines + 500 * markers) / MEGABYTE)
+
+    def advice_mb(self, codes_json: str) -> int:
+        """Memory of advice on the training set in MB: the codes as numbers a few times over."""
+        lines, markers = _shape(codes_json)
+        return self.merit_mb(codes_json) + math.ceil(4 * 8 * lines * markers / MEGABYTE)
+
     def gene_file(self) -> dict[str, str]:
         """The rule input that holds the genes, where the config gives one."""
         given = self.config["markers"]["genes"]
@@ -229,13 +262,19 @@ class Project:
             models=self._kinds(),
             config=shown | {"models": models},
             random_folds=self.has_random_folds,
+            selection_tables=self.selection_tables,
             benchmarks=self.beside_output("benchmarks"),
         )
 
     def figure_settings(self, trait: str) -> str:
         """The settings of a trait's figures."""
         shown = {key: self.config[key] for key in ("interval", "association")}
-        return settings(trait=self._about(trait), models=self._kinds(), config=shown)
+        return settings(
+            trait=self._about(trait),
+            models=self._kinds(),
+            config=shown,
+            selection_tables=self.selection_tables,
+        )
 
     def _about(self, trait: str) -> dict[str, str]:
         """A trait's id, name and direction."""

@@ -66,6 +66,7 @@ def results_of(trait):
                 "association.parquet",
                 "regions.tsv",
                 "region_methods.tsv",
+                *project.selection_tables,
             ],
         ),
         *expand(

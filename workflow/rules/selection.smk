@@ -2,9 +2,16 @@ rule rank_candidates:
     input:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        structure="<results>/genotypes/structure.tsv",
     output:
         candidates=shown(
             "<results>/{trait}/candidates.tsv", "candidates", "Selection", "Candidates"
+        ),
+        response=shown(
+            "<results>/{trait}/response.tsv",
+            "response",
+            "Selection",
+            "Response to selection",
         ),
     log:
         "<logs>/{trait}/rank_candidates.log",
@@ -23,9 +30,107 @@ rule rank_candidates:
             direction=project.direction(wildcards.trait),
             interval=project.config["interval"],
             scheme=project.config["validation"]["scheme"],
+            fraction=project.config["selection"]["fraction"],
         ),
         code=code_hash("rank_candidates"),
     message:
         "Rank the candidates for {wildcards.trait}"
     script:
         "../scripts/rank_candidates.py"
+
+
+rule predict_crosses:
+    input:
+        **project.genetic_map(),
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+    output:
+        crosses="<results>/{trait}/crosses.tsv",
+    log:
+        "<logs>/{trait}/predict_crosses.log",
+    benchmark:
+        "<benchmarks>/{trait}/predict_crosses.tsv"
+    group:
+        "selection"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=memory(lambda wildcards, input: project.merit_mb(input.codes_summary)),
+        runtime=120,
+    params:
+        settings=lambda wildcards: settings(
+            **project.selection_settings("crosses"),
+            trait=wildcards.trait,
+            direction=project.direction(wildcards.trait),
+            seed=project.config["validation"]["seed"],
+        ),
+        code=code_hash("predict_crosses"),
+    message:
+        "Predict crosses for {wildcards.trait}"
+    script:
+        "../scripts/predict_crosses.py"
+
+
+rule choose_contributions:
+    input:
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+    output:
+        contributions="<results>/{trait}/contributions.tsv",
+        frontier="<results>/{trait}/frontier.tsv",
+    log:
+        "<logs>/{trait}/choose_contributions.log",
+    benchmark:
+        "<benchmarks>/{trait}/choose_contributions.tsv"
+    group:
+        "selection"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=memory(lambda wildcards, input: project.merit_mb(input.codes_summary)),
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings(
+            **project.selection_settings("contributions"),
+            direction=project.direction(wildcards.trait),
+        ),
+        code=code_hash("choose_contributions"),
+    message:
+        "Weigh gain against relationship for {wildcards.trait}"
+    script:
+        "../scripts/choose_contributions.py"
+
+
+rule advise_training_set:
+    input:
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+        plan="<results>/{trait}/plan.tsv",
+    output:
+        curve="<results>/{trait}/learning_curve.tsv",
+        next="<results>/{trait}/phenotype_next.tsv",
+    log:
+        "<logs>/{trait}/advise_training_set.log",
+    benchmark:
+        "<benchmarks>/{trait}/advise_training_set.tsv"
+    group:
+        "selection"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=memory(lambda wildcards, input: project.advice_mb(input.codes_summary)),
+        runtime=240,
+    params:
+        settings=lambda wildcards: settings(
+            **project.selection_settings("training_set"),
+            trait=wildcards.trait,
+            seed=project.config["validation"]["seed"],
+        ),
+        code=code_hash("advise_training_set"),
+    message:
+        "See what more lines and markers are worth for {wildcards.trait}"
+    script:
+        "../scripts/advise_training_set.py"

@@ -33,9 +33,13 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
         if shown[column].notna().any()
     }
     has_reliability = bool(shown["reliability"].notna().any())
+    headings = [
+        *("Line", "Model", "Rank", *values.values(), *["Reliability"] * has_reliability),
+        *("Chance", "Far"),
+    ]
     return table(
         f"Candidates for {trait.name}: {_part(trait, shown)}",
-        ["Line", "Model", "Rank", *values.values(), *["Reliability"] * has_reliability],
+        headings,
         [
             [
                 row["sample"],
@@ -43,12 +47,39 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
                 whole(row["rank"]),
                 *(number(row[column], decimals) for column in values),
                 *[number(row["reliability"])] * has_reliability,
+                number(row["top_probability"]),
+                "yes" if row["extrapolated"] else "no",
             ]
             for row in shown.to_dict("records")
         ],
-        text=(0, 1),
+        text=(0, 1, len(headings) - 1),
         file=f"{trait.id}_candidates",
         menu=1,
+    )
+
+
+def response_table(trait: TraitResult) -> Table | None:
+    """What selecting the best candidates of the best model gains; None where there are none."""
+    response = trait.selection["response"]
+    response = response[response["model"] == trait.best.name]
+    if response.empty:
+        return None
+    decimals = decimals_for(trait.sd)
+    return table(
+        f"What selecting by {trait.best.name} gains: how much better than all candidates the "
+        f"selected are expected to be, in the units of {trait.name}. By its predictions, and as "
+        "far as predictions of held-out lines bear these out (which errs to the low side with few "
+        "lines).",
+        ["Selected", "Lines", "Gain predicted", "Gain borne out"],
+        [
+            [
+                f"best {100 * row['fraction']:g} %",
+                whole(row["selected"]),
+                number(row["predicted_gain"], decimals),
+                number(row["validated_gain"], decimals),
+            ]
+            for row in response.to_dict("records")
+        ],
     )
 
 

@@ -91,7 +91,11 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class TraitResult:
-    """One trait: its lines, its models in the config's order, and what came of them."""
+    """One trait: its lines, its models in the config's order, and what came of them.
+
+    selection: what follows from the candidates, by the name of the table: `response`, and what the
+    config asked for.
+    """
 
     id: str
     name: str
@@ -106,6 +110,7 @@ class TraitResult:
     association: pd.DataFrame
     regions: pd.DataFrame
     region_methods: pd.DataFrame
+    selection: Mapping[str, pd.DataFrame]
 
     @property
     def best(self) -> ModelResult:
@@ -177,7 +182,8 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
 
     phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
     `models` (name and kind of each, the ensemble included), `config` as completed,
-    `random_folds`, `benchmarks` (folder).
+    `random_folds`, `benchmarks` (folder),
+    `selection_tables` (file names).
     """
     traits = [collect_trait(results / about["id"], about, settings) for about in settings["traits"]]
     genotypes = results / "genotypes"
@@ -200,8 +206,8 @@ def collect_trait(
 ) -> TraitResult:
     """Read a trait's folder.
 
-    about: id, name and direction. settings: `models` and `config` as for `collect`, of the latter
-    `interval` alone.
+    about: id, name and direction. settings: `models`, `selection_tables` and `config` as for
+    `collect`, of the latter `interval` alone.
     """
     phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
     return TraitResult(
@@ -221,6 +227,7 @@ def collect_trait(
         association=read_parquet(folder / "association.parquet"),
         regions=read_table(folder / "regions.tsv"),
         region_methods=read_table(folder / "region_methods.tsv"),
+        selection={Path(it).stem: read_table(folder / it) for it in settings["selection_tables"]},
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import KDTree
 
 from breedcast.report.accuracy import epoch_limit
 from breedcast.report.advice import first_candidates
@@ -12,6 +11,7 @@ from breedcast.report.collect import BASELINE, GBLUP, TraitResult
 from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
 from breedcast.scoring.metrics import pearson
+from breedcast.selection.candidates import FAR_QUANTILE
 from breedcast.validation.folds import test_to_train
 
 #: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
@@ -23,9 +23,8 @@ SMALL_CONTROL = 0.1
 SLOPES = (0.7, 1.4)
 #: Clusters with fewer tested lines tell no correlation; a fall by so much within them is told.
 LEAST_CLUSTER, LARGE_FALL = 10, 0.1
-#: A candidate is far if fewer than 1 % of the measured lines are as far from their nearest; more
-#: of the candidates than this share are worth a word.
-FAR_QUANTILE, MANY_FAR = 0.99, 0.05
+#: More extrapolated candidates than this share are worth a word.
+MANY_FAR = 0.05
 
 
 def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[str]:
@@ -38,7 +37,7 @@ def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[st
         *_weak(trait),
         *_controls(trait),
         *_clusters(trait, structure),
-        *_far_candidates(trait, structure),
+        *_far_candidates(trait),
         *_coverage(trait, level),
         *_undefined(trait),
         *_slopes(trait),
@@ -62,23 +61,6 @@ def ability_within_clusters(trait: TraitResult, structure: pd.DataFrame) -> floa
     return float(np.average(np.nan_to_num(found), weights=[len(group) for group in large]))
 
 
-def far_candidates(trait: TraitResult, structure: pd.DataFrame) -> set[str]:
-    """Candidates whose nearest measured line is farther than the measured lines' own are.
-
-    Distances are those of the principal coordinates; the limit is the FAR_QUANTILE of the measured
-    lines' distances to the nearest other one.
-    """
-    place = structure.set_index("sample").filter(like="coordinate_")
-    measured = trait.phenotypes.loc[trait.phenotypes["value"].notna(), "sample"].unique()
-    candidates = trait.candidates["sample"].unique()
-    if place.shape[1] == 0 or len(measured) < 2 or len(candidates) == 0:
-        return set()
-    tree = KDTree(place.loc[measured])
-    usual = tree.query(place.loc[measured], k=2)[0][:, 1]
-    distance = tree.query(place.loc[candidates])[0]
-    return set(candidates[distance > np.quantile(usual, FAR_QUANTILE)])
-
-
 def _clusters(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
     overall, within = trait.best.mean("pearson"), ability_within_clusters(trait, structure)
     if not overall - within > LARGE_FALL:
@@ -90,8 +72,8 @@ def _clusters(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
     ]
 
 
-def _far_candidates(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
-    far = far_candidates(trait, structure)
+def _far_candidates(trait: TraitResult) -> list[str]:
+    far = set(trait.candidates.loc[trait.candidates["extrapolated"].eq(True), "sample"])
     candidates = trait.candidates["sample"].nunique()
     if len(far) <= MANY_FAR * candidates:
         return []

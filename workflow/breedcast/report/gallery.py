@@ -8,13 +8,15 @@ from typing import Any
 from breedcast.report.collect import Report, TraitResult
 from breedcast.report.figures import Figure, accuracy_figure, observed_figure, training_figure
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
+from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_figure
 from breedcast.report.structure import structure_figure
 
 
 def trait_figures(trait: TraitResult, config: Mapping[str, Any], limit: int) -> dict[str, Figure]:
     """The figures of a trait that there are. limit: points that each may hold."""
-    return _drawn(
+    steps = {step.figure.id.partition("-")[0]: step.figure for step in next_steps(trait, limit)}
+    return steps | _drawn(
         accuracy=accuracy_figure(trait),
         observed=observed_figure(trait, config["interval"], limit),
         training=training_figure(trait, limit),

@@ -12,11 +12,12 @@ from markupsafe import Markup
 from breedcast.code import PACKAGE
 from breedcast.report import accuracy, data, made
 from breedcast.report.advice import advice_table, findings
-from breedcast.report.candidates import candidate_table
+from breedcast.report.candidates import candidate_table, response_table
 from breedcast.report.collect import Report, TraitResult
 from breedcast.report.doubts import doubts
 from breedcast.report.gallery import overall_figures, trait_figures
 from breedcast.report.marker_tables import marker_table, method_table, region_table
+from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
 from breedcast.report.structure import cluster_table, scheme_told
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
@@ -95,6 +96,9 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
         "markers": marker_table(trait),
         "regions": region_table(trait),
         "methods": method_table(trait),
+        "response": response_table(trait),
+        "next_steps": next_steps(trait, limit),
+        "fraction": f"{100 * config['selection']['fraction']:g} %",
         "level": f"{100 * level:g} %",
         "coverage": f"{100 * trait.coverage(trait.best):.0f} %",
         "intervals": interval_table(trait, level),

@@ -1,4 +1,6 @@
-"""candidates.tsv: what each model predicts for the candidates, how surely, and in what order."""
+"""candidates.tsv, response.tsv: what each model predicts for the candidates, how surely, in what
+order, and what selecting by it is worth.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +8,152 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
+from breedcast.scoring.alignment import observed
 from breedcast.scoring.intervals import unit_intervals
-from breedcast.scoring.metrics import Direction, directed
+from breedcast.scoring.metrics import Direction, best_count, directed, regression
 from breedcast.validation.plan import CANDIDATE_UNIT
 
 COLUMNS = [
     *("sample", "model", "predicted", "lower", "upper", "bv_lower", "bv_upper"),
-    *("reliability", "rank", "method"),
+    *("reliability", "top_probability", "distance", "extrapolated", "rank", "method"),
 ]
+RESPONSE = ["model", "fraction", "selected", "predicted_gain", "slope", "validated_gain"]
+#: Shares of the candidates for which the response is told, beside the config's.
+FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)
+#: A candidate is extrapolated if it is farther from its nearest measured line than this share of
+#: the measured lines are from theirs.
+FAR_QUANTILE = 0.99
 
 
 def rank_candidates(
     predictions: Mapping[str, pd.DataFrame],
     phenotypes: pd.DataFrame,
+    structure: pd.DataFrame,
+    *,
     level: float,
+    fraction: float,
     direction: Direction,
 ) -> pd.DataFrame:
     """The candidates by model (in the order given) and rank.
 
-    Returns COLUMNS. lower, upper: where a new adjusted mean of the line lies with probability
-    `level`, by `unit_intervals` from all phenotyped lines, infinite where those are too few;
-    method: which of its methods that is. bv_lower, bv_upper: the same for the genetic value,
-    predicted -/+ z sd with the normal quantile z, NaN for models without sd. rank: 1 is best in the
-    trait's direction; lines predicted alike share the better rank. No candidates, no rows.
+    structure: structure.tsv. Returns COLUMNS. lower, upper: where a new adjusted mean of the line
+    lies with probability `level`, by `unit_intervals` from all phenotyped lines, infinite where
+    those are too few; method: which of its methods that is. bv_lower, bv_upper: the same for the
+    genetic value, predicted -/+ z sd with the normal quantile z, NaN for models without sd.
+    top_probability: that the line is among the best `fraction` of the candidates, by
+    `top_probability`; it is of genetic values where the model tells their sd, else of new adjusted
+    means, whose errors draw it towards `fraction`. distance, extrapolated: by `far_from_measured`.
+    rank: 1 is best in the trait's direction; lines predicted alike share the better rank. No
+    candidates, no rows.
     """
     parts = [
-        _of_one_model(table, phenotypes, level, direction).assign(model=model)
+        _of_one_model(table, phenotypes, level, fraction, direction).assign(model=model)
         for model, table in predictions.items()
     ]
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
+    return pd.concat(parts, ignore_index=True).join(
+        far_from_measured(phenotypes, structure), on="sample"
+    )[COLUMNS]
+
+
+def expected_response(
+    predictions: Mapping[str, pd.DataFrame],
+    phenotypes: pd.DataFrame,
+    *,
+    fraction: float,
+    direction: Direction,
+) -> pd.DataFrame:
+    """What is gained by selecting the best of the candidates, by model and selected share.
+
+    Returns RESPONSE. predicted_gain: mean prediction of the selected less that of all candidates,
+    in the trait's units, positive where it is for the better: right for a model whose predictions
+    spread as they should, as GBLUP's do. slope: of observed values on predictions, over the
+    phenotyped lines when they were held out; 0 of predictions that are all alike, or go the wrong
+    way. validated_gain: the product, which a model that promises too much cannot raise; it errs to
+    the low side where lines are few. No candidates, no rows.
+    """
+    rows = []
+    for model, table in predictions.items():
+        unit = table[table["repeat"] == CANDIDATE_UNIT]
+        inner, candidates = (unit[unit["role"] == role] for role in ("inner", "candidate"))
+        predicted = np.sort(directed(candidates["predicted"].to_numpy(np.float64), direction))
+        held_out = inner["predicted"].to_numpy(np.float64)
+        slope = max(np.nan_to_num(regression(observed(phenotypes, inner), held_out)[0]), 0.0)
+        for share in sorted({*FRACTIONS, fraction}) if len(predicted) else ():
+            count = best_count(len(predicted), share)
+            gain = float(predicted[-count:].mean() - predicted.mean())
+            rows.append((model, share, count, gain, slope, slope * gain))
+    return pd.DataFrame(rows, columns=RESPONSE)
+
+
+def top_probability(mean: np.ndarray, sd: np.ndarray, fraction: float) -> np.ndarray:
+    """(lines,) probability that each of some independent normal values is among the best.
+
+    Those above the limit that `fraction` of them are expected to exceed; so the probabilities add
+    up to fraction x lines. NaN where an sd is not known or not finite.
+    """
+    if not len(mean) or not np.isfinite(sd).all():
+        return np.full(len(mean), np.nan)
+    spread = np.maximum(sd, 1e-9 * max(float(np.ptp(mean)), np.finfo(float).tiny))
+
+    def above(limit: float) -> np.ndarray:
+        probability: np.ndarray = ndtr((mean - limit) / spread)
+        return probability
+
+    low, high = float((mean - 40 * spread).min()), float((mean + 40 * spread).max())
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if above(middle).mean() > fraction else (low, middle)
+    return above((low + high) / 2)
+
+
+def far_from_measured(phenotypes: pd.DataFrame, structure: pd.DataFrame) -> pd.DataFrame:
+    """distance, extrapolated of the candidates, by sample.
+
+    distance: to the nearest phenotyped line in the principal coordinates of structure.tsv;
+    extrapolated: whether it exceeds the FAR_QUANTILE of the phenotyped lines' distances to the
+    nearest other one. Without coordinates, of lines that are all alike, all distances are 0.
+    """
+    from scipy.spatial import KDTree
+
+    place = structure.set_index("sample").filter(like="coordinate_").assign(origin=0.0)
+    has_value = phenotypes["value"].notna()
+    measured = place.loc[phenotypes.loc[has_value, "sample"].unique()]
+    candidates = place.loc[phenotypes.loc[~has_value, "sample"].unique()]
+    tree = KDTree(measured)
+    usual = tree.query(measured, k=2)[0][:, 1]
+    distance = tree.query(candidates)[0]
+    far = distance > np.quantile(usual, FAR_QUANTILE)
+    return pd.DataFrame({"distance": distance, "extrapolated": far}, index=candidates.index)
 
 
 def _of_one_model(
-    predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float, direction: Direction
+    predictions: pd.DataFrame,
+    phenotypes: pd.DataFrame,
+    level: float,
+    fraction: float,
+    direction: Direction,
 ) -> pd.DataFrame:
     unit = predictions[predictions["repeat"] == CANDIDATE_UNIT]
     candidates = unit[unit["role"] == "candidate"]
+    intervals = unit_intervals(unit, phenotypes, level)
+    half = (intervals["upper"] - intervals["lower"]) / 2
     predicted = candidates["predicted"]
     # only a model with a reliability has a posterior; the spread of dropout masks is none
     posterior_sd = candidates["sd"].where(candidates["reliability"].notna())
-    genetic_half = ndtri((1 + level) / 2) * posterior_sd
+    quantile = ndtri((1 + level) / 2)
+    value = predicted.to_numpy(np.float64)
     ranked = candidates.assign(
-        **unit_intervals(unit, phenotypes, level),
-        bv_lower=predicted - genetic_half,
-        bv_upper=predicted + genetic_half,
-        rank=_rank(predicted.to_numpy(np.float64), direction),
+        **intervals,
+        bv_lower=predicted - quantile * posterior_sd,
+        bv_upper=predicted + quantile * posterior_sd,
+        top_probability=top_probability(
+            directed(value, direction),
+            posterior_sd.fillna(half / quantile).to_numpy(np.float64),
+            fraction,
+        ),
+        rank=_rank(value, direction),
     )
     return ranked.sort_values(["rank", "sample"])
 

@@ -1,0 +1,41 @@
+"""What follows from a trait's predictions: crosses, shares of lines, whom to measure next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from breedcast.report.collect import TraitResult
+from breedcast.report.crosses import (
+    contribution_table,
+    cross_figure,
+    cross_table,
+    frontier_figure,
+)
+from breedcast.report.figures import Figure
+from breedcast.report.tables import Table
+from breedcast.report.training_set import learning_figure, next_table
+
+
+@dataclass(frozen=True)
+class Step:
+    """A figure and its table under a heading. file: where all rows are."""
+
+    heading: str
+    figure: Figure
+    table: Table | None
+    file: str
+
+
+def next_steps(trait: TraitResult, limit: int) -> list[Step]:
+    """Those that the config asked for. limit: points of a figure."""
+    steps, asked = [], trait.selection
+    if "crosses" in asked:
+        crosses = cross_figure(trait, limit), cross_table(trait)
+        steps.append(Step("What to cross", *crosses, "crosses.tsv"))
+    if "frontier" in asked:
+        shares = frontier_figure(trait), contribution_table(trait)
+        steps.append(Step("How much to use each line", *shares, "contributions.tsv"))
+    if "learning_curve" in asked:
+        more = learning_figure(trait), next_table(trait)
+        steps.append(Step("What more data would be worth", *more, "learning_curve.tsv"))
+    return steps

@@ -1,0 +1,102 @@
+"""Genetic values of all lines and effects of all markers, from every line that has a value.
+
+One ridge regression (RR-BLUP, which is GBLUP read in markers) for what is asked of the additive
+part of a trait: whom to cross, how much to use each, whom to measure next. Missing calls are the
+marker's mean dosage. Codes are read in blocks of markers, so that memory grows with the lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from breedcast.errors import UserError
+from breedcast.genotypes.columns import CodeColumns
+from breedcast.genotypes.encode import DosageMeans
+from breedcast.models.reml import MixedModel, fit_reml
+from breedcast.phenotypes.covariates import FullRankDesign, covariate_columns
+
+
+@dataclass(frozen=True)
+class Merit:
+    """What the lines are worth as parents.
+
+    lines: rows of phenotypes.tsv, the `trained` first of which have a value; codes: theirs.
+    K: (lines, lines) relationships, of mean diagonal 1 over the trained lines; scale: what the
+    products of centred dosages were divided by. mixed: the model; X: (lines, columns) the fixed
+    effects of all lines.
+    """
+
+    lines: pd.DataFrame
+    codes: CodeColumns
+    trained: int
+    K: np.ndarray
+    scale: float
+    mixed: MixedModel
+    X: np.ndarray
+
+    @classmethod
+    def fit(cls, codes: CodeColumns, lines: pd.DataFrame) -> Merit:
+        """Variances and effects by REML. codes: of these lines, in their order.
+
+        Raises UserError where no marker varies among the lines with a value.
+        """
+        trained = int(lines["value"].notna().sum())
+        products = np.zeros((len(lines), len(lines)))
+        for _, dosage in _blocks(codes, trained):
+            products += dosage @ dosage.T
+        scale = float(np.trace(products[:trained, :trained])) / trained
+        if scale == 0:
+            raise UserError(f"no marker varies among the {trained} lines with a value")
+        K, known = products / scale, lines.iloc[:trained]
+        covariates = lines[covariate_columns(lines)]
+        X = FullRankDesign.fit(covariates.iloc[:trained]).matrix(covariates)
+        root = np.sqrt(known["weight"].to_numpy(np.float64))
+        mixed = fit_reml(
+            K[:trained, :trained] * np.outer(root, root),
+            known["value"].to_numpy(np.float64) * root,
+            X[:trained] * root[:, None],
+        )
+        return cls(lines, codes, trained, K, scale, mixed.unweighted(root), X)
+
+    @property
+    def genetic(self) -> np.ndarray:
+        """(lines,) genetic values about their mean over the trained lines' alleles."""
+        return self.K[:, : self.trained] @ self.mixed.dual
+
+    @property
+    def values(self) -> np.ndarray:
+        """(lines,) the same in the trait's units, at the trained lines' mean covariates."""
+        return self.genetic + float(np.mean(self.X[: self.trained] @ self.mixed.fixed_effects))
+
+    @property
+    def error_variances(self) -> np.ndarray:
+        """(trained,) variance of each value's error: the residual variance over its weight."""
+        weight = self.lines["weight"].to_numpy(np.float64)[: self.trained]
+        return self.mixed.sigma2_e / weight
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Markers, some at a time, and the lines' dosages (lines, markers) about the means."""
+        return _blocks(self.codes, self.trained)
+
+    def effects(self, dosage: np.ndarray) -> np.ndarray:
+        """(markers,) effect of one allele copy; dosage: one of the blocks."""
+        return dosage[: self.trained].T @ self.mixed.dual / self.scale
+
+    def precision(self) -> np.ndarray:
+        """(trained, trained) P = V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1, V the values' variance."""
+        V = self.mixed.sigma2_g * self.K[: self.trained, : self.trained]
+        inverse = np.linalg.inv(V + np.diag(self.error_variances))
+        VX = inverse @ self.X[: self.trained]
+        return inverse - VX @ np.linalg.solve(self.X[: self.trained].T @ VX, VX.T)
+
+
+def _blocks(codes: CodeColumns, trained: int) -> Iterator[tuple[slice, np.ndarray]]:
+    first = 0
+    for block in codes.blocks(0, codes.markers):
+        end = first + block.shape[1]
+        yield slice(first, end), DosageMeans.fit(block[:trained], codes.ploidy).centred(block)
+        first = end
