@@ -13,12 +13,12 @@ from breedcast.report import advice, ranks
 
 CAPTIONS = [
     *("adjusted", "candidates", "comparison", "dropped", "figures", "group_scores"),
-    *("heritability", "intervals"),
-    *("page", "region_methods", "regions", "scores", "structure", "weights", "workflow"),
+    *("heritability", "intervals", "page", "region_methods", "regions", "response", "scores"),
+    *("structure", "weights", "workflow"),
 ]
 FIGURES = (
     *("accuracy", "observed", "training", "manhattan", "quantiles", "saliency"),
-    *("structure", "ranks"),
+    *("structure", "ranks", "crosses", "frontier", "learning"),
 )
 CONFIG = {
     "validation": {"scheme": "kfold", "folds": 5, "repeats": 2},

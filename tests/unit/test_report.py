@@ -1,4 +1,4 @@
-"""The report, from a small results folder."""
+"""The report, from a small results folder made by the functions that make a real one."""
 
 import dataclasses
 import json

@@ -36,7 +36,9 @@ def test_every_trait_has_its_tables_and_figures(page):
         drawn = {f"results/{trait}/figures/{name}.svg" for name in FIGURES}
         assert set(found["Figures"]) == drawn
         assert len([path for path in found["Accuracy"] if path.endswith("/scores.tsv")]) == 9
-        assert found["Selection"] == [f"results/{trait}/candidates.tsv"]
+        assert set(found["Selection"]) == {
+            f"results/{trait}/{name}.tsv" for name in ("candidates", "response")
+        }
     assert set(categories["All traits"]["Figures"]) == {
         "results/figures/structure.svg",
         "results/figures/ranks.svg",
@@ -45,7 +47,7 @@ def test_every_trait_has_its_tables_and_figures(page):
 
 def test_every_entry_is_labelled_and_captioned(page):
     results = variable(page, "results")
-    assert len(results) == 3 * (9 + 8 + 6) + 4  # scores, other tables, figures
+    assert len(results) == 3 * (9 + 9 + 6) + 4  # scores, other tables, figures
     for path, entry in results.items():
         assert set(entry["labels"]) == {"content", "model"}, path
         assert "{" not in "".join(entry["labels"].values())

@@ -7,7 +7,12 @@ rule rank_candidates:
         candidates=shown(
             "<results>/{trait}/candidates.tsv", "candidates", "Selection", "Candidates"
         ),
-        response="<results>/{trait}/response.tsv",
+        response=shown(
+            "<results>/{trait}/response.tsv",
+            "response",
+            "Selection",
+            "Response to selection",
+        ),
     log:
         "<logs>/{trait}/rank_candidates.log",
     benchmark:

@@ -206,8 +206,8 @@ def collect_trait(
 ) -> TraitResult:
     """Read a trait's folder.
 
-    about: id, name and direction. settings: `models` and `config` as for `collect`, of the latter
-    `interval` alone.
+    about: id, name and direction. settings: `models`, `selection_tables` and `config` as for
+    `collect`, of the latter `interval` alone.
     """
     phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
     return TraitResult(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from breedcast.report.collect import TraitResult
 from breedcast.report.crosses import (
@@ -28,8 +27,8 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Of the figure's file."""
-        return Path(self.file).stem
+        """Of the figure, without its trait."""
+        return self.figure.id.partition("-")[0]
 
 
 def next_steps(trait: TraitResult, limit: int) -> list[Step]:

@@ -51,8 +51,8 @@ class Merit:
         scale = float(np.trace(products[:trained, :trained])) / trained
         if scale == 0:
             raise UserError(
-                f"no marker varies among the {trained} lines with a value: genotype lines that differ, or "
-                "leave out selection"
+                f"no marker varies among the {trained} lines with a value: genotype lines "
+                "that differ, or leave out selection"
             )
         K, known = products / scale, lines.iloc[:trained]
         covariates = lines[covariate_columns(lines)]
