@@ -22,8 +22,8 @@ SCHEMA = 1
 #: Candidates and regions that are named; their tables hold all.
 FIRST = 10
 CANDIDATE = [
-    *("sample", "predicted", "lower", "upper", "bv_lower", "bv_upper"),
-    *("reliability", "rank", "method"),
+    *("sample", "predicted", "lower", "upper", "bv_lower", "bv_upper", "reliability"),
+    *("top_probability", "distance", "extrapolated", "rank", "rank_sd", "method"),
 ]
 
 
