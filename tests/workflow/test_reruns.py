@@ -66,10 +66,9 @@ def test_a_touched_file_or_a_comment_in_the_config_runs_nothing(example, dry_run
 
 
 def test_a_clock_that_jumps_runs_nothing(example, dry_run):
-    """Every input from the future, every result from long ago."""
-    for folder, time in (("resources", 4e9), ("results", 1e9)):
-        for path in (example.folder / folder).rglob("*"):
-            os.utime(path, (time, time))
+    """The inputs are from the future, as are those that were touched before the clock was set."""
+    for path in (example.folder / "resources").rglob("*"):
+        os.utime(path, (4e9, 4e9))
     assert not dry_run().jobs
 
 
