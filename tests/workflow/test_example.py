@@ -52,9 +52,9 @@ def test_every_file_of_the_contract_is_there(results):
         expected |= {
             f"{trait}/{name}"
             for name in (
-                *("phenotypes.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
+                *("phenotypes.tsv", "labels.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
                 *("response.tsv", "candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
-                "intervals.tsv",
+                *("intervals.tsv", "group_scores.tsv"),
                 *("regions.tsv", "regions.csv", "regions.bed", "region_methods.tsv"),
             )
         }
@@ -82,7 +82,7 @@ def test_every_file_of_the_contract_is_there(results):
     assert found == expected  # so the imported genotypes are gone, and nothing half-written is left
 
     compared = json.loads((results / "manifest.json").read_text())["results"]
-    left_out = {path for path in found if path.endswith("/run.json")}
+    left_out = {path for path in found if path.endswith("/run.json") or "figures/" in path}
     assert compared.keys() == expected - left_out - {"report.html", "manifest.json"}
     assert not changed(results)
 
