@@ -22,7 +22,7 @@ def run(finished_example, tmp_path_factory):
         for name in ("config.yaml", "selection.yaml")
     )
     changed = config | {"selection": selection["selection"], "traits": [TRAIT]}
-    (folder / "changed.yaml").write_text(yaml.safe_dump(changed))
+    (folder / "changed.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
     finished = Workflow(folder).run("--configfile", "changed.yaml")
     assert finished.status == 0, finished.output
     assert not finished.trained
@@ -32,7 +32,8 @@ def run(finished_example, tmp_path_factory):
 def test_nothing_but_the_selection_and_the_report_is_made(run):
     finished, _ = run
     asked = {"predict_crosses", "choose_contributions", "advise_training_set"}
-    assert set(finished.jobs) == {*asked, "rank_candidates", "render_report"}
+    told = {"rank_candidates", "render_report", "render_figures", "render_overall_figures"}
+    assert set(finished.jobs) == {*asked, *told, "write_manifest"}
 
 
 def test_useful_crosses_have_good_parents_by_the_truth(run, repository):
