@@ -131,7 +131,7 @@ def test_the_test_lines_move_no_trial_and_nothing_fitted(name):
 
 def mean_inner_correlation(job, predictions):
     """Mean over inner folds of the correlation of held-out predictions with the values."""
-    inner = predictions[predictions["role"] == "inner"]
+    inner = predictions[predictions["role"] == "inner"].drop(columns="inner_fold")
     rows = inner.merge(job.plan[job.plan["role"] == "train"], on=["repeat", "fold", "sample"])
     rows = rows.merge(job.lines[["sample", "value"]], on="sample")
     by_fold = rows.groupby("inner_fold")[["predicted", "value"]]
