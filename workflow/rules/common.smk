@@ -51,23 +51,41 @@ def for_all_models(path):
 
 
 def results_of(trait):
-    """The tables of a trait that come last: all that its report and figures show is made by then.
-
-    The models' own files are read beside them: to ask for each would double the DAG's edges.
-    """
-    return expand(
-        "<results>/{trait}/{file}",
-        trait=trait,
-        file=[
-            "dropped.tsv",
-            "comparison.tsv",
-            "candidates.tsv",
-            "intervals.tsv",
-            "association.parquet",
-            "regions.tsv",
-            *project.selection_tables,
-        ],
-    )
+    """The results of a trait that its report and its figures are made from."""
+    return [
+        *expand(
+            "<results>/{trait}/{file}",
+            trait=trait,
+            file=[
+                "phenotypes.tsv",
+                "dropped.tsv",
+                "plan.tsv",
+                "comparison.tsv",
+                "candidates.tsv",
+                "intervals.tsv",
+                "association.parquet",
+                "regions.tsv",
+                "region_methods.tsv",
+                *project.selection_tables,
+            ],
+        ),
+        *expand(
+            "<results>/{trait}/{model}/{file}",
+            trait=trait,
+            model=project.scored_models,
+            file=["predictions.parquet", "scores.tsv"],
+        ),
+        *expand(
+            "<results>/{trait}/{model}/{file}",
+            trait=trait,
+            model=project.models,
+            file=["history.parquet", "saliency.parquet", "facts.tsv", "run.json"],
+        ),
+        *expand(
+            f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
+            trait=trait if project.has_ensemble else [],
+        ),
+    ]
 
 
 # The category of what is of no single trait; no trait's id has a blank.

@@ -22,6 +22,7 @@ results_of_rules = [
 rule write_manifest:
     input:
         inputs=project.input_files,
+        results=expand(results_of_rules, trait=project.traits, model=project.models),
         summary="<results>/summary.json",
     output:
         manifest="<results>/manifest.json",
@@ -36,8 +37,6 @@ rule write_manifest:
         runtime=60,
     params:
         settings=lambda wildcards: project.manifest_settings(),
-        # made by jobs that the summary waits for: as inputs they would double the edges
-        results=expand(results_of_rules, trait=project.traits, model=project.models),
         code=code_hash("write_manifest"),
     message:
         "Write the manifest"

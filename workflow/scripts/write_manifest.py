@@ -10,6 +10,6 @@ with job(snakemake) as settings:
     given, output = snakemake.input, Path(snakemake.output.manifest)
     summary = json.loads(Path(given.summary).read_text(encoding="utf-8"))
     facts = {"versions": summary["versions"], **settings}
-    files = [given.summary, *snakemake.params.results]
+    files = [given.summary, *given.results]
     made = manifest(output.parent, map(Path, files), map(Path, given.inputs), facts)
     write_json(made, output)
