@@ -61,19 +61,24 @@ def learnt(tables):
     return inner, tables.saliency, tables.facts, tables.history
 
 
+def with_other_test_lines(job):
+    """The job, its test lines of other values, family and genotypes."""
+    test = job.plan.loc[job.plan["role"] == "test", "sample"]
+    rows = job.lines.index[job.lines["sample"].isin(test)]
+    rng = np.random.default_rng(5)
+    lines, codes = job.lines.copy(), job.codes.copy()
+    lines.loc[rows, "value"] = rng.normal(1000, 100, len(rows))
+    lines.loc[rows, "family"] = "C"
+    codes[rows] = rng.integers(0, 4, (len(rows), MARKERS))
+    return replace(job, lines=lines, codes=codes)
+
+
 @pytest.mark.parametrize("name", MODELS)
 class TestEveryModel:
     def test_the_test_lines_move_nothing_that_is_fitted(self, name):
         job = only_first_fold(make_job(quick(name)))
-        test = job.plan.loc[job.plan["role"] == "test", "sample"]
-        rows = job.lines.index[job.lines["sample"].isin(test)]
-        rng = np.random.default_rng(5)
-        lines, codes = job.lines.copy(), job.codes.copy()
-        lines.loc[rows, "value"] = rng.normal(1000, 100, len(rows))
-        lines.loc[rows, "family"] = "C"
-        codes[rows] = rng.integers(0, 4, (len(rows), MARKERS))
         before = job.run(threads=1)
-        after = replace(job, lines=lines, codes=codes).run(threads=1)
+        after = with_other_test_lines(job).run(threads=1)
         for first, second in zip(learnt(before), learnt(after), strict=True):
             pd.testing.assert_frame_equal(first, second, check_exact=True)
 

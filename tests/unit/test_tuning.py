@@ -17,7 +17,7 @@ from breedcast.models.base import Choice, model_class
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.models.tuning import COMPLETE, FAILED, PRUNED, Tuning, search
 from tests.unit.quick import SHORT, quick
-from tests.unit.test_job import learnt, make_job, only_first_fold
+from tests.unit.test_job import learnt, make_job, only_first_fold, with_other_test_lines
 
 DNN = model_class(MODELS["dnn"])()
 BOTH = Tuning(["learning_rate", "units"], trials=25)
@@ -112,20 +112,13 @@ def tuned_job(name="lightgbm", **changes):
 @pytest.mark.parametrize("name", ["lightgbm", "lenet"])
 def test_the_test_lines_move_no_trial_and_nothing_fitted(name):
     job = only_first_fold(tuned_job(name))
-    test = job.plan.loc[job.plan["role"] == "test", "sample"]
-    rows = job.lines.index[job.lines["sample"].isin(test)]
-    rng = np.random.default_rng(5)
-    lines, codes = job.lines.copy(), job.codes.copy()
-    lines.loc[rows, "value"] = rng.normal(1000, 100, len(rows))
-    lines.loc[rows, "family"] = "C"
-    codes[rows] = rng.integers(0, 4, (len(rows), codes.shape[1]))
-    before = job.run(threads=1)
-    after = replace(job, lines=lines, codes=codes).run(threads=1)
+    other = with_other_test_lines(job)
+    before, after = job.run(threads=1), other.run(threads=1)
     assert before.studies["options"].nunique() == 3
     pd.testing.assert_frame_equal(before.studies, after.studies, check_exact=True)
     for first, second in zip(learnt(before), learnt(after), strict=True):
         pd.testing.assert_frame_equal(first, second, check_exact=True)
-    blind = replace(job, lines=lines.assign(family=job.lines["family"])).run(threads=1)
+    blind = replace(job, lines=other.lines.assign(family=job.lines["family"])).run(threads=1)
     pd.testing.assert_frame_equal(before.predictions, blind.predictions, check_exact=True)
 
 

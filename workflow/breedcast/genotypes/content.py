@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 from breedcast.errors import UserError
 
@@ -59,7 +59,24 @@ def head(path: Path) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
 
 
-class Content:
+class Opened:
+    """What reads from an open file, `_raw`, which `with` closes."""
+
+    _raw: BinaryIO | io.FileIO
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._raw.close()
+
+
+class Content(Opened):
     """A file read from its first byte to its last, inflated where it is gzip or bgzip.
 
     sha256: of the file as it lies on disk, once all was read.
@@ -79,17 +96,6 @@ class Content:
             self._content = igzip.IGzipFile(fileobj=buffered, mode="rb")
         else:
             self._content = buffered
-
-    def __enter__(self) -> Content:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._raw.close()
 
     def read(self, size: int) -> bytes:
         """The next bytes; fewer at the end only. Raises UserError where the file is damaged."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from breedcast.errors import UserError
@@ -17,6 +16,7 @@ from breedcast.genotypes.content import (
     BUFFER_BYTES,
     COPY_AGAIN,
     LONGEST_LINE,
+    Opened,
     check_bgzf_end,
     check_file,
     damage,
@@ -42,7 +42,7 @@ class Piece:
     size: int
 
 
-class TextFile:
+class TextFile(Opened):
     """A file of text, inflated where it is gzip or bgzip, read in pieces. Closed by `with`."""
 
     def __init__(self, path: str | Path) -> None:
@@ -53,17 +53,6 @@ class TextFile:
         if self._packed:
             check_bgzf_end(self.path)
         self._enter(0)
-
-    def __enter__(self) -> TextFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._raw.close()
 
     def line(self) -> bytes:
         """The next line with its end; empty at the end. Raises UserError for damage."""
