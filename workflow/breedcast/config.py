@@ -86,12 +86,20 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
         config[key] = _expand(config[key], key)
     for key in FILTER_LISTS:
         if config["filter"][key] is not None:
-            config["filter"][key] = _name_list(config["filter"][key], f"filter: {key}")
+            config["filter"][key] = _file(
+                config["filter"][key], f"filter: {key}", "give a file with one name a row"
+            )
     if config["markers"]["genes"] is not None:
-        config["markers"]["genes"] = _gene_file(config["markers"]["genes"])
+        config["markers"]["genes"] = _file(
+            config["markers"]["genes"], "markers: genes", "give a GFF3 file of genes"
+        )
     crosses = config["selection"]["crosses"]
     if crosses is not None and crosses["map"] is not None:
-        crosses["map"] = _map_file(crosses["map"])
+        crosses["map"] = _file(
+            crosses["map"],
+            "selection: crosses: map",
+            "give a table with the columns contig, position and cm, or leave map out",
+        )
     return config
 
 
@@ -102,7 +110,11 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
         kind, options = _kind_and_options(name, given)
         completed = _with_defaults(options, options_schema(kind))
         if completed.get("pretrained"):
-            completed["pretrained"] = _weights_file(completed["pretrained"], name)
+            completed["pretrained"] = _file(
+                completed["pretrained"],
+                f"models: {name}: pretrained",
+                "give a Keras h5 file of weights",
+            )
         tune = given.get("tune")
         if tune is not None:
             tune = {**tune, "options": _tuned_options(kind, options)}
@@ -311,40 +323,14 @@ def _check_validation(validation: dict[str, Any]) -> None:
         validation["plan"] = _expand(plan, "validation: plan")
 
 
-def _weights_file(path: str, name: str) -> str:
-    """The path of a model's pretrained weights; a UserError if there is no such file."""
-    key = f"models: {name}: pretrained"
+def _file(path: str, key: str, advice: str) -> str:
+    """The expanded path of a file that the config names at `key`.
+
+    Raises a UserError that ends with `advice` if there is no such file.
+    """
     path = _expand(path, key)
     if not os.path.isfile(path):
-        raise UserError(f"config, {key}: {path}: no such file; give a Keras h5 file of weights")
-    return path
-
-
-def _name_list(path: str, key: str) -> str:
-    """The path of a list of names; a UserError if there is no such file."""
-    path = _expand(path, key)
-    if not os.path.isfile(path):
-        raise UserError(f"config, {key}: {path}: no such file; give a file with one name a row")
-    return path
-
-
-def _map_file(path: str) -> str:
-    """The path of the genetic map; a UserError if there is no such file."""
-    key = "selection: crosses: map"
-    path = _expand(path, key)
-    if not os.path.isfile(path):
-        raise UserError(
-            f"config, {key}: {path}: no such file; give a table with the columns contig, position "
-            "and cm, or leave map out"
-        )
-    return path
-
-
-def _gene_file(path: str) -> str:
-    """The path of the genes; a UserError if there is no such file."""
-    path = _expand(path, "markers: genes")
-    if not os.path.isfile(path):
-        raise UserError(f"config, markers: genes: {path}: no such file; give a GFF3 file of genes")
+        raise UserError(f"config, {key}: {path}: no such file; {advice}")
     return path
 
 
