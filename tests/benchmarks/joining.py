@@ -13,7 +13,8 @@ import time
 import numpy as np
 import pyarrow as pa
 
-from breedcast.genotypes.join import Panel, join_panels
+from breedcast.genotypes.join import join_panels
+from breedcast.genotypes.panels import Panel
 from breedcast.genotypes.source import MARKERS
 
 

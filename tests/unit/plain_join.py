@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from breedcast.errors import UserError
-from breedcast.genotypes.join import UNPLACED, Panel
+from breedcast.genotypes.join import UNPLACED
+from breedcast.genotypes.panels import Panel
 
 COMPLEMENT = dict(zip("ACGT.", "TGCA.", strict=True))
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from breedcast.errors import UserError
 from breedcast.genotypes import join, store
-from breedcast.genotypes.join import UNPLACED, Joined, Panel, join_panels
+from breedcast.genotypes.join import UNPLACED, join_panels
+from breedcast.genotypes.panels import Joined, Panel
 from breedcast.genotypes.source import MARKERS, How
 from tests.unit.plain_join import COMPLEMENT, Plain
 

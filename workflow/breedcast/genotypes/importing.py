@@ -85,7 +85,8 @@ def _import_joined(
     groups: Sequence[Sequence[Source]], store: Path, reading: Reading, how: How, changes: Path
 ) -> ImportSummary:
     """Files of different lines, each panel in a store of its own before they are joined."""
-    from breedcast.genotypes.join import Panel, join_panels  # and with it pandas
+    from breedcast.genotypes.join import join_panels  # and with it pandas
+    from breedcast.genotypes.panels import Panel
 
     with tempfile.TemporaryDirectory(dir=store.parent, prefix=f"{store.name}.panels") as folder:
         parts = [Path(folder, str(number)) for number in range(len(groups))]

@@ -23,10 +23,8 @@ counted; the others are brought to that, and every change has a row in `Joined.c
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -36,8 +34,9 @@ import pyarrow.compute as pc
 
 from breedcast.errors import UserError
 from breedcast.genotypes.alleles import RANKS, Alleles, Comparison
-from breedcast.genotypes.source import CHANGES, MARKERS, MISSING_DOSAGE, Block, How
-from breedcast.genotypes.store import marker_blocks
+from breedcast.genotypes.pairing import contig_key, differ, encoded, merge, pair_up
+from breedcast.genotypes.panels import Joined, Panel, frequencies
+from breedcast.genotypes.source import CHANGES, MARKERS, How
 
 #: The contig of markers of which no place is known.
 UNPLACED = "un"
@@ -47,81 +46,6 @@ FAR = 0.2
 #: More markers of a panel at one place are a mistake.
 CROWD = 1000
 UNDECIDED = "A/T or C/G, of a strand that nothing tells, in "
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Genotypes of some lines.
-
-    name: of the file, for messages.
-    markers: a table of the columns MARKERS.
-    read: the dosage (rows, lines) int8 at some rows of `markers`, given in ascending order.
-    """
-
-    name: str
-    samples: Sequence[str]
-    markers: pa.Table
-    ploidy: int
-    read: Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Joined:
-    """The panels as one.
-
-    markers: a table of the columns MARKERS, ordered by contig (as first met) and position.
-    rows: (markers, panels) the row of each marker in each panel, -1 where it has none.
-    mirrored: (markers, panels) whether the panel counts the other allele.
-    changes: a table of the columns CHANGES, a row for every marker of a panel that was `dropped`,
-        `flipped` to the other strand, `swapped` (or both), is `missing`, or is `suspected` to
-        count the other allele. Its alleles are the panel's own, those of a missing marker the
-        joined ones.
-    notes: what else was taken for granted, a sentence each.
-    """
-
-    panels: Sequence[Panel]
-    markers: pa.Table
-    rows: np.ndarray
-    mirrored: np.ndarray
-    changes: pa.Table
-    notes: Sequence[str]
-
-    @property
-    def samples(self) -> list[str]:
-        """The lines, panel after panel."""
-        return [sample for panel in self.panels for sample in panel.samples]
-
-    @property
-    def ploidy(self) -> int:
-        """Of all calls."""
-        return self.panels[0].ploidy
-
-    @property
-    def counts(self) -> Counter[tuple[str, str, str]]:
-        """How many markers were changed, by panel, action and reason."""
-        columns = (self.changes[name].to_pylist() for name in ("panel", "action", "reason"))
-        return Counter(zip(*columns, strict=True))
-
-    def blocks(self) -> Iterator[Block]:
-        """All markers in their order, some megabytes at a time."""
-        for some in marker_blocks(len(self.markers), len(self.samples)):
-            dosage = np.concatenate(
-                [self._dosage(number, some) for number in range(len(self.panels))], axis=1
-            )
-            rows = np.arange(some.start, some.stop)
-            yield Block(dosage, self.markers.slice(some.start, len(rows)), rows)
-
-    def _dosage(self, number: int, some: slice) -> np.ndarray:
-        """(markers, lines of a panel) int8 dosage of the joined alternate allele."""
-        panel, rows = self.panels[number], self.rows[some, number]
-        dosage = np.full((len(rows), len(panel.samples)), MISSING_DOSAGE, np.int8)
-        here = np.flatnonzero(rows >= 0)
-        here = here[np.argsort(rows[here])]
-        dosage[here] = panel.read(rows[here])
-        mirrored = self.mirrored[some, number]
-        counted = dosage[mirrored]
-        dosage[mirrored] = np.where(counted >= 0, panel.ploidy - counted, MISSING_DOSAGE)
-        return dosage
 
 
 def join_panels(panels: Sequence[Panel], how: How) -> Joined:
@@ -191,7 +115,7 @@ class _Joining:
 
     def _contigs(self) -> tuple[np.ndarray, list[str]]:
         """The contig of each marker as a number, in the order they are met, and their names."""
-        written, names = _encoded(self.markers["contig"])
+        written, names = encoded(self.markers["contig"])
         keys = [contig_key(name) for name in names]
         apart = {contig_key(name) for name in names if name == UNPLACED}
         for first, end in pairwise(self.start):
@@ -222,7 +146,7 @@ class _Joining:
 
     def _ids(self) -> np.ndarray:
         """The ids as numbers; -1 for one that its panel has twice, or that tells nothing."""
-        codes = _encoded(self.markers["id"])[0].astype(int)
+        codes = encoded(self.markers["id"])[0].astype(int)
         repeated = pd.DataFrame({"panel": self.panel, "id": codes}).duplicated(keep=False)
         positions = pc.cast(self.markers["position"], pa.string())
         invented = pc.binary_join_element_wise(self.markers["contig"], positions, "_")
@@ -235,20 +159,20 @@ class _Joining:
         start, end = self.start[number : number + 2]
         sites = np.flatnonzero(self.site[:start] == np.arange(start))
         markers = np.arange(start, end)
-        by_place = _merge(
+        by_place = merge(
             sites[self.placed[sites]], markers[self.placed[markers]], self.contig, self.position
         )
-        by_id = _merge(sites[self.id[sites] >= 0], markers[self.id[markers] >= 0], self.id)
+        by_id = merge(sites[self.id[sites] >= 0], markers[self.id[markers] >= 0], self.id)
         both_placed = self.placed[by_id].all(axis=1)
         pairs = np.concatenate([by_place, by_id[~both_placed]])
         found_by_id = np.arange(len(pairs)) >= len(by_place)
         comparison = self._compare(pairs)
-        taken, several = _pair_up(pairs, comparison.fits, self._rank(pairs, comparison))
+        taken, several = pair_up(pairs, comparison.fits, self._rank(pairs, comparison))
 
         fitted = np.zeros(end, bool)
         fitted[pairs[taken | several]] = True
         other = pairs[~fitted[pairs].any(axis=1)]
-        moved = both_placed & (_differ(self.contig, by_id) | _differ(self.position, by_id))
+        moved = both_placed & (differ(self.contig, by_id) | differ(self.position, by_id))
         elsewhere = by_id[moved & ~fitted[by_id].any(axis=1)]
         self._check(number, int(taken.sum()), other, elsewhere)
 
@@ -436,7 +360,7 @@ class _Joining:
         for panel, start, end in zip(self.panels, self.start, self.start[1:], strict=False):
             some = np.unique([markers, sites])
             some = some[(start <= some) & (some < end)]
-            frequency[some] = _frequencies(panel, some - start)
+            frequency[some] = frequencies(panel, some - start)
         side, its_side = frequency[sites] - 0.5, frequency[markers] - 0.5
         apart = (side * its_side < 0) & (np.minimum(abs(side), abs(its_side)) >= FAR)
         for number in np.unique(self.panel[markers]):
@@ -449,63 +373,6 @@ class _Joining:
         first = self.names[self.panel[sites[apart]]]
         why = "no alleles to compare, and the frequency is on the other side of one half than in "
         yield self._changed(markers[apart], "suspected", why + first)
-
-
-def contig_key(name: str) -> str:
-    """What a contig is called without capitals, chr and leading zeros."""
-    return re.sub(r"^(chr(om(osome)?)?[ _.-]?)?0*(?=.)", "", name.casefold())
-
-
-def _encoded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """Text as numbers, in the order of first appearance, and what they stand for."""
-    encoded = column.combine_chunks().dictionary_encode()
-    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
-
-
-def _merge(sites: np.ndarray, markers: np.ndarray, *columns: np.ndarray) -> np.ndarray:
-    """(pairs, 2) the sites and markers that agree in all columns."""
-    on = [f"column{number}" for number in range(len(columns))]
-    left = pd.DataFrame(dict(zip(on, (each[sites] for each in columns), strict=True)))
-    right = pd.DataFrame(dict(zip(on, (each[markers] for each in columns), strict=True)))
-    pairs = left.assign(site=sites).merge(right.assign(marker=markers), on=on)
-    return pairs[["site", "marker"]].to_numpy(int)
-
-
-def _differ(values: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(pairs,) whether the two of a pair have different values."""
-    return values[pairs[:, 0]] != values[pairs[:, 1]]
-
-
-def _pair_up(
-    pairs: np.ndarray, fits: np.ndarray, rank: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give each marker to one site, the best pairs first.
-
-    Returns two masks of the pairs: those taken, and those between which there was a choice.
-    """
-    taken, several = np.zeros((2, len(pairs)), bool)
-    free = np.ones(pairs.max(initial=-1) + 1, bool)
-    for best in np.unique(rank[fits]):
-        now = np.flatnonzero(fits & (rank == best) & free[pairs].all(axis=1))
-        alike = pd.DataFrame(pairs[now], columns=["site", "marker"])
-        repeated = [alike.duplicated(end, keep=False).to_numpy() for end in alike]
-        choice = np.logical_or(*repeated)
-        taken[now[~choice]] = True
-        several[now[choice]] = True
-        free[pairs[now]] = False
-    return taken, several
-
-
-def _frequencies(panel: Panel, rows: np.ndarray) -> np.ndarray:
-    """(rows,) share of the alternate allele among the calls; NaN without any."""
-    frequency = np.full(len(rows), np.nan)
-    for some in marker_blocks(len(rows), len(panel.samples)):
-        dosage = panel.read(rows[some])
-        called = dosage != MISSING_DOSAGE
-        alleles = called.sum(axis=1) * panel.ploidy
-        counted = dosage.sum(axis=1, where=called, dtype=np.int64)
-        np.divide(counted, alleles, out=frequency[some], where=alleles > 0)
-    return frequency
 
 
 def _changes(panels: np.ndarray, markers: pa.Table, action: str, reasons: np.ndarray) -> pa.Table:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
-from breedcast.genotypes.join import contig_key
+from breedcast.genotypes.pairing import contig_key
 
 COLUMNS = ["contig", "start", "end", "gene"]
 
