@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from importlib import import_module
@@ -25,30 +25,19 @@ from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
 from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model
+from breedcast.models.chunks import Chunk, Chunking, Work
 from breedcast.models.gathered import Gathered, Tables
 from breedcast.models.importance import PERMUTATION, window_importance
-from breedcast.models.results import FitTask, Result, load_results, save_results
+from breedcast.models.results import FitTask, Result
 from breedcast.models.tuning import Tuning, no_studies, tuned_models
 from breedcast.phenotypes.covariates import covariate_columns
-from breedcast.progress import Listener, Progress, unheard
+from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
 from breedcast.validation.control import permuted
 from breedcast.validation.plan import Unit, units
-from breedcast.workers import keep_freed_memory, run_tasks
+from breedcast.workers import keep_freed_memory
 
 log = logging.getLogger(__name__)
-
-#: Bytes of codes that the fits computed as one may hold, each its own lines'.
-STACKED_BYTES = {"cpu": 200_000_000, "cuda": 4_000_000_000}
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Fits of one model that one process makes in one go. number: of the first in the job."""
-
-    number: int
-    tasks: list[FitTask]
-    model: Model
 
 
 @dataclass(frozen=True)
@@ -89,7 +78,7 @@ class TrainingJob:
         self._begin(checkpoints)
         every = self._units()
         models, studies = self._models(every, threads, checkpoints)
-        chunks = list(self._chunks(every, models))
+        chunks = list(self.chunking.chunks(every, models))
         tasks = [task for chunk in chunks for task in chunk.tasks]
         processes = self._processes(threads, chunks)
         log.info(
@@ -102,7 +91,7 @@ class TrainingJob:
             log.info(
                 "%s on %s: missing calls are filled (%s)", *(self.name, self.trait, self.imputation)
             )
-        work = _Work(self, chunks, checkpoints)
+        work = self._work(chunks, checkpoints)
         stream = zip(tasks, work.results(processes), strict=True)
         gathered = Gathered(self.lines)
         for unit, results in groupby(stream, key=lambda pair: pair[0].unit):
@@ -125,7 +114,7 @@ class TrainingJob:
         self._begin(checkpoints)
         every = self._units()
         # numbered as those of the whole job are
-        chunks = self._chunks(every, [self.model] * len(every))
+        chunks = self.chunking.chunks(every, [self.model] * len(every))
         grouped = [list(group) for _, group in groupby(chunks, key=lambda it: it.tasks[0].unit)]
         if mine := grouped[part::parts]:
             firsts = [group[0].tasks[0].unit for group in mine]
@@ -135,8 +124,11 @@ class TrainingJob:
                 for group, model in zip(mine, models, strict=True)
                 for chunk in group
             ]
-            for _ in _Work(self, own, checkpoints).results(self._processes(threads, own)):
+            for _ in self._work(own, checkpoints).results(self._processes(threads, own)):
                 pass
+
+    def _work(self, chunks: list[Chunk], checkpoints: Checkpoints | None) -> Work:
+        return Work(f"{self.name} on {self.trait}", self.fit, chunks, checkpoints)
 
     def _begin(self, checkpoints: Checkpoints | None) -> None:
         if checkpoints is not None:
@@ -159,6 +151,11 @@ class TrainingJob:
         if self.imputation == "mean" or not self.model.needs_all_calls:
             return None
         return IMPUTERS[self.imputation].of(self.codes, self.ploidy)
+
+    @property
+    def chunking(self) -> Chunking:
+        """Which fits are computed as one."""
+        return Chunking(self.model, self.computed_on, self.codes.size, self.tuning is not None)
 
     @property
     def strategy(self) -> str:
@@ -229,50 +226,6 @@ class TrainingJob:
             return [self.model] * len(every), no_studies()
         processes = self._processes(threads, every)
         return tuned_models(self, self.tuning, every, processes, checkpoints)
-
-    def _chunks(self, every: list[Unit], models: list[Model]) -> Iterator[Chunk]:
-        """The fits in the order of the plan, those together that are computed as one."""
-        number = 0
-        for tasks, model in self._computed_as_one(every, models):
-            yield Chunk(number, tasks, model)
-            number += len(tasks)
-
-    def _computed_as_one(
-        self, every: list[Unit], models: list[Model]
-    ) -> Iterator[tuple[list[FitTask], Model]]:
-        """On a CPU a unit's fits, whatever `threads`: the results must not depend on it. On a GPU
-        those of as many units as memory for their codes allows, if their options are the same.
-        """
-        by_unit = [self._tasks(unit) for unit in every]
-        if self._is_stacked and self.computed_on == "cuda" and self.tuning is None:
-            units_at_once = max(1, self._most_stacked // max(map(len, by_unit)))
-            for start in range(0, len(by_unit), units_at_once):
-                some = by_unit[start : start + units_at_once]
-                yield [task for tasks in some for task in tasks], self.model
-            return
-        for tasks, model in zip(by_unit, models, strict=True):
-            for together in self.together(tasks):
-                yield together, model
-
-    def together(self, tasks: list[FitTask]) -> list[list[FitTask]]:
-        """Fits of a unit in the parts that are computed as one."""
-        is_one = self.computed_on == "cuda" or len(tasks) <= self._most_stacked
-        return [tasks] if self._is_stacked and is_one else [[task] for task in tasks]
-
-    @property
-    def _is_stacked(self) -> bool:
-        return self.model.side_by_side(self.computed_on)
-
-    @property
-    def _most_stacked(self) -> int:
-        """How many fits at a time memory for their codes allows."""
-        return STACKED_BYTES[self.computed_on] // max(1, self.codes.size)
-
-    def _tasks(self, unit: Unit) -> list[FitTask]:
-        is_network = self.model.is_network
-        is_real = unit.permutation == 0
-        inner = [FitTask(unit, fold, final=is_network, member=is_real) for fold in unit.inner_folds]
-        return inner if is_network else [*inner, FitTask(unit, None, final=True)]
 
     def fit(
         self,
@@ -370,48 +323,6 @@ class TrainingJob:
                 "it more epochs or another learning_rate, or leave the model out"
             )
         return True
-
-
-class _Work:
-    """The chunks of a job as they are worked off."""
-
-    def __init__(
-        self, job: TrainingJob, chunks: list[Chunk], checkpoints: Checkpoints | None
-    ) -> None:
-        self.job = job
-        self.chunks = chunks
-        self.checkpoints = checkpoints
-        kept = sum(len(chunk.tasks) for chunk in chunks if self._checkpoint(chunk).is_there)
-        if kept:
-            log.info("%d fits were done before; going on from there", kept)
-        fits = 0
-        self.first: dict[int, int] = {}  # the fits before a chunk, of this work's
-        for chunk in chunks:
-            self.first[chunk.number] = fits
-            fits += len(chunk.tasks)
-        self.progress = Progress(f"{job.name} on {job.trait}", fits, kept)
-
-    def results(self, processes: int) -> Iterator[Result]:
-        """The result of every fit, in order."""
-        done = run_tasks(self._fit, self.chunks, processes, self.progress.maybe_say)
-        for results in done:
-            self.progress.finished(len(results))
-            yield from results
-
-    def _fit(self, chunk: Chunk) -> list[Result]:
-        checkpoint = self._checkpoint(chunk)
-        results = load_results(checkpoint)
-        if results is None:
-            listen = self.progress.listener(self.first[chunk.number])
-            training = checkpoint.part("training")
-            results = self.job.fit(chunk.tasks, chunk.model, training, listen)
-            save_results(results, checkpoint)
-        return results
-
-    def _checkpoint(self, chunk: Chunk) -> Checkpoint:
-        if self.checkpoints is None:
-            return NOWHERE
-        return self.checkpoints[f"{chunk.number}-{len(chunk.tasks)}"]
 
 
 def peak_memory(device: str) -> str:

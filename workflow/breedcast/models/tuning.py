@@ -135,7 +135,7 @@ def _abilities(job: TrainingJob, unit: Unit, model: Model) -> Iterator[float]:
     """
     tasks = [FitTask(unit, inner_fold, final=False) for inner_fold in unit.inner_folds]
     observed = job.lines_of(unit).observed
-    for together in job.together(tasks):
+    for together in job.chunking.together(tasks):
         for task, result in zip(together, job.fit(together, model), strict=True):
             predicted = result.inner.mean
             varies = not result.constant and np.ptp(predicted) > 0
