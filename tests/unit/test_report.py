@@ -330,6 +330,24 @@ def test_candidates_unlike_any_measured_line_are_doubted(report):
         assert any("extrapolate" in doubt for doubt in said) == doubted
 
 
+@pytest.mark.parametrize(("control", "doubted"), [(0.4, True), (-0.4, False), (0.05, False)])
+def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, control, doubted):
+    collected, _ = report
+    trait = collected.traits[0]
+    models = []
+    for model in trait.models:
+        is_control = model.scores["metric"] == "control_pearson"
+        steps = 0.001 * np.arange(len(model.scores))
+        value = model.scores["value"].where(~is_control, control + steps)
+        scores = model.scores.assign(value=value)
+        summary = summarise(scores).set_index("metric")
+        models.append(dataclasses.replace(model, scores=scores, summary=summary))
+    said = doubts(dataclasses.replace(trait, models=models), collected.structure, 0.9)
+    told = [doubt for doubt in said if "look for a leak" in doubt]
+    assert len(told) == doubted
+    assert all(f"{model.name} 0.4" in doubt for doubt in told for model in models)
+
+
 def test_intervals_that_held_too_few_are_doubted(report):
     collected, _ = report
     trait = collected.traits[0]
