@@ -2,12 +2,12 @@
 
 Each marker is a fixed effect of the mixed model y = X b + m a + g + e with g ~ N(0, K s2g) and K
 the genomic relationships of the phenotyped lines. The ratio of the variances is estimated once,
-without a marker (EMMAX, Kang et al. 2010, Nature Genetics 42:348-354), from the eigenvectors of
-K, in whose coordinates a block of markers then costs one matrix product.
+without a marker (EMMAX, Kang et al. 2010, Nature Genetics 42:348-354), by REML, in coordinates in
+which the values are independent; a block of markers then costs one matrix product.
 
 With every marker in K, the one under test is there too, which makes the test of a large effect
 conservative. Where K leaves out the tested marker's contig (Yang et al. 2014, Nature Genetics
-46:100-106) it is not, at the price of an eigen-decomposition a contig.
+46:100-106) it is not, at the price of a REML a contig.
 
 Codes are read in blocks of markers and centred in float32; sums are kept in float64.
 """
@@ -30,7 +30,7 @@ from breedcast.phenotypes.covariates import FullRankDesign, covariate_columns
 LEAST_VARIANCE = 1e-10
 
 #: Contigs in a row with a smaller share of the markers are left out together: each contig that is
-#: left out costs a decomposition, and unplaced scaffolds are many.
+#: left out costs a REML, and unplaced scaffolds are many.
 LEAST_SHARE = 0.01
 
 
@@ -52,9 +52,7 @@ class Whitening:
         X, y = FullRankDesign.fit(covariates).matrix(covariates), lines["value"].to_numpy(float)
         weight = np.sqrt(lines["weight"].to_numpy(float))
         mixed = fit_reml(K * np.outer(weight, weight), y * weight, X * weight[:, None])
-        # of the lines times sqrt(weight), whose residual variances are equal
-        root = mixed.eigenvectors * np.sqrt(mixed.precisions)
-        return cls(root * weight[:, None], X, y)
+        return cls(mixed.unweighted(weight).inverse_root(), X, y)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from breedcast.genotypes.relationship import Relationship
+from breedcast.models.band import Band
 from breedcast.models.base import Fitted, Lines, Model, Range, option
+from breedcast.models.blup import condensed
 from breedcast.models.linear import FittedLinear
-from breedcast.models.reml import MixedModel, Rotation, fit_rotated
+from breedcast.models.reml import MixedModel, fit_band
 from breedcast.models.target import StandardisedTarget
 from breedcast.phenotypes.covariates import FullRankDesign
 
@@ -57,15 +59,17 @@ class Bayes(Model):
         # a line of weight w is one of residual variance 1 / w: all of it times sqrt(w)
         root = np.sqrt(lines.weights)
         y, X, Z = y * root, X * root[:, None], Z * root[:, None]
-        rotation = Rotation.of_markers(Z, y, X)
-        rotated = rotation.vectors.T @ np.column_stack([y, X, Z])
+        Z, y, X = condensed(Z, y, X)
+        band = Band.of(Z @ Z.T)
+        rotated = band.rotated(np.column_stack([y, X, Z]))
         large = LargeEffects.none(Z.shape[1], self.large_share * Z.shape[1])
         for _ in range(TURNS):
-            background = fit_rotated(rotation, y - Z @ large.mean, X)
-            before, large = large, large.updated(*_whitened(rotated, background, X.shape[1]))
+            background = fit_band(band, y - Z @ large.mean, X, len(lines))
+            white = _whitened(rotated, background, X.shape[1])
+            before, large = large, large.updated(*white)
             if np.abs(large.inclusion - before.inclusion).max() < TOLERANCE:
                 break
-        background = fit_rotated(rotation, y - Z @ large.mean, X)
+        background = fit_band(band, y - Z @ large.mean, X, len(lines))
         effects = large.mean + Z.T @ background.dual
         coefficients = target.fixed.coefficients.copy()
         coefficients[design.columns] += target.sd * background.fixed_effects
@@ -82,10 +86,10 @@ def _whitened(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Trait (m,) and markers (markers, m) of unit residual variance, free of fixed effects.
 
-    rotated: (m, 1 + fixed + markers) trait, fixed effects and markers in the directions of
-    the background's eigenvectors.
+    rotated: (m, 1 + fixed + markers) trait, fixed effects and markers in the coordinates of
+    the background's band.
     """
-    white = rotated * np.sqrt(background.precisions)[:, None]
+    white = background.factor.half(rotated) / np.sqrt(background.sigma2_g)
     Q = np.linalg.qr(white[:, 1 : 1 + fixed])[0]
     white -= Q @ (Q.T @ white)
     return white[:, 0].copy(), np.ascontiguousarray(white[:, 1 + fixed :].T)

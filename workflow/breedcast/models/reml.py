@@ -1,9 +1,9 @@
-"""Restricted maximum likelihood for one relationship matrix, by one eigen-decomposition.
+"""Restricted maximum likelihood for one relationship matrix, by its reduction to a band.
 
-The model is y = X b + g + e with g ~ N(0, K s2g) and e ~ N(0, I s2e). With K = U diag(d) U',
-the likelihood of every variance ratio costs O(n) after the decomposition (Kang et al. 2008,
-Genetics 178:1709; the same profile as rrBLUP's mixed.solve, Endelman 2011). Where K = Z Z' of
-fewer markers than lines, Z' Z is decomposed instead.
+The model is y = X b + g + e with g ~ N(0, K s2g) and e ~ N(0, I s2e). Once K is a band in other
+coordinates (`band.py`), the likelihood of every variance ratio costs O(n): the profile of Kang et
+al. (2008, Genetics 178:1709) and of rrBLUP's mixed.solve (Endelman 2011), which take its
+eigenvectors.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from breedcast.models.band import Band, Factor
 from breedcast.models.base import Prediction
 
 #: Bounds of log(s2e / s2g): beyond them one of the two variances is zero in practice.
@@ -21,21 +22,21 @@ LOG_RATIO_BOUNDS = (-12.0, 12.0)
 
 @dataclass(frozen=True)
 class MixedModel:
-    """A fitted mixed model, in the rotated coordinates U' of its training lines.
+    """A fitted mixed model.
 
     sigma2_g, sigma2_e: variance components; sigma2_g belongs to a line whose K_ii is 1.
     fixed_effects: (columns of X,) b.
     dual: (n,) V^-1 (y - X b) * s2g, so that g of any line is k' dual.
-    eigenvectors: (n, m) U: of K where m = n, else those that K, X and y do not vanish on.
+    factor: of K + s2e / s2g I; root: (n,) what lines were multiplied by before they were fitted.
     """
 
     sigma2_g: float
     sigma2_e: float
     fixed_effects: np.ndarray
     dual: np.ndarray
-    eigenvectors: np.ndarray
-    _inverse: np.ndarray  # (m,) 1 / (d + ratio): H^-1 in rotated coordinates
-    _X_rotated: np.ndarray
+    factor: Factor
+    root: np.ndarray
+    _X_whitened: np.ndarray
     _XHX_inverse: np.ndarray
 
     @property
@@ -49,12 +50,12 @@ class MixedModel:
         A line of weight w has residual variance s2e / w; y, X and K's rows and columns times
         sqrt(w) have s2e again.
         """
-        return replace(self, dual=root * self.dual, eigenvectors=root[:, None] * self.eigenvectors)
+        return replace(self, dual=root * self.dual, root=root * self.root)
 
-    @property
-    def precisions(self) -> np.ndarray:
-        """(m,) 1 / variance of y along the eigenvectors."""
-        return self._inverse / self.sigma2_g
+    def inverse_root(self) -> np.ndarray:
+        """(n, n) A with A A' = V^-1, V the variance of y."""
+        identity = np.eye(len(self.root))
+        return self.root[:, None] * self.factor.unwhitened(identity) / np.sqrt(self.sigma2_g)
 
     def predict(self, k: np.ndarray, x: np.ndarray) -> np.ndarray:
         """x' b + g of lines with relationships k (lines, n) and fixed effects x (lines, c)."""
@@ -78,9 +79,9 @@ class MixedModel:
         k_self: (lines,) the lines' own K_ii. Returns that of x' b + g (the genetic value in
         the trait's units) and that of g alone (the PEV from which reliability is computed).
         """
-        rotated = k @ self.eigenvectors
-        explained = np.einsum("ij,j,ij->i", rotated, self._inverse, rotated)
-        shared = (rotated * self._inverse) @ self._X_rotated
+        whitened = self.factor.whitened((k * self.root).T)
+        explained = np.einsum("ij,ij->j", whitened, whitened)
+        shared = whitened.T @ self._X_whitened
 
         def fixed(gap: np.ndarray) -> np.ndarray:
             return np.einsum("ij,jk,ik->i", gap, self._XHX_inverse, gap)
@@ -91,87 +92,66 @@ class MixedModel:
         )
 
 
-@dataclass(frozen=True)
-class Rotation:
-    """Directions in which the lines' genetic values are independent.
-
-    vectors: (n, m) orthonormal; variances: (m,) of K along them. Orthogonally to them K, and
-    the y and X that are fitted, are zero.
-    """
-
-    variances: np.ndarray
-    vectors: np.ndarray
-
-    @classmethod
-    def of_kernel(cls, K: np.ndarray) -> Rotation:
-        """All eigenvectors of K (n, n)."""
-        d, U = np.linalg.eigh(K)
-        return cls(np.maximum(d, 0.0), U)
-
-    @classmethod
-    def of_markers(cls, Z: np.ndarray, y: np.ndarray, X: np.ndarray) -> Rotation:
-        """Those of K = Z Z', Z (n, p), by the smaller of Z Z' and Z' Z.
-
-        With p < n all that K tells apart lies in p directions. Orthogonally to them only what
-        X and y reach there matters, at most one direction for each of their columns.
-        """
-        n, p = Z.shape
-        if n <= p:
-            return cls.of_kernel(Z @ Z.T)
-        d, axes = np.linalg.eigh(Z.T @ Z)
-        real = d > len(d) * np.finfo(float).eps * max(d[-1], 0.0)
-        d, U = d[real], Z @ axes[:, real] / np.sqrt(d[real])
-        data = np.column_stack([X, y]) / np.sqrt(n)
-        beyond = data - U @ (U.T @ data)
-        beyond -= U @ (U.T @ beyond)  # once more, against rounding
-        left, reach, _ = np.linalg.svd(beyond, full_matrices=False)
-        left = left[:, reach > 1e-10 * np.linalg.norm(data)]
-        return cls(np.concatenate([d, np.zeros(left.shape[1])]), np.hstack([U, left]))
-
-
-def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray) -> MixedModel:
+def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray, lines: int | None = None) -> MixedModel:
     """Variance components by REML and the BLUP equations' solution.
 
     K: (n, n) relationship matrix; y: (n,) values; X: (n, c) fixed effects of full column
-    rank, an intercept included. Raises ValueError when no degree of freedom is left.
+    rank, an intercept included; lines: how many there are, if K, y and X are those that
+    `condensed` made of them. Raises ValueError when no degree of freedom is left.
     """
-    return fit_rotated(Rotation.of_kernel(K), y, X)
+    return fit_band(Band.of(K), y, X, lines)
 
 
-def fit_rotated(rotation: Rotation, y: np.ndarray, X: np.ndarray) -> MixedModel:
-    """`fit_reml` with K decomposed."""
+def fit_band(band: Band, y: np.ndarray, X: np.ndarray, lines: int | None = None) -> MixedModel:
+    """`fit_reml` with K reduced."""
     n, c = X.shape
-    if n <= c:
-        raise ValueError(f"{n} lines cannot estimate {c} fixed effects and two variances")
-    d, U = rotation.variances, rotation.vectors
-    y_rotated, X_rotated = U.T @ y, U.T @ X
+    lines = n if lines is None else lines
+    if lines <= c:
+        raise ValueError(f"{lines} lines cannot estimate {c} fixed effects and two variances")
+    rotated = band.rotated(np.column_stack([X, y]))
 
-    def solve(log_ratio: float) -> tuple[float, float, np.ndarray, np.ndarray, np.ndarray]:
-        inverse = 1.0 / (d + np.exp(log_ratio))
-        XHX = (X_rotated.T * inverse) @ X_rotated
-        b = np.linalg.solve(XHX, (X_rotated.T * inverse) @ y_rotated)
-        residual = y_rotated - X_rotated @ b
-        sigma2_g = float(residual**2 @ inverse) / (n - c)
-        deviance = (
-            (n - c) * np.log(max(sigma2_g, np.finfo(float).tiny))
-            - np.log(inverse).sum()
-            + (n - len(d)) * log_ratio
-            + np.linalg.slogdet(XHX)[1]
+    def solve(log_ratio: float) -> _Solution:
+        factor = band.plus(np.exp(log_ratio))
+        white = factor.half(rotated)
+        Q, R = np.linalg.qr(white[:, :c])
+        covered = Q.T @ white[:, c]
+        return _Solution(factor, white[:, :c], R, covered, white[:, c] - Q @ covered)
+
+    def deviance(log_ratio: float) -> float:
+        found = solve(log_ratio)
+        variance = float(found.residual @ found.residual) / (lines - c)
+        return (
+            (lines - c) * float(np.log(max(variance, np.finfo(float).tiny)))
+            + found.factor.log_determinant
+            + (lines - n) * log_ratio
+            + 2 * float(np.log(np.abs(np.diag(found.R))).sum())
         )
-        return deviance, sigma2_g, b, inverse * residual, XHX
 
-    log_ratio = _minimise(lambda value: solve(value)[0])
-    _, sigma2_g, b, dual_rotated, XHX = solve(log_ratio)
+    log_ratio = _minimise(deviance)
+    best = solve(log_ratio)
+    sigma2_g = float(best.residual @ best.residual) / (lines - c)
+    R_inverse = np.linalg.inv(best.R)
     return MixedModel(
         sigma2_g=sigma2_g,
         sigma2_e=sigma2_g * float(np.exp(log_ratio)),
-        fixed_effects=b,
-        dual=U @ dual_rotated,
-        eigenvectors=U,
-        _inverse=1.0 / (d + np.exp(log_ratio)),
-        _X_rotated=X_rotated,
-        _XHX_inverse=np.linalg.inv(XHX),
+        fixed_effects=R_inverse @ best.covered,
+        dual=best.factor.unwhitened(best.residual[:, None])[:, 0],
+        factor=best.factor,
+        root=np.ones(n),
+        _X_whitened=best.X,
+        _XHX_inverse=R_inverse @ R_inverse.T,
     )
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Whitened X = Q R, and y as far as X covers it, Q' y, and what is left of it."""
+
+    factor: Factor
+    X: np.ndarray
+    R: np.ndarray
+    covered: np.ndarray
+    residual: np.ndarray
 
 
 def _minimise(deviance: Callable[[float], float]) -> float:
