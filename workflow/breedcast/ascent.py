@@ -17,7 +17,7 @@ STEPS, TOLERANCE = 200, 1e-6
 
 @dataclass(frozen=True)
 class Point:
-    """The log-likelihood at some variances, up to a constant.
+    """The log-likelihood at some variances, or what covariances follow from, up to a constant.
 
     gradient: (components,); information: (components, components), the average of the observed
     and the expected one.
@@ -29,6 +29,10 @@ class Point:
     information: np.ndarray
 
 
+#: From a point to a better one, or to the same.
+Step = Callable[[Point], Point]
+
+
 def maximise(
     at: Callable[[np.ndarray], Point], start: np.ndarray, least: np.ndarray, ranks: np.ndarray
 ) -> Point:
@@ -36,10 +40,18 @@ def maximise(
 
     at: the likelihood at variances; ranks: (components,) of the components' covariances.
     """
-    point = at(start)
+    return climb(
+        at(start),
+        lambda point: along_information(at, point, least),
+        lambda point: _by_expectation(at, point, least, ranks),
+    )
+
+
+def climb(point: Point, *steps: Step) -> Point:
+    """The point where none of the steps gains; each is tried where those before it do not."""
     for _ in range(STEPS):
-        for step in (_along_information, _by_expectation):
-            better = step(at, point, least, ranks)
+        for step in steps:
+            better = step(point)
             gain = better.likelihood - point.likelihood
             point = better
             if gain >= TOLERANCE:
@@ -49,9 +61,7 @@ def maximise(
     return point
 
 
-def _along_information(
-    at: Callable[[np.ndarray], Point], point: Point, least: np.ndarray, ranks: np.ndarray
-) -> Point:
+def along_information(at: Callable[[np.ndarray], Point], point: Point, least: np.ndarray) -> Point:
     """A better point in the direction of the average information, halved until it is better."""
     # components at their bound that would leave it stay
     free = (point.variances > least) | (point.gradient > 0)

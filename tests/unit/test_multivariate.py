@@ -1,0 +1,175 @@
+"""Covariances of several traits against a direct search, an analysis of variance, and the truth."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from breedcast.models.multivariate import LEAST_RESIDUAL, correlations, fit_multivariate
+from breedcast.models.reml import fit_reml
+
+
+def simulate(G, R, lines=60, markers=80, missing=0.2, seed=0):
+    """K, Y, X and weights of lines whose genetic and residual covariances are known."""
+    rng = np.random.default_rng(seed)
+    Z = rng.normal(size=(lines, markers)) / np.sqrt(markers)
+    weights = rng.uniform(0.3, 3, lines)
+    X = np.column_stack([np.ones(lines), rng.normal(size=lines)])
+    genetic = Z @ rng.multivariate_normal(np.zeros(len(G)), G, markers)
+    residual = rng.multivariate_normal(np.zeros(len(R)), R, lines) / np.sqrt(weights)[:, None]
+    Y = 5 + X[:, 1:] * 0.5 + genetic + residual
+    Y[rng.random(Y.shape) < missing] = np.nan
+    return Z @ Z.T, Y, X, weights
+
+
+def covariance(seed, traits, rank):
+    loadings = np.random.default_rng(seed).normal(size=(traits, rank))
+    return loadings @ loadings.T
+
+
+def dense(G, R, K, Y, X, weights):
+    """The covariance, fixed effects and values of the observed cells, trait after trait."""
+    seen = np.isfinite(Y.T).ravel()
+    V = np.kron(G, K) + np.kron(R, np.diag(1 / weights))
+    return V[np.ix_(seen, seen)], np.kron(np.eye(len(G)), X)[seen], Y.T.ravel()[seen]
+
+
+def log_likelihood(G, R, *data):
+    """That of the error contrasts, found by singular values of the fixed effects."""
+    V, F, y = dense(G, R, *data)
+    contrasts = np.linalg.svd(F)[0][:, F.shape[1] :]
+    V, y = contrasts.T @ V @ contrasts, contrasts.T @ y
+    return -0.5 * (np.linalg.slogdet(V)[1] + y @ np.linalg.solve(V, y))
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+@pytest.mark.parametrize(
+    ("traits", "ranks", "seed"),
+    [
+        (2, (2, 2), 0),
+        (2, (1, 2), 1),
+        (2, (0, 2), 2),
+        (3, (3, 3), 3),
+        (3, (1, 3), 4),
+        (3, (2, 1), 5),
+    ],
+)
+def test_covariances_maximise_the_density_of_error_contrasts(traits, ranks, seed, correlated):
+    """A quasi-Newton search with numerical slopes, which knows no blocks, from two starts."""
+    G, R = (covariance(seed + 10 * it, traits, rank) for it, rank in enumerate(ranks))
+    data = simulate(G, R, lines=30, seed=seed)
+    found = fit_multivariate(*data, correlated_residuals=correlated)
+    if not correlated:
+        np.testing.assert_array_equal(found.residual, np.diag(np.diag(found.residual)))
+    lower = np.tril_indices(traits)
+    of_residual = lower if correlated else np.diag_indices(traits)
+    least = LEAST_RESIDUAL * np.diag(np.nanvar(data[1], axis=0))
+
+    def matrices(entries):
+        factors = np.zeros((2, traits, traits))
+        factors[0][lower], factors[1][of_residual] = np.split(entries, [len(lower[0])])
+        genetic, residual = factors @ factors.transpose(0, 2, 1)
+        return genetic, residual + least
+
+    count = len(lower[0]) + len(of_residual[0])
+    starts = np.random.default_rng(seed).normal(size=(2, count))
+    best = min(
+        minimize(lambda it: -log_likelihood(*matrices(it), *data), start).fun for start in starts
+    )
+    reached = log_likelihood(found.genetic, found.residual, *data)
+    assert reached == pytest.approx(-best, abs=2e-3)
+
+
+def test_one_trait_is_the_mixed_model_of_one_trait():
+    K, Y, X, weights = simulate(np.eye(1), np.eye(1), lines=80, missing=0, seed=3)
+    root = np.sqrt(weights)
+    expected = fit_reml(K * np.outer(root, root), Y[:, 0] * root, X * root[:, None])
+    expected = expected.unweighted(root)
+    found = fit_multivariate(K, Y, X, weights)
+    assert found.genetic[0, 0] == pytest.approx(expected.sigma2_g, rel=1e-4)
+    assert found.residual[0, 0] == pytest.approx(expected.sigma2_e, rel=1e-4)
+    first = found.prediction(K[:9], np.diag(K)[:9], X[:9], 0)
+    second = expected.prediction(K[:9], np.diag(K)[:9], X[:9])
+    for column in ("mean", "sd", "reliability"):
+        np.testing.assert_allclose(getattr(first, column), getattr(second, column), rtol=1e-4)
+
+
+def test_balanced_families_give_the_mean_squares_of_an_analysis_of_variance():
+    """REML of a balanced one-way design: R = MS within, G = (MS between - MS within) / size."""
+    families, size = 40, 5
+    rng = np.random.default_rng(1)
+    G, R = np.array([[2.0, 0.9], [0.9, 1.0]]), np.array([[1.0, -0.4], [-0.4, 2.0]])
+    between = np.repeat(rng.multivariate_normal([0, 0], G, families), size, axis=0)
+    Y = between + rng.multivariate_normal([0, 0], R, families * size)
+    of = np.repeat(np.eye(families), size, axis=0)
+    means = of.T @ Y / size
+    within = (Y - of @ means).T @ (Y - of @ means) / (families * (size - 1))
+    spread = size * np.cov(means.T)
+    found = fit_multivariate(of @ of.T, Y, np.ones((len(Y), 1)))
+    np.testing.assert_allclose(found.residual, within, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.genetic, (spread - within) / size, rtol=1e-3, atol=1e-4)
+
+
+def test_simulated_covariances_are_found_without_bias():
+    G, R = np.array([[1.0, 0.6], [0.6, 0.8]]), np.array([[1.0, 0.3], [0.3, 0.5]])
+    fits = [
+        fit_multivariate(*simulate(G, R, lines=250, markers=100, seed=seed)) for seed in range(20)
+    ]
+    for truth, estimates in (
+        (G, np.array([it.genetic for it in fits])),
+        (R, np.array([it.residual for it in fits])),
+    ):
+        error = estimates.std(axis=0, ddof=1) / np.sqrt(len(fits))
+        assert (np.abs(estimates.mean(axis=0) - truth) < 3 * error).all()
+        assert (error < 0.08).all()
+
+
+def test_predictions_and_errors_are_those_of_the_conditional_normal_distribution():
+    G, R = covariance(1, 3, 3), covariance(2, 3, 3)
+    K, Y, X, weights = simulate(G, R, lines=70, missing=0.3, seed=8)
+    old, new = np.arange(50), np.arange(50, 70)
+    found = fit_multivariate(K[np.ix_(old, old)], Y[old], X[old], weights[old])
+    G, R = found.genetic, found.residual
+    V, F, y = dense(G, R, K[np.ix_(old, old)], Y[old], X[old], weights[old])
+    cross = np.kron(G, K[np.ix_(new, old)])[:, np.isfinite(Y[old].T).ravel()]
+    x = np.kron(np.eye(3), X[new])
+    inverse = np.linalg.inv(V)
+    FVF = np.linalg.inv(F.T @ inverse @ F)
+    b = FVF @ F.T @ inverse @ y
+    mean = (x @ b + cross @ inverse @ (y - F @ b)).reshape(3, -1).T
+    np.testing.assert_allclose(found.predict(K[np.ix_(new, old)], X[new]), mean, atol=1e-8)
+    np.testing.assert_allclose(found.fixed_effects, b.reshape(3, -1).T, atol=1e-8)
+    left = np.kron(G, K[np.ix_(new, new)]) - cross @ inverse @ cross.T
+    shared = cross @ inverse @ F
+    for gap, which in ((x - shared, 0), (shared, 1)):
+        expected = np.diag(left + gap @ FVF @ gap.T).reshape(3, -1)
+        for trait in range(3):
+            errors = found.error_variances(K[np.ix_(new, old)], np.diag(K)[new], X[new], trait)
+            np.testing.assert_allclose(errors[which], expected[trait], rtol=1e-6)
+    assert found.dual[np.isnan(Y[old])] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_line_without_any_value_and_the_units_of_traits_change_nothing():
+    K, Y, X, weights = simulate(covariance(1, 2, 2), covariance(2, 2, 2), seed=4)
+    Y[7] = np.nan
+    kept = np.delete(np.arange(len(Y)), 7)
+    units = np.array([1000.0, 0.01])
+    found = fit_multivariate(K, Y * units, X, weights)
+    without = fit_multivariate(K[np.ix_(kept, kept)], Y[kept], X[kept], weights[kept])
+    for name in ("genetic", "residual"):
+        expected = getattr(without, name) * np.outer(units, units)
+        np.testing.assert_allclose(
+            getattr(found, name) / np.outer(units, units), getattr(without, name), rtol=2e-3
+        )
+        np.testing.assert_allclose(
+            correlations(getattr(found, name)), correlations(expected), atol=1e-3
+        )
+
+
+def test_a_trait_that_tells_nothing_is_refused():
+    K, Y, X, _ = simulate(np.eye(2), np.eye(2), missing=0)
+    Y[2:, 1] = np.nan
+    with pytest.raises(ValueError, match="2 lines cannot estimate 2 fixed effects"):
+        fit_multivariate(K, Y, X)
+    Y[:, 1] = 3
+    with pytest.raises(ValueError, match="does not vary"):
+        fit_multivariate(K, Y, X)

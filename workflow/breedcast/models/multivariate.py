@@ -1,0 +1,331 @@
+"""Restricted maximum likelihood for several traits of the same lines, over one kernel.
+
+The model is Y = X B + U + E with cov(vec U) = G x K and cov(vec E) = R x diag(1 / weight): G
+(traits, traits) the genetic covariances, R the residual ones. Traits may as well be environments.
+Along the eigenvectors of K, V falls into a (traits, traits) block for each, so that a likelihood of
+complete data costs the lines times the cube of the traits (Thompson & Shaw 1990, Biometrics
+46:399; Zhou & Stephens 2014, Nat Methods 11:407).
+
+A value that is missing is given a fixed effect of its own. No contrast that is free of the
+fixed effects then tells of it, so that the restricted likelihood is exactly that of the values
+that are there, while V keeps its blocks. It costs the values times the square of the missing
+ones, and never more than inverting the V of those that are there.
+
+G and R = L L' are searched for by their Cholesky factors, which any numbers make a covariance
+(Meyer & Smith 1996, Genet Sel Evol 28:23), along the average information.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from breedcast.ascent import Point, along_information, climb
+from breedcast.models.base import Prediction
+
+#: R has this share of each trait's variance on its diagonal at least, so that V has an inverse.
+LEAST_RESIDUAL = 1e-5
+
+
+@dataclass(frozen=True)
+class MultivariateModel:
+    """A fitted model of several traits.
+
+    genetic, residual: (traits, traits) G of a line whose K_ii is 1, and R of one of weight 1.
+    fixed_effects: (columns of X, traits) B.
+    dual: (n, traits) V^-1 (Y - X B), 0 where Y is missing: genetic values of lines are k dual G.
+    likelihood: the logarithm of the restricted one, up to a constant of the data.
+    """
+
+    genetic: np.ndarray
+    residual: np.ndarray
+    fixed_effects: np.ndarray
+    dual: np.ndarray
+    likelihood: float
+    _eigenvectors: np.ndarray  # (n, n) U of K; rows times sqrt(weight)
+    _precision: np.ndarray  # (n, traits, traits) of V along them
+    _reach: np.ndarray  # (n, traits, f) V^-1 F C, F all fixed effects and C C' = (F' V^-1 F)^-1
+    _fixed_root: np.ndarray  # (traits, c, f) the rows of C that belong to X
+
+    @property
+    def heritabilities(self) -> np.ndarray:
+        """(traits,) share of the genetic variance where K has a mean diagonal of 1."""
+        genetic = np.diag(self.genetic)
+        return genetic / (genetic + np.diag(self.residual))
+
+    def predict(self, k: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """(lines, traits) x B + g of lines with relationships k (lines, n) and x (lines, c)."""
+        return x @ self.fixed_effects + k @ self.dual @ self.genetic
+
+    def prediction(
+        self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray, trait: int
+    ) -> Prediction:
+        """Genetic values of lines in one trait, as `predict` and `error_variances` give them."""
+        total, genetic = self.error_variances(k, k_self, x, trait)
+        prior = k_self * self.genetic[trait, trait]
+        reliability = 1.0 - np.divide(genetic, prior, out=np.ones_like(prior), where=prior > 0)
+        return Prediction(self.predict(k, x)[:, trait], np.sqrt(total), reliability)
+
+    def error_variances(
+        self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray, trait: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(lines,) prediction error variances of x B + g in one trait, and of g alone.
+
+        k_self: (lines,) the lines' own K_ii.
+        """
+        own = self.genetic[trait]
+        rotated = k @ self._eigenvectors
+        explained = rotated**2 @ np.einsum("s,ist,t->i", own, self._precision, own)
+        genetic = np.maximum(own[trait] * k_self - explained, 0.0)
+        shared = rotated @ np.einsum("isf,s->if", self._reach, own)
+        gap = x @ self._fixed_root[trait] - shared
+        return genetic + (gap**2).sum(axis=1), genetic + (shared**2).sum(axis=1)
+
+
+def correlations(covariance: np.ndarray) -> np.ndarray:
+    """The correlations of a covariance matrix; NaN with what does not vary."""
+    sd = np.sqrt(np.diag(covariance))
+    sd = np.where(sd > 0, sd, np.nan)
+    return np.asarray(covariance / np.outer(sd, sd))
+
+
+def fit_multivariate(
+    K: np.ndarray,
+    Y: np.ndarray,
+    X: np.ndarray,
+    weights: np.ndarray | None = None,
+    correlated_residuals: bool = True,
+) -> MultivariateModel:
+    """Covariances by REML and the BLUP equations' solution.
+
+    K: (n, n) relationships; Y: (n, traits), NaN where missing; X: (n, c) fixed effects of full
+    column rank, an intercept included, that each trait has its own of; weights: (n,) of the lines,
+    None for all alike; correlated_residuals: R is full, else diagonal (values of different plots,
+    as those of environments are). Raises ValueError where a trait's values tell less than its
+    fixed effects and a variance, or do not vary.
+    """
+    root = np.ones(len(Y)) if weights is None else np.sqrt(weights)
+    Y, X, K = Y * root[:, None], X * root[:, None], K * np.outer(root, root)
+    scale = _scales(Y, X)
+    d, U = np.linalg.eigh(K)
+    likelihood = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, correlated_residuals)
+    best = climb(
+        likelihood.at(likelihood.start),
+        lambda point: along_information(
+            likelihood.at, point, np.full(len(point.variances), -np.inf)
+        ),
+        likelihood.by_expectation,
+    )
+    G, R = likelihood.covariances(best.variances)
+    solution = likelihood.solve(G, R)
+    c, traits = X.shape[1], len(scale)
+    own = np.concatenate([start + np.arange(c) for start in likelihood.starts])
+    units = np.outer(scale, scale)
+    return MultivariateModel(
+        genetic=G * units,
+        residual=R * units,
+        fixed_effects=solution.b[own].reshape(traits, c).T * scale,
+        dual=root[:, None] * (U @ solution.dual) / scale,
+        likelihood=best.likelihood,
+        _eigenvectors=root[:, None] * U,
+        _precision=solution.precision / units,
+        _reach=solution.reach / scale[:, None],
+        _fixed_root=solution.root[own].reshape(traits, c, -1) * scale[:, None, None],
+    )
+
+
+def _scales(Y: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """(traits,) standard deviation of what each trait's fixed effects leave of its values."""
+    scales = []
+    for y in Y.T:
+        seen = np.isfinite(y)
+        left = int(seen.sum()) - np.linalg.matrix_rank(X[seen])
+        if left < 1 or np.linalg.matrix_rank(X[seen]) < X.shape[1]:
+            raise ValueError(
+                f"{seen.sum()} lines cannot estimate {X.shape[1]} fixed effects and two variances"
+            )
+        residual = y[seen] - X[seen] @ np.linalg.lstsq(X[seen], y[seen], rcond=None)[0]
+        if not residual @ residual > 1e-24 * (y[seen] @ y[seen]):
+            raise ValueError("a trait does not vary beyond its fixed effects")
+        scales.append(np.sqrt(residual @ residual / left))
+    return np.array(scales)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """What the equations give at some covariances, in rotated coordinates.
+
+    b: (f,) fixed effects, those of missing values included; root: (f, f) C of
+    C C' = (F' V^-1 F)^-1; the others as in MultivariateModel.
+    """
+
+    b: np.ndarray
+    dual: np.ndarray
+    precision: np.ndarray
+    reach: np.ndarray
+    root: np.ndarray
+    likelihood: float
+
+
+@dataclass(frozen=True)
+class _Likelihood:
+    """The restricted likelihood along the eigenvectors of K.
+
+    d: (n,) eigenvalues; Y: (n, traits) rotated; fixed: by trait (n, its fixed effects), X rotated
+    and then a column per missing value; genetic, residual: rows and columns of the entries of the
+    two factors that are searched for.
+    """
+
+    d: np.ndarray
+    Y: np.ndarray
+    fixed: list[np.ndarray]
+    genetic: tuple[np.ndarray, np.ndarray]
+    residual: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(
+        cls, d: np.ndarray, U: np.ndarray, Y: np.ndarray, X: np.ndarray, correlated: bool
+    ) -> _Likelihood:
+        traits = Y.shape[1]
+        missing = ~np.isfinite(Y)
+        full, own = np.tril_indices(traits), np.arange(traits)
+        return cls(
+            d,
+            U.T @ np.where(missing, 0.0, Y),
+            [np.hstack([U.T @ X, U[gone].T]) for gone in missing.T],
+            full,
+            full if correlated else (own, own),
+        )
+
+    @property
+    def starts(self) -> np.ndarray:
+        """(traits,) position of each trait's first fixed effect among all."""
+        return np.cumsum([0] + [F.shape[1] for F in self.fixed[:-1]])
+
+    @property
+    def start(self) -> np.ndarray:
+        """Half of each trait's variance genetic, nothing shared by traits."""
+        return np.concatenate(
+            [np.where(rows == columns, np.sqrt(0.5), 0.0) for rows, columns in self._entries]
+        )
+
+    @property
+    def _entries(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        return self.genetic, self.residual
+
+    def _factors(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The Cholesky factors of G and R."""
+        size = self.Y.shape[1]
+        G, R = np.zeros((size, size)), np.zeros((size, size))
+        G[self.genetic], R[self.residual] = np.split(entries, [len(self.genetic[0])])
+        return G, R
+
+    def covariances(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """G and R of these entries of their factors."""
+        G, R = self._factors(entries)
+        return G @ G.T, R @ R.T + LEAST_RESIDUAL * np.eye(len(R))
+
+    def solve(self, G: np.ndarray, R: np.ndarray) -> _Solution:
+        """The mixed model equations. Raises LinAlgError where rounding leaves them no solution."""
+        from scipy.linalg import solve_triangular
+
+        V = self.d[:, None, None] * G + R
+        precision = np.linalg.inv(V)
+        pushed = np.concatenate(
+            [precision[:, :, t, None] * F[:, None] for t, F in enumerate(self.fixed)], axis=2
+        )  # (n, traits, f): V^-1 F
+        FVF = np.vstack([F.T @ pushed[:, t] for t, F in enumerate(self.fixed)])
+        lower = np.linalg.cholesky(FVF)
+        root = solve_triangular(lower, np.eye(len(lower)), lower=True).T
+        n, traits, f = pushed.shape
+        reach = (pushed.reshape(-1, f) @ root).reshape(n, traits, f)
+        weighted = np.einsum("ist,it->is", precision, self.Y)
+        b = root @ np.einsum("isf,is->f", reach, self.Y)
+        dual = weighted - pushed @ b
+        return _Solution(
+            b=b,
+            dual=dual,
+            precision=precision,
+            reach=reach,
+            root=root,
+            likelihood=-0.5
+            * float(
+                np.linalg.slogdet(V)[1].sum()
+                + 2 * np.log(np.diag(lower)).sum()
+                + np.vdot(dual, self.Y)
+            ),
+        )
+
+    def at(self, entries: np.ndarray) -> Point:
+        """The likelihood and its derivatives by the entries of the two factors."""
+        from scipy.linalg import block_diag
+
+        try:
+            found = self.solve(*self.covariances(entries))
+        except np.linalg.LinAlgError:
+            nothing = np.zeros(len(entries))
+            return Point(entries, -np.inf, nothing, np.eye(len(entries)))
+        gradient, working, curvatures = [], [], []
+        for where, factor, slope, d in zip(
+            self._entries,
+            self._factors(entries),
+            self._slopes(found),
+            (self.d, np.ones_like(self.d)),
+            strict=True,
+        ):
+            gradient.append(2 * (slope @ factor)[where])
+            curvatures.append(_curvature(slope, *where))
+            scores = d[:, None] * found.dual
+            for row, column in zip(*where, strict=True):
+                # the derivative of L L' by L[row, column] times the dual
+                change = np.outer(scores[:, row], factor[:, column])
+                change[:, row] += scores @ factor[:, column]
+                working.append(change)
+        changes = np.stack(working)
+        weighted = np.einsum("ist,kit->kis", found.precision, changes)
+        fixed = np.tensordot(changes, found.reach, axes=2)
+        average = np.tensordot(changes, weighted, axes=([1, 2], [1, 2])) - fixed @ fixed.T
+        information = 0.5 * average + block_diag(*curvatures)
+        return Point(entries, found.likelihood, np.concatenate(gradient), information)
+
+    def _slopes(self, found: _Solution) -> tuple[np.ndarray, np.ndarray]:
+        """The derivatives of the likelihood by G and by R, each (traits, traits)."""
+        left = found.precision - found.reach @ found.reach.transpose(0, 2, 1)
+        each = 0.5 * (found.dual[:, :, None] * found.dual[:, None] - left)
+        return np.tensordot(self.d, each, axes=1), each.sum(axis=0)
+
+    def by_expectation(self, point: Point) -> Point:
+        """The step of expectation-maximisation, or the same point where it gains nothing."""
+        G, R = self.covariances(point.variances)
+        slopes = self._slopes(self.solve(G, R))
+        least = (0.0, LEAST_RESIDUAL)
+        factors = [
+            _factor(S + 2 / len(self.d) * S @ slope @ S - bound * np.eye(len(S)))
+            for S, slope, bound in zip((G, R), slopes, least, strict=True)
+        ]
+        tried = self.at(
+            np.concatenate(
+                [factor[where] for factor, where in zip(factors, self._entries, strict=True)]
+            )
+        )
+        return tried if tried.likelihood > point.likelihood else point
+
+
+def _factor(covariance: np.ndarray) -> np.ndarray:
+    """The lower triangular L of L L' = covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    _, upper = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T)
+    return upper.T
+
+
+def _curvature(slope: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(entries, entries) what the bend of L L' adds to the information about entries of L.
+
+    The average information is of covariances, whose derivatives by L vanish where L does: without
+    this no step would end at a singular covariance. Only directions in which the likelihood falls
+    count, so that the information stays positive.
+    """
+    values, vectors = np.linalg.eigh(slope)
+    falling = (vectors * np.maximum(-values, 0.0)) @ vectors.T
+    return 2 * falling[np.ix_(rows, rows)] * (columns[:, None] == columns)
