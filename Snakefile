@@ -23,6 +23,7 @@ if not workflow.configfiles:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/environments.smk"
 include: "workflow/rules/genotypes.smk"
 include: "workflow/rules/phenotypes.smk"
 include: "workflow/rules/validation.smk"

@@ -118,6 +118,21 @@ def test_all_mistakes_are_told_together():
     assert len(str(error.value).splitlines()) == 2
 
 
+def nested(text):
+    """YAML of nine levels, each ten times the one before: a thousand million values."""
+    return "\n".join(
+        [f"v0: &v0 {text}"]
+        + [f"v{n}: &v{n} [{', '.join([f'*v{n - 1}'] * 10)}]" for n in range(1, 10)]
+    )
+
+
+@pytest.mark.parametrize("bomb", [nested("[x, y]"), nested("{x: 1}"), "traits: &a [*a]"])
+def test_anchors_that_repeat_without_end_are_refused(bomb):
+    line = r"^config: more than 1,000,000 values; write out what its anchors .* repeat$"
+    with pytest.raises(UserError, match=line):
+        check_config(config(**yaml.safe_load(bomb)))
+
+
 def test_variables_in_paths_are_expanded(monkeypatch):
     monkeypatch.setenv("BREEDCAST_TEST_FOLDER", "/data")
     checked = check_config(config(genotypes={"path": "${BREEDCAST_TEST_FOLDER}/g.vcf"}))

@@ -8,11 +8,18 @@ from importlib.metadata import version
 import pytest
 import yaml
 
-from breedcast.code import code_files
+from breedcast.code import libraries
+from breedcast.environment import check_imports
+from breedcast.errors import UserError
 from breedcast.models.registry import MODELS
 
 #: Names that differ between conda and PyPI.
-ON_PYPI = {"pytorch": "torch", "xgboost": "xgboost-cpu", "python-isal": "isal"}
+ON_PYPI = {
+    "pytorch": "torch",
+    "pytorch-gpu": "torch",
+    "xgboost": "xgboost-cpu",
+    "python-isal": "isal",
+}
 
 
 def locked(repository):
@@ -42,13 +49,14 @@ def test_conda_environments_have_the_locks_versions(repository):
                 assert re.sub(r"\.post\d+$", "", pins[name]) == pin, f"{path.name}: {name}"
 
 
-def test_every_rule_names_an_environment_that_exists(repository):
-    for rules in (repository / "workflow" / "rules").glob("*.smk"):
-        text = rules.read_text()
-        scripts = len(re.findall(r"^    script:", text, flags=re.MULTILINE))
-        named = re.findall(r'^    conda:\n        "(.+)"', text, flags=re.MULTILINE)
-        assert len(named) == scripts, rules.name
-        assert all((rules.parent / name).is_file() for name in named)
+def test_the_environment_for_gpus_differs_in_pytorch_alone(repository):
+    pins = {
+        name: set(conda_pins(repository / "envs" / f"{name}.yaml", on_pypi={}))
+        for name in ("models", "models-cuda")
+    }
+    one_way, other = (pins["models"] - pins["models-cuda"], pins["models-cuda"] - pins["models"])
+    assert [name for name, _ in one_way] == ["pytorch"]
+    assert [name for name, _ in other] == ["pytorch-gpu"]
 
 
 @pytest.mark.parametrize("package", ["snakemake", "numpy", "torch", "cyvcf2", "zarr", "pandas"])
@@ -67,8 +75,13 @@ def test_every_distribution_in_the_lock_has_a_hash(repository):
 def test_the_container_is_built_from_the_lock(repository):
     recipe = (repository / "envs" / "Dockerfile").read_text()
     python = (repository / "envs" / "models.yaml").read_text().partition("python =")[2][:4]
-    assert f"FROM python:{python}-slim" in recipe
-    assert "--require-hashes -r /opt/breedcast/envs/lock.txt" in recipe
+    first, *builds = re.split(r"^FROM ", recipe, flags=re.MULTILINE)[1:]
+    assert first.startswith(f"python:{python}-slim")
+    assert "--require-hashes -r /opt/breedcast/envs/lock.txt" in first
+    assert [build.partition("\n")[0] for build in builds] == ["locked AS cuda", "locked AS cpu"]
+    for build, index in zip(builds, ("cu126", "cpu"), strict=True):
+        assert f"--index-url https://download.pytorch.org/whl/{index} " in build
+        assert build.count("RUN") == build.count("-r /opt/breedcast/envs/torch.txt") == 1
     copied = [
         source
         for line in re.findall(r"^COPY (.+)$", recipe, flags=re.MULTILINE)
@@ -83,35 +96,59 @@ IN_CONDA = {
     **{"sklearn": "scikit-learn", "torch": "pytorch", "yaml": "pyyaml", "isal": "python-isal"},
     **{"bed_reader": "bed-reader", "vl_convert": "vl-convert-python"},
 }
-
-
-def imported(path):
-    """The libraries that a file imports, at its top or inside a function."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            modules = [node.module]
-        for name in {module.partition(".")[0] for module in modules}:
-            if name not in {"breedcast", *sys.stdlib_module_names}:
-                yield IN_CONDA.get(name, name)
+ALL_MODELS = [module.partition(":")[0] for module in MODELS.values()]
+#: What a name in a rule's `conda:` stands for, where it is no file.
+CHOSEN = {"{project.training_environment}": ("models", "models-cuda")}
 
 
 def rules(repository):
-    """Script and environment of every rule."""
+    """Environment and script of every rule that has a script."""
     for path in (repository / "workflow" / "rules").glob("*.smk"):
+        text = path.read_text()
         pairs = re.findall(
-            r'conda:\n +"../../(.+)"(?:.|\n)+?script:\n +"../(.+)"', path.read_text()
+            r'conda:\n +f?"../../envs/(.+)\.yaml"(?:.|\n)+?script:\n +"../scripts/(.+)\.py"', text
         )
-        for environment, script in pairs:
-            yield repository / environment, repository / "workflow" / script
+        assert len(pairs) == text.count("    script:"), path.name
+        yield from pairs
 
 
 def test_a_rules_environment_has_what_its_script_imports(repository):
-    found = list(rules(repository))
-    assert {script for _, script in found} == set((repository / "workflow/scripts").glob("*.py"))
-    models = [module.partition(":")[0] for module in MODELS.values()]
-    for environment, script in found:
-        modules = models if script.stem == "train_model" else []
-        needed = {name for file in code_files(script.stem, *modules) for name in imported(file)}
-        there = {name for name, _ in conda_pins(environment, on_pypi={})}
-        assert needed <= there, f"{environment.name} for {script.name}"
+    found = [it for it in rules(repository) if it[1] != "check_environment"]
+    scripts = {path.stem for path in (repository / "workflow" / "scripts").glob("*.py")}
+    assert {script for _, script in found} == scripts - {"check_environment"}
+    for named, script in found:
+        modules = ALL_MODELS if script == "train_model" else []
+        tops = {name.partition(".")[0] for name in libraries(script, *modules)}
+        for environment in CHOSEN.get(named, [named]):
+            pins = conda_pins(repository / "envs" / f"{environment}.yaml", on_pypi={})
+            there = {name.removesuffix("-gpu") for name, _ in pins}
+            assert {IN_CONDA.get(name, name) for name in tops} <= there, (environment, script)
+
+
+def test_an_environment_is_tried_with_the_scripts_of_the_rules_that_name_it(repository):
+    text = (repository / "workflow" / "rules" / "environments.smk").read_text()
+    begins, ends = text.index("{"), text.index("\n}\n") + 2
+    listed = ast.literal_eval(text[begins:ends])
+    for environment, scripts in listed.items():
+        of_rules = {script for named, script in rules(repository) if named == environment}
+        assert set(scripts) == of_rules
+    assert {script for scripts in listed.values() for script in scripts} == {
+        script for named, script in rules(repository) if named not in CHOSEN and "{" not in named
+    }
+
+
+def test_what_every_script_imports_is_here():
+    check_imports("models", ["train_model", "render_report", "import_genotypes"], ALL_MODELS)
+
+
+def test_what_cannot_be_imported_is_told_in_one_line_with_the_reason(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(UserError) as error:
+        check_imports("models", ["train_model", "render_figures"], ALL_MODELS)
+    line = str(error.value)
+    assert "cannot import lightgbm (import of lightgbm halted" in line
+    assert "vl_convert (" in line
+    assert line.endswith("make this environment anew, by envs/models.yaml or envs/lock.txt")
+    assert "\n" not in line
+    check_imports("models", ["train_model"], ["breedcast.models.gblup"])  # asks for neither

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def code_files(script: str, *modules: str) -> list[Path]:
     return sorted(frozenset().union(*map(_reachable, roots)))
 
 
+def libraries(script: str, *modules: str) -> list[str]:
+    """Modules of other distributions that these files of the package import, as they name them."""
+    named = {name for path in code_files(script, *modules) for name in _imported(path)}
+    ours = {"breedcast", "__future__", *sys.stdlib_module_names}
+    return sorted(name for name in named if name.partition(".")[0] not in ours)
+
+
 @cache
 def _reachable(start: Path) -> frozenset[Path]:
     found, todo = {start}, [start]
@@ -61,16 +69,26 @@ def _reachable(start: Path) -> frozenset[Path]:
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     """The package's files that one of its files imports, at its top or inside a function."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    names = {
+        name
+        for module, objects in _imported(path).items()
+        for name in (module, *(f"{module}.{it}" for it in objects))
+    }
     return frozenset(
         file for name in names if name.startswith("breedcast.") and (file := _file(name)).is_file()
     )
+
+
+def _imported(path: Path) -> dict[str, list[str]]:
+    """The modules that a file imports, at its top or inside a function; the names taken of each."""
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found.setdefault(alias.name, [])
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.setdefault(node.module, []).extend(alias.name for alias in node.names)
+    return found
 
 
 def _file(module: str) -> Path:

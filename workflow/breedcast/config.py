@@ -23,6 +23,8 @@ from breedcast.validation.names import FOLLOWED, GIVEN, OWN
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
 ENSEMBLE = "ensemble"
+#: Values that a config may have at most: YAML's anchors let a short file stand for endless ones.
+MOST_VALUES = 1_000_000
 #: Keys of the filter that name files, with one line or marker a row.
 FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
 #: Names that stand beside the traits' folders in the output.
@@ -64,6 +66,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     Raises UserError with one line for every mistake: unknown keys with the nearest known
     one, wrong types and ranges, unknown models, variables that are not set.
     """
+    _refuse_endless(raw)
     with open(SCHEMA, encoding="utf-8") as text:
         schema = yaml.safe_load(text)
     raw = _with_numbers(raw, schema)
@@ -197,6 +200,22 @@ def trait_id(column: str) -> str:
         return column
     slug = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_")[:40] or "trait"
     return f"{slug}_{hashlib.sha256(column.encode()).hexdigest()[:8]}"
+
+
+def _refuse_endless(raw: dict[str, Any]) -> None:
+    """Raises UserError for a config whose anchors repeat each other, or themselves, without end."""
+    todo: list[Any] = [raw]
+    for _ in range(MOST_VALUES):
+        if not todo:
+            return
+        value = todo.pop()
+        if isinstance(value, dict):
+            todo.extend(value.values())
+        elif isinstance(value, list):
+            todo.extend(value)
+    raise UserError(
+        f"config: more than {MOST_VALUES:,} values; write out what its anchors (&a, *a) repeat"
+    )
 
 
 def _problems(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:

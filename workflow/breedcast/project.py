@@ -321,6 +321,11 @@ class Project:
             return {}
         return {"gpu": lambda wildcards: int(self.models[wildcards.model].is_network)}
 
+    @property
+    def training_environment(self) -> str:
+        """The environment of training jobs: with PyTorch's build for GPUs if one is asked for."""
+        return "models-cuda" if self.config["device"] == "cuda" else "models"
+
     def structure_file(self) -> dict[str, str]:
         """The rule input that holds clusters and coordinates, where the validation needs them."""
         follows = self.config["validation"]["scheme"] in FOLLOWED

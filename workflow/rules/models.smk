@@ -27,7 +27,7 @@ rule train_model:
     wildcard_constraints:
         model="|".join(project.models),
     conda:
-        "../../envs/models.yaml"
+        f"../../envs/{project.training_environment}.yaml"
     threads: project.config["threads"]
     resources:
         **project.training_devices(),
