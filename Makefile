@@ -1,5 +1,6 @@
 # `make run` builds the environment when needed and runs the embedded example;
 # `make test` runs every test; `make verify` computes the results again and compares them.
+# `make benchmark` measures every model on real data.
 # The rest are the parts these are made of.
 PYTHON ?= python3.11
 CORES ?= 2
@@ -7,9 +8,12 @@ CONFIG ?= config/config.yaml
 RESULTS ?= results
 VENV := .venv
 BIN := $(VENV)/bin
+# The data sets of `make benchmark`: folders of BREEDCAST_DATA, each with a config.
+DATA ?= wheat599 maize281 potato4x soynam
+REPEATS ?= 1
 VERIFY := PYTHONPATH=workflow $(BIN)/python -m breedcast.manifest
 
-.PHONY: run test verify check format lock clean
+.PHONY: run test verify benchmark check format lock clean
 
 run: $(VENV)/.built
 	$(BIN)/snakemake --cores $(CORES)
@@ -23,6 +27,12 @@ verify: $(VENV)/.built
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) --config output=$(RESULTS)-again
 	$(VERIFY) $(RESULTS) $(RESULTS)-again
 	rm -rf $(RESULTS)-again
+
+# Each data set through the workflow, then one table of all. Networks take hours; it goes on where it was.
+benchmark: $(VENV)/.built
+	for data in $(DATA); do $(BIN)/snakemake --cores $(CORES) --configfile config/$$data.yaml \
+	    --config validation='{repeats: $(REPEATS)}' || exit; done
+	PYTHONPATH=workflow:. $(BIN)/python tests/benchmarks/table.py $(DATA:%=results-%)
 
 # What CI runs beside the tests.
 check: $(VENV)/.built
