@@ -178,7 +178,7 @@ def test_contributions_sum_to_what_sets_a_line_apart_from_the_mean_line(
     mean_line = torch.zeros(1, fitted.encoder.channels, fitted.encoder.length)
     with torch.no_grad():
         at_mean = fitted.network.values(mean_line, torch.empty(1, 0)).item() * fitted.target.sd
-    apart = fitted.predict(lines.blind()).mean - lines.observed[fitted.learnt.rows].mean() - at_mean
+    apart = fitted.own(lines.blind()).mean - lines.observed[fitted.learnt.rows].mean() - at_mean
     error = {}
     for steps in (1, 8, 200):
         monkeypatch.setattr(gradients, "STEPS", steps)
@@ -277,7 +277,7 @@ def test_several_networks_are_their_mean() -> None:
     lines = simulate(60, 40)
     both = DeepGS(epochs=2, networks=2).fit(lines, 5, "cpu")
     blind = lines.blind()
-    single = [network.predict(blind).mean for network in both.networks]
+    single = [network.own(blind).mean for network in both.networks]
     np.testing.assert_array_equal(
         single[0], DeepGS(epochs=2).fit(lines, 5, "cpu").predict(blind).mean
     )

@@ -48,8 +48,7 @@ def log_likelihood(variances, kernels, y, X):
 def test_several_variances_maximise_the_density_of_error_contrasts(names, seed):
     """Nelder and Mead's simplex from four starts knows nothing of average information."""
     lines = simulate(seed=seed)
-    model = RKHS(kernels=names)
-    kernels = [model._kernel(name, lines)[1] for name in names]
+    kernels = [K for _, K in RKHS(kernels=names)._kernels(lines)]
     X = np.column_stack([np.ones(len(lines)), lines.covariates["family"] == "A"])
     y = lines.observed
     shares = kernel_shares(kernels, y, X)

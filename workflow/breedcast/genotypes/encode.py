@@ -61,8 +61,11 @@ class Encoder(ABC):
         """The encoding without centring and scaling, which published networks were given."""
 
     @abstractmethod
-    def per_marker(self, gradient: np.ndarray) -> np.ndarray:
-        """(lines, markers) absolute gradient, from one by input (lines, channels, length)."""
+    def per_marker(self, gradient: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
+        """(lines, markers) absolute gradient, from one by input (lines, channels, length).
+
+        beside: (lines, markers) by one allele copy, of what is added to a network, if anything.
+        """
 
     @abstractmethod
     def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -110,9 +113,19 @@ class OneHot(Encoder):
     def encode(self, codes: np.ndarray) -> np.ndarray:
         return np.asarray(codes, dtype=np.uint8)
 
-    def per_marker(self, gradient: np.ndarray) -> np.ndarray:
+    def per_marker(self, gradient: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
         """The largest over the states, as DLGWAS defines its saliency."""
+        if beside is not None:
+            gradient = gradient + beside[:, None] * self._copies
         return np.abs(gradient).max(axis=1)
+
+    @property
+    def _copies(self) -> np.ndarray:
+        """(states, markers) allele copies of each state less their mean, 0 of a missing call."""
+        called = self.frequencies[: self.missing]
+        copies = np.arange(self.missing)[:, None]
+        mean = (copies * called).sum(axis=0) / np.maximum(called.sum(axis=0), 1e-12)
+        return np.vstack([copies - mean, np.zeros_like(mean)])
 
     def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
         own = np.take_along_axis(gradient, codes[:, None].astype(int), axis=1)[:, 0]
@@ -156,8 +169,9 @@ class ScaledDosage(Encoder):
     def encode(self, codes: np.ndarray) -> np.ndarray:
         return np.asarray(codes, dtype=np.uint8)
 
-    def per_marker(self, gradient: np.ndarray) -> np.ndarray:
-        return np.abs(gradient[:, 0] * self.scale)
+    def per_marker(self, gradient: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
+        own = gradient[:, 0] * self.scale
+        return np.abs(own if beside is None else own + beside)
 
     def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
         return gradient[:, 0] * self.scale * self.means.centred(codes)
@@ -211,8 +225,9 @@ class PrincipalComponents(Encoder):
     def encode(self, codes: np.ndarray) -> np.ndarray:
         return (self.scores(codes) * self.scale).astype(np.float32)
 
-    def per_marker(self, gradient: np.ndarray) -> np.ndarray:
-        return np.abs(self._carried_back(gradient))
+    def per_marker(self, gradient: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
+        own = self._carried_back(gradient)
+        return np.abs(own if beside is None else own + beside)
 
     def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
         return self._carried_back(gradient) * self.means.centred(codes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from breedcast.genotypes.encode import Encoder
 from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.shortcut import Shortcut
 from breedcast.models.target import Target
 from breedcast.phenotypes.covariates import Covariates
 
@@ -28,7 +29,8 @@ INTEGRATED_LINES = 50
 class Learnt:
     """What was learnt beside the weights, and from which lines.
 
-    rows: positions of those of the lines that the network is trained on.
+    rows: positions of those of the lines that the network is trained on. shortcut: what its
+    predictions are added to, if anything.
     """
 
     lines: Lines
@@ -37,9 +39,10 @@ class Learnt:
     covariates: Covariates
     target: Target
     seed: int
+    shortcut: Shortcut | None = None
 
 
-class FittedNetwork(Fitted):
+class FittedNetwork:
     """A trained network with what it takes to predict lines by it."""
 
     def __init__(self, learnt: Learnt, trained: Trained, monte_carlo: int = 0) -> None:
@@ -60,7 +63,8 @@ class FittedNetwork(Fitted):
         """The network with the weights of its best epoch."""
         return self.trained.network
 
-    def predict(self, lines: Lines) -> Prediction:
+    def own(self, lines: Lines) -> Prediction:
+        """What the network predicts: of lines' values, or of what a shortcut leaves of them."""
         from breedcast.training.fleet import as_tensor, predict
         from breedcast.training.sampling import sample_predictions
 
@@ -76,17 +80,9 @@ class FittedNetwork(Fitted):
         sd = restored.std(axis=0, ddof=1) if len(restored) > 1 else np.full(len(lines), np.nan)
         return Prediction(restored.mean(axis=0), sd, np.full(len(lines), np.nan))
 
-    @property
-    def history(self) -> Sequence[dict[str, float]]:
-        return self.trained.history
-
-    @property
-    def facts(self) -> Mapping[str, float]:
-        return {"best_epoch": float(self.trained.best_epoch)}
-
     @cached_property
     def saliency(self) -> dict[str, np.ndarray]:
-        """In the trait's units, over lines that the network is trained on.
+        """In the trait's units, over lines that the network is trained on, the shortcut included.
 
         gradient: the median of the absolute gradient. By genotype state the largest over the
         states counts (Liu et al. 2019); dosages and principal components give the gradient by one
@@ -100,11 +96,13 @@ class FittedNetwork(Fitted):
         covariates = self.learnt.covariates.design(lines.covariates)
         inputs = self.encoder.encode(lines.codes)
         gradients = input_gradients(self.network, inputs, covariates, self.device)
-        median = np.median(self.encoder.per_marker(gradients), axis=0)
+        shortcut = self.learnt.shortcut
+        beside = None if shortcut is None else shortcut.gradient(lines.codes)
+        per_marker = self.encoder.per_marker(gradients * np.float32(self.target.sd), beside)
         some = np.linspace(0, len(lines) - 1, min(len(lines), INTEGRATED_LINES)).astype(int)
         added = np.abs(self.contributions(lines.take(some))).mean(axis=0)
         return {
-            "gradient": (median * self.target.sd).astype(np.float32)[None],
+            "gradient": np.median(per_marker, axis=0).astype(np.float32)[None],
             "integrated_gradient": added.astype(np.float32)[None],
         }
 
@@ -112,14 +110,16 @@ class FittedNetwork(Fitted):
         """(lines, markers) what each marker adds to the prediction of each line, trait units.
 
         With the prediction of the mean line they sum to the line's: integrated gradients, from
-        an input of zeros, which encoders make of the mean training line.
+        an input of zeros, which encoders make of the mean training line. A shortcut's are added.
         """
         from breedcast.training.gradients import mean_gradients
 
         covariates = self.learnt.covariates.design(lines.covariates)
         inputs = self.encoder.encode(lines.codes)
         gradients = mean_gradients(self.network, inputs, covariates, self.device)
-        return self.encoder.contributions(gradients, lines.codes) * self.target.sd
+        own = self.encoder.contributions(gradients, lines.codes) * self.target.sd
+        shortcut = self.learnt.shortcut
+        return own if shortcut is None else own + shortcut.contributions(lines.codes)
 
     def weights(self) -> dict[str, np.ndarray]:
         network = {
@@ -131,25 +131,32 @@ class FittedNetwork(Fitted):
 
 
 class FittedNetworks(Fitted):
-    """Networks trained on the same lines from different first weights, as one: their mean."""
+    """Networks trained on the same lines from different first weights, as one: their mean.
+
+    All have the same shortcut, or none.
+    """
 
     def __init__(self, networks: Sequence[FittedNetwork]) -> None:
         self.networks = networks
+        self.shortcut = networks[0].learnt.shortcut
 
     def predict(self, lines: Lines) -> Prediction:
-        return Prediction.mean_of([network.predict(lines) for network in self.networks])
+        own = Prediction.mean_of([network.own(lines) for network in self.networks])
+        if self.shortcut is None:
+            return own
+        return replace(own, mean=own.mean + self.shortcut.predict(lines))
 
     @property
     def history(self) -> Sequence[dict[str, float]]:
         return [
             {"network": number, **record}
             for number, network in enumerate(self.networks)
-            for record in network.history
+            for record in network.trained.history
         ]
 
     @property
     def facts(self) -> Mapping[str, float]:
-        return {"best_epoch": float(np.mean([it.facts["best_epoch"] for it in self.networks]))}
+        return {"best_epoch": float(np.mean([it.trained.best_epoch for it in self.networks]))}
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:
@@ -157,9 +164,10 @@ class FittedNetworks(Fitted):
         return {name: np.concatenate([it[name] for it in each]) for name in each[0]}
 
     def weights(self) -> dict[str, np.ndarray]:
+        shared = {} if self.shortcut is None else self.shortcut.arrays()
         if len(self.networks) == 1:
-            return self.networks[0].weights()
-        return {
+            return {**self.networks[0].weights(), **shared}
+        return shared | {
             f"{number}.{name}": array
             for number, network in enumerate(self.networks)
             for name, array in network.weights().items()

@@ -51,6 +51,10 @@ class Similarity(ABC):
         """(lines,) similarities of the lines with themselves: their squared norms."""
         return products.own
 
+    @abstractmethod
+    def slopes(self, products: Products) -> tuple[np.ndarray, np.ndarray]:
+        """(lines, n) derivatives of `cross`, by products.cross and by products.own."""
+
 
 @dataclass(frozen=True)
 class Linear(Similarity):
@@ -58,6 +62,9 @@ class Linear(Similarity):
 
     def cross(self, products: Products) -> np.ndarray:
         return products.cross
+
+    def slopes(self, products: Products) -> tuple[np.ndarray, np.ndarray]:
+        return np.ones_like(products.cross), np.zeros_like(products.cross)
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,9 @@ class Epistatic(Similarity):
 
     def own(self, products: Products) -> np.ndarray:
         return products.own**2
+
+    def slopes(self, products: Products) -> tuple[np.ndarray, np.ndarray]:
+        return 2 * products.cross, np.zeros_like(products.cross)
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,11 @@ class Gaussian(Similarity):
     def own(self, products: Products) -> np.ndarray:
         return np.ones_like(products.own)
 
+    def slopes(self, products: Products) -> tuple[np.ndarray, np.ndarray]:
+        distances = products.distances / self.mean_distance
+        falls = np.mean([h * np.exp(-h * distances) for h in self.bandwidths], axis=0)
+        return 2 * falls / self.mean_distance, -falls / self.mean_distance
+
 
 @dataclass(frozen=True)
 class ArcCosine(Similarity):
@@ -104,12 +119,25 @@ class ArcCosine(Similarity):
     layers: int
 
     def cross(self, products: Products) -> np.ndarray:
+        norms, cosine, _ = self._angles(products)
+        return norms * cosine
+
+    def slopes(self, products: Products) -> tuple[np.ndarray, np.ndarray]:
+        norms, cosine, by_first = self._angles(products)
+        own = products.own[:, None]
+        bends = norms * cosine - by_first * products.cross
+        return by_first, np.divide(bends, 2 * own, out=np.zeros_like(bends), where=own > 0)
+
+    def _angles(self, products: Products) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(lines, n) products of norms, cosines of the last layer, and their slope by the first."""
         norms = np.sqrt(np.outer(products.own, products.training))
         cosine = np.divide(products.cross, norms, out=np.zeros_like(norms), where=norms > 0)
+        slope = np.ones_like(cosine)
         for _ in range(self.layers):
             angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+            slope *= (np.pi - angle) / np.pi
             cosine = (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / np.pi
-        return norms * cosine
+        return norms, cosine, slope
 
 
 @dataclass(frozen=True)
@@ -132,14 +160,14 @@ class Kernel:
     def fit(
         cls,
         base: Relationship | DominanceRelationship,
-        codes: np.ndarray,
+        features: np.ndarray,
         choose: Callable[[Products], Similarity],
     ) -> tuple[Kernel, np.ndarray]:
-        """The kernel and its (n, n) matrix of the training lines with these codes (n, markers).
+        """The kernel and its (n, n) matrix of the training lines.
 
-        choose: the similarity, in view of the training lines' products.
+        features: (n, p) theirs, as the base makes them; choose: the similarity, in view of
+        their products.
         """
-        features = base.centred(codes)
         products = Products.of(features, features)
         similarity = choose(products)
         raw = similarity.cross(products)
@@ -154,6 +182,15 @@ class Kernel:
         raw = self.similarity.cross(products)
         own = self.similarity.own(products)
         return self._centred(raw), (own - 2 * raw.mean(axis=1) + self.mean) / self.scale
+
+    def slopes(self, features: np.ndarray, dual: np.ndarray) -> np.ndarray:
+        """(lines, p) how k' dual of lines changes with their features (lines, p).
+
+        dual: (n,) as of a mixed model. That the kernel is centred takes the mean off it.
+        """
+        by_cross, by_own = self.similarity.slopes(Products.of(features, self.features))
+        dual = (dual - dual.mean()) / self.scale
+        return (by_cross * dual) @ self.features + 2 * features * (by_own @ dual)[:, None]
 
     def _centred(self, raw: np.ndarray) -> np.ndarray:
         return (raw - raw.mean(axis=1, keepdims=True) - self.row_mean + self.mean) / self.scale

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from breedcast.genotypes.encode import Encoder, OneHot, PrincipalComponents, Sca
 from breedcast.models.base import Fit, Fitted, Lines
 from breedcast.models.fitted_network import FittedNetwork, FittedNetworks, Learnt
 from breedcast.models.options import SCORED, NetworkOptions
+from breedcast.models.shortcut import Shortcut
 from breedcast.models.target import ScoredTarget, StandardisedTarget, Target
 from breedcast.phenotypes.covariates import Covariates
 from breedcast.progress import Listener, unheard
@@ -97,12 +98,13 @@ class NetworkModel(NetworkOptions):
         """Train networks on the lines of each fit.
 
         For each network a stop set is drawn from its lines; covariate effects, the target's
-        scale and the encoding are learnt on the others, which the network is trained on. Raises
+        scale and the encoding are learnt on the others, which the network is trained on. A
+        shortcut is fitted to all lines of a fit first, and its networks learn its rest. Raises
         UserError where the lines or markers are too few, or where training diverges.
         """
         work = [
-            (fit, derive_seed(fit.seed, number) if number else fit.seed)
-            for fit in fits
+            (fit, shortcut, derive_seed(fit.seed, number) if number else fit.seed)
+            for fit, shortcut in map(self._beyond_shortcut, fits)
             for number in range(self.networks)
         ]
         fitted: list[FittedNetwork] = []
@@ -123,8 +125,15 @@ class NetworkModel(NetworkOptions):
             for start in range(0, len(fitted), self.networks)
         ]
 
+    def _beyond_shortcut(self, fit: Fit) -> tuple[Fit, Shortcut | None]:
+        """What is left to learn of a fit, and the shortcut that leaves it, if there is one."""
+        if not self.shortcut:
+            return fit, None
+        shortcut = Shortcut.fit(self.shortcut, fit.lines, fit.seed)
+        return replace(fit, lines=shortcut.left_of(fit.lines)), shortcut
+
     def _trained_together(
-        self, work: list[tuple[Fit, int]], device: str
+        self, work: list[tuple[Fit, Shortcut | None, int]], device: str
     ) -> Iterator[list[Prepared]]:
         """All of the work where networks are stacked; else one at a time, to spare memory."""
         first = self._prepare(*work[0])
@@ -153,7 +162,7 @@ class NetworkModel(NetworkOptions):
             tasks, self.settings(), pick_device(device), len(tasks) > 1, checkpoint, listen
         )
 
-    def _prepare(self, fit: Fit, seed: int) -> Prepared:
+    def _prepare(self, fit: Fit, shortcut: Shortcut | None, seed: int) -> Prepared:
         from breedcast.training.trainer import Task
 
         rows, stop_rows = self._split(len(fit.lines), seed)
@@ -163,7 +172,9 @@ class NetworkModel(NetworkOptions):
         if self.loss in SCORED:
             target = ScoredTarget.fit(trained_on)
         else:
-            target = StandardisedTarget.fit(trained_on, regressed=self.covariates == "regressed")
+            # a shortcut has taken their effects off
+            regressed = self.covariates == "regressed" and shortcut is None
+            target = StandardisedTarget.fit(trained_on, regressed)
         # classes carry no covariate effects that could be taken off them
         joins = self.covariates == "appended" or self.loss in SCORED
         covariates = Covariates.fit(trained_on.covariates if joins else trained_on.covariates[[]])
@@ -179,7 +190,8 @@ class NetworkModel(NetworkOptions):
             name=fit.name,
             outputs=1 if target.classes is None else len(target.classes),
         )
-        return Prepared(task, Learnt(fit.lines, rows, encoder, covariates, target, seed))
+        learnt = Learnt(fit.lines, rows, encoder, covariates, target, seed, shortcut)
+        return Prepared(task, learnt)
 
     def _objective(self, encoder: Encoder, target: Target, covariates: int) -> Objective:
         """A new network of this kind with its loss, its weights drawn or loaded."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: Losses for traits that are scored in few classes.
 SCORED = ("cross_entropy", "ordinal")
 OWN = "own"
+#: Kernels of a shortcut: those of rkhs that are functions of centred dosages.
+SHORTCUTS = ("additive", "gaussian", "arc_cosine", "epistatic")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class NetworkOptions(Model):
         "Share of the genotypes' variance that the principal components reach (input: pca).",
         exclusiveMinimum=0,
         maximum=1,
+    )
+    shortcut: tuple[str, ...] = option(
+        (),
+        "Kernels whose mixed model is fitted first; the network learns what it leaves of lines "
+        "taken out of it, and is added to it. None: the network predicts alone.",
+        items={"type": "string", "enum": list(SHORTCUTS)},
+        uniqueItems=True,
     )
     covariates: str = option(
         "regressed",
@@ -176,6 +185,16 @@ class NetworkOptions(Model):
             raise ValueError("epochs: 0 trains nothing; it needs pretrained")
         if self.pretrained and self.initialise != OWN:
             raise ValueError("initialise would overwrite the pretrained weights; leave one out")
+        if self.shortcut and self.pretrained:
+            raise ValueError(
+                "pretrained weights predict the trait, not what a shortcut leaves of it; set "
+                "shortcut: []"
+            )
+        if self.shortcut and self.loss in (*SCORED, "correlation"):
+            raise ValueError(
+                f"what loss: {self.loss} learns cannot be added to a shortcut's predictions; set "
+                "shortcut: []"
+            )
         if self.mask_markers and self.input == "pca":
             raise ValueError("mask_markers needs markers; set input to one_hot or dosage")
         if self.loss in SCORED and (self.mixup or self.label_noise):

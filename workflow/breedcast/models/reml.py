@@ -57,6 +57,19 @@ class MixedModel:
         identity = np.eye(len(self.root))
         return self.root[:, None] * self.factor.unwhitened(identity) / np.sqrt(self.sigma2_g)
 
+    @property
+    def left_out(self) -> np.ndarray:
+        """(n,) y of each training line less its prediction by the others, variances as they are.
+
+        With P the projection V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1 that is (P y)_i / P_ii (Cook &
+        Weisberg 1982, Residuals and Influence in Regression, 2.2, for the whitened regression).
+        """
+        root = self.inverse_root()
+        fixed = root @ self._X_whitened
+        diagonal = np.einsum("ij,ij->i", root, root)
+        diagonal -= np.einsum("ij,jk,ik->i", fixed, self._XHX_inverse, fixed)
+        return self.dual / (self.sigma2_g * diagonal)
+
     def predict(self, k: np.ndarray, x: np.ndarray) -> np.ndarray:
         """x' b + g of lines with relationships k (lines, n) and fixed effects x (lines, c)."""
         return x @ self.fixed_effects + k @ self.dual

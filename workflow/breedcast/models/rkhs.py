@@ -10,8 +10,9 @@ the Gaussian is the default because neither alone is good everywhere (wheat599, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -72,7 +73,11 @@ class RKHS(Model):
     layers: int = option(4, "Layers of the arc_cosine kernel.", minimum=1)
 
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        kernels, matrices = zip(*(self._kernel(name, lines) for name in self.kernels), strict=True)
+        return self.learn(lines, seed)
+
+    def learn(self, lines: Lines, seed: int) -> FittedRKHS:
+        """The kernels, their variances and the effects of these lines."""
+        kernels, matrices = zip(*self._kernels(lines), strict=True)
         design = FullRankDesign.fit(lines.covariates)
         root = np.sqrt(lines.weights)
         matrices = tuple(K * np.outer(root, root) for K in matrices)
@@ -84,16 +89,20 @@ class RKHS(Model):
             dict(zip(self.kernels, kernels, strict=True)), shares, design, mixed, lines.codes
         )
 
-    def _kernel(self, name: str, lines: Lines) -> tuple[Kernel, np.ndarray]:
-        base: Relationship | DominanceRelationship
-        if name == "dominance":
-            try:
-                base = DominanceRelationship.fit(lines.codes, lines.ploidy)
-            except ValueError as error:
-                raise UserError(f"rkhs: no dominance kernel: {error}; leave it out") from error
-        else:
-            base = Relationship.fit(lines.codes, lines.ploidy)
-        return Kernel.fit(base, lines.codes, lambda products: self._similarity(name, products))
+    def _kernels(self, lines: Lines) -> Iterator[tuple[Kernel, np.ndarray]]:
+        """The kernels and their matrices; those of dosages share one array of them."""
+        dosages: tuple[Relationship, np.ndarray] | None = None
+        for name in self.kernels:
+            base: Relationship | DominanceRelationship
+            if name == "dominance":
+                base = _dominance(lines)
+                features = base.centred(lines.codes)
+            else:
+                if dosages is None:
+                    additive = Relationship.fit(lines.codes, lines.ploidy)
+                    dosages = additive, additive.centred(lines.codes)
+                base, features = dosages
+            yield Kernel.fit(base, features, partial(self._similarity, name))
 
     def _similarity(self, name: str, products: Products) -> Similarity:
         if name == "gaussian":
@@ -101,6 +110,13 @@ class RKHS(Model):
         if name == "arc_cosine":
             return ArcCosine(self.layers)
         return Epistatic() if name == "epistatic" else Linear()
+
+
+def _dominance(lines: Lines) -> DominanceRelationship:
+    try:
+        return DominanceRelationship.fit(lines.codes, lines.ploidy)
+    except ValueError as error:
+        raise UserError(f"rkhs: no dominance kernel: {error}; leave it out") from error
 
 
 def _some_lines(lines: int, seed: int) -> np.ndarray:
@@ -138,6 +154,13 @@ class FittedRKHS(Fitted):
             _combined(self.shares, cross),
             _combined(self.shares, own),
             self.design.matrix(lines.covariates),
+        )
+
+    def values(self, lines: Lines) -> np.ndarray:
+        """(lines,) the predicted means alone: without their variances, which cost far more."""
+        cross = [kernel.of(lines.codes)[0] for kernel in self.kernels.values()]
+        return self.mixed.predict(
+            _combined(self.shares, cross), self.design.matrix(lines.covariates)
         )
 
     def weights(self) -> dict[str, np.ndarray]:

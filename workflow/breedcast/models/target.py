@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: A trait with more values than this is not scored in classes.
 MOST_CLASSES = 20
+#: A trait varies beyond its covariates by more than this share of its largest value.
+ROUNDING = 1e-10
 
 
 class Target(ABC):
@@ -63,7 +65,7 @@ class StandardisedTarget(Target):
         covariates = lines.covariates if regressed else lines.covariates[[]]
         fixed = FixedEffects.fit(covariates, lines.observed, lines.weights)
         sd = float(np.std(lines.observed - fixed.predict(lines.covariates)))
-        if not sd > 0:
+        if not sd > ROUNDING * float(np.abs(lines.observed).max()):
             raise UserError(
                 f"nothing to learn: the trait does not vary among {len(lines)} training lines "
                 "beyond their covariates; check the trait, or leave covariates out"

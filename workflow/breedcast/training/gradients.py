@@ -33,9 +33,13 @@ def mean_gradients(
     The way is straight, and the mean by Gauss and Legendre's rule of STEPS points. Times the
     channels it is the integrated gradient of Sundararajan et al. (2017, ICML 70:3319).
     """
+    return _in_batches(network, inputs, covariates, device, way_from_zeros())
+
+
+def way_from_zeros() -> list[tuple[float, float]]:
+    """Shares of the way from zeros at which to take a gradient, and the weights of their mean."""
     places, weights = np.polynomial.legendre.leggauss(STEPS)
-    steps = [((place + 1) / 2, weight / 2) for place, weight in zip(places, weights, strict=True)]
-    return _in_batches(network, inputs, covariates, device, steps)
+    return [((place + 1) / 2, weight / 2) for place, weight in zip(places, weights, strict=True)]
 
 
 def _in_batches(
