@@ -46,10 +46,14 @@ def squared_distances(codes: np.ndarray, ploidy: int) -> np.ndarray:
     own, called_variance, variance = np.zeros(lines), np.zeros(lines), 0.0
     for called, centred, v in _blocks(codes, ploidy):
         squared = centred**2
-        weighted = called * np.sqrt(v)
         product += centred @ centred.T
-        square += squared @ called.T
-        neither += weighted @ weighted.T  # half of S0
+        if called.all():  # the sums over the markers called in both are those over all
+            square += squared.sum(axis=1, dtype=np.float64)[:, None]
+            neither += v.sum(dtype=np.float64)
+        else:
+            weighted = called * np.sqrt(v)
+            square += squared @ called.T
+            neither += weighted @ weighted.T  # half of S0
         own += squared.sum(axis=1, dtype=np.float64)
         called_variance += called @ v
         variance += float(v.sum(dtype=np.float64))

@@ -26,6 +26,9 @@ MOST_CLUSTERS = 10
 #: whose lines can be told had 0.18 and more (tests/benchmarks/structure.py).
 LEAST_SILHOUETTE = 0.15
 
+#: More lines than these have their few largest axes found by iterations.
+MOST_DECOMPOSED = 2000
+
 METHOD = (
     "principal coordinates (classical scaling) of the expected squared difference of allele "
     "shares; Ward's clusters of the lines' coordinates; mean silhouette on the coordinates"
@@ -100,20 +103,37 @@ def principal_coordinates(squared: np.ndarray, most: int) -> tuple[np.ndarray, n
     with missing calls fit no space of real numbers exactly: axes of negative eigenvalue count in
     the trace and are not kept.
     """
-    from scipy.linalg import eigh
-
     lines = len(squared)
     centred = squared - squared.mean(axis=0)
     centred -= centred.mean(axis=1)[:, None]
     centred *= -0.5
     trace = float(np.trace(centred))
-    first = max(0, lines - most)
-    eigenvalue, vector = eigh(centred, subset_by_index=[first, lines - 1], overwrite_a=True)
-    eigenvalue, vector = eigenvalue[::-1], vector[:, ::-1]
+    eigenvalue, vector = _largest_axes(centred, min(most, lines))
     real = eigenvalue > 1e-6 * max(trace, 0.0)  # distances are sums of float32 products
     eigenvalue, vector = eigenvalue[real], vector[:, real]
     largest = vector[np.abs(vector).argmax(axis=0), np.arange(len(eigenvalue))]
     return vector * np.sign(largest) * np.sqrt(eigenvalue), eigenvalue / trace
+
+
+def _largest_axes(centred: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (count,) and eigenvectors (lines, count) of a matrix, the largest first.
+
+    By Lanczos iterations where lines are many, which takes a few hundred products with the matrix
+    and gives the same to rounding; from a fixed start, so that a run gives the same again.
+    """
+    from scipy.linalg import eigh
+    from scipy.sparse.linalg import eigsh
+
+    lines = len(centred)
+    if lines > MOST_DECOMPOSED:
+        start = np.random.default_rng(0).normal(size=lines)
+        eigenvalue, vector = eigsh(centred, count, which="LA", v0=start, ncv=4 * count + 20)
+    else:
+        eigenvalue, vector = eigh(
+            centred, subset_by_index=[lines - count, lines - 1], overwrite_a=True
+        )
+    order = np.argsort(-eigenvalue, kind="stable")
+    return eigenvalue[order], vector[:, order]
 
 
 def ward_clusters(points: np.ndarray, counts: list[int]) -> dict[int, np.ndarray]:
