@@ -52,7 +52,7 @@ def test_predictions_are_ridge_regressions():
     lines, new = simulate(), simulate(lines=20, seed=9)
     fitted = GBLUP().fit(lines, 0, "cpu")
     mean = lines.codes.mean(axis=0)
-    scale = fitted.relationship.scale
+    scale = fitted.genome.base.scale
     ridge = Ridge(alpha=fitted.mixed.sigma2_e / fitted.mixed.sigma2_g * scale)
     ridge.fit(lines.codes - mean, lines.observed)
     np.testing.assert_allclose(
@@ -68,7 +68,7 @@ def test_error_variances_are_those_of_the_mixed_model_equations():
     fitted = GBLUP().fit(lines, 0, "cpu")
     prediction = fitted.predict(new)
     # Henderson: joint covariance of the new lines' g and the data, brute force.
-    Z, z = fitted.relationship.centred(lines.codes), fitted.relationship.centred(new.codes)
+    Z, z = fitted.genome.base.centred(lines.codes), fitted.genome.base.centred(new.codes)
     s2g, s2e = fitted.mixed.sigma2_g, fitted.mixed.sigma2_e
     scaled = (covariates["age"] - covariates["age"].mean()) / covariates["age"].std(ddof=0)
     X = np.column_stack([np.ones(60), scaled])

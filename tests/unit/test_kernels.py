@@ -1,11 +1,15 @@
 """Kernels against other libraries' and against what they are the limit of."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
-from breedcast.genotypes.relationship import DominanceRelationship, Relationship
-from breedcast.models.kernels import ArcCosine, Epistatic, Kernel, Products, mean_gaussian
+from breedcast.genotypes.relationship import DominanceRelationship
+from breedcast.models.base import Lines
+from breedcast.models.kernels import ArcCosine, Epistatic, Kernel, mean_gaussian
+from breedcast.models.kinship import Kinship
+from breedcast.models.products import DosageProducts, Products
 
 
 def dosages(lines, markers, ploidy=2, seed=0):
@@ -66,14 +70,45 @@ def test_the_epistatic_kernel_is_linear_in_all_products_of_two_markers():
 def test_kernels_are_centred_scaled_and_the_same_for_a_line_seen_again(choose):
     codes = dosages(40, 60)
     codes[0, :10] = 3
-    base = Relationship.fit(codes, 2)
-    kernel, K = Kernel.fit(base, base.centred(codes), choose)
+    lines = Lines(codes, 2, pd.DataFrame(index=range(40)))
+    kinship = Kinship.fit(lines)
+    among = kinship.among_training()
+    kernel, K = Kernel.fit(among, choose(among))
     assert np.trace(K) / 40 == pytest.approx(1)
     np.testing.assert_allclose(K.sum(axis=0), 0, atol=1e-10)
-    k, k_self = kernel.of(codes[:7])
+    k, k_self = kernel.of(kinship.with_training(lines.take(np.arange(7))))
     np.testing.assert_allclose(k, K[:7], atol=1e-12)
     np.testing.assert_allclose(k_self, np.diag(K)[:7], atol=1e-12)
     assert np.linalg.eigvalsh(K)[0] > -1e-10
+
+
+@pytest.mark.parametrize("ploidy", [1, 2, 4])
+def test_products_of_all_lines_tell_a_fit_what_its_codes_do(ploidy):
+    codes = dosages(90, 300, ploidy)
+    products = DosageProducts.of(codes, ploidy)
+    np.testing.assert_array_equal(products.matrix, codes.astype(int) @ codes.astype(int).T)
+    every = Lines(codes, ploidy, pd.DataFrame(index=range(90)), products=products)
+    train, new = np.arange(0, 60), np.arange(55, 90)
+    told, fitted = (Kinship.fit(lines) for lines in (every.take(train), _alone(every, train)))
+    for first, second in (
+        (told.among_training(), fitted.among_training()),
+        (told.with_training(every.take(new)), fitted.with_training(_alone(every, new))),
+        # other codes are not those of the products
+        (
+            told.with_training(every.take(new).with_codes(codes[:35])),
+            fitted.with_training(_alone(every, np.arange(35))),
+        ),
+    ):
+        for field in ("cross", "own", "training"):
+            np.testing.assert_allclose(getattr(first, field), getattr(second, field), atol=1e-12)
+    missing = codes.copy()
+    missing[3, 5] = ploidy + 1
+    assert DosageProducts.of(missing, ploidy) is None
+
+
+def _alone(lines, rows):
+    """Lines of which nothing but the codes is known."""
+    return lines.take(rows).with_codes(lines.codes[rows])
 
 
 def test_diploid_dominance_is_vitezicas():

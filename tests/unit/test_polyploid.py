@@ -128,7 +128,7 @@ def test_the_factor_changes_no_prediction(ploidy):
     expected = mixed.prediction(w @ W.T / scale, (w**2).sum(axis=1) / scale, np.ones((len(new), 1)))
     fitted = GBLUP().fit(train, 0, "cpu")
     found = fitted.predict(new.blind())
-    factor = fitted.relationship.scale / scale
+    factor = fitted.genome.base.scale / scale
     assert fitted.mixed.sigma2_g == pytest.approx(mixed.sigma2_g * factor, rel=1e-4)
     np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-6)
     np.testing.assert_allclose(found.sd, expected.sd, rtol=1e-5)

@@ -48,7 +48,9 @@ def log_likelihood(variances, kernels, y, X):
 def test_several_variances_maximise_the_density_of_error_contrasts(names, seed):
     """Nelder and Mead's simplex from four starts knows nothing of average information."""
     lines = simulate(seed=seed)
-    kernels = [K for _, K in RKHS(kernels=names)._kernels(lines)]
+    model = RKHS(kernels=names)
+    genomes = model._genomes(lines)
+    kernels = model._kernels({it: genomes[it].among_training() for it in genomes})[1]
     X = np.column_stack([np.ones(len(lines)), lines.covariates["family"] == "A"])
     y = lines.observed
     shares = kernel_shares(kernels, y, X)
@@ -88,7 +90,7 @@ def test_predictions_and_errors_are_those_of_the_uncentred_kernel():
     train, new = lines.take(np.arange(70)), lines.take(np.arange(70, 90))
     fitted = RKHS(kernels=("gaussian",), bandwidths=(1.0,)).fit(train, 0, "cpu")
     kernel = fitted.kernels["gaussian"]
-    features = np.vstack([kernel.features, kernel.base.centred(new.codes)])
+    features = fitted.genomes["additive"].base.centred(lines.codes)
     D = ((features[:, None] - features) ** 2).sum(axis=2)
     K = np.exp(-D / D[:70, :70].mean()) * fitted.mixed.sigma2_g / kernel.scale
     V = K[:70, :70] + fitted.mixed.sigma2_e * np.eye(70)

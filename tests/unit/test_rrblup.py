@@ -35,7 +35,7 @@ def test_few_markers_are_solved_in_markers():
     lines = simulate(300, 30)
     fitted = RRBLUP().fit(lines, 0, "cpu")
     # 30 markers, the intercept, two contrasts of the families, and the trait
-    assert fitted.Z.shape == (34, 30)
+    assert fitted.genome.Z.shape == (34, 30)
 
 
 def test_marker_effects_predict():

@@ -13,7 +13,8 @@ from breedcast.genotypes.relationship import Relationship
 from breedcast.models.base import Fit, Lines
 from breedcast.models.deepgs import DeepGS
 from breedcast.models.dnn import DNN
-from breedcast.models.kernels import ArcCosine, Epistatic, Linear, Products, mean_gaussian
+from breedcast.models.kernels import ArcCosine, Epistatic, Linear, mean_gaussian
+from breedcast.models.products import Products
 from breedcast.models.reml import fit_reml
 from breedcast.models.rkhs import RKHS
 from breedcast.models.shortcut import Shortcut
@@ -41,8 +42,9 @@ def test_what_is_left_is_that_of_fits_without_each_line() -> None:
     """At the variances of all lines, by equations that are set up anew without the line."""
     lines = simulate()
     fitted = Shortcut.fit(KERNELS, lines, 0).fitted
+    among = fitted.genomes["additive"].among_training()
     K = sum(
-        share * kernel.of(lines.codes)[0]
+        share * kernel.of(among)[0]
         for share, kernel in zip(fitted.shares, fitted.kernels.values(), strict=True)
     )
     X = fitted.design.matrix(lines.covariates)

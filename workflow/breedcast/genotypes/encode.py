@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+#: Numbers of a block of markers of all lines.
+BLOCK_NUMBERS = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,27 @@ class DosageMeans:
     @classmethod
     def fit(cls, codes: np.ndarray, ploidy: int) -> DosageMeans:
         """Learn the means from codes (lines, markers), missing calls left out."""
-        called = codes <= ploidy
-        total = np.where(called, codes, 0).sum(axis=0, dtype=np.float64)
-        return cls(total / np.maximum(called.sum(axis=0), 1), ploidy)
+        mean = np.empty(codes.shape[1])
+        for some in marker_blocks(*codes.shape):
+            called = codes[:, some] <= ploidy
+            total = (codes[:, some] * called).sum(axis=0, dtype=np.float64)
+            mean[some] = total / np.maximum(called.sum(axis=0), 1)
+        return cls(mean, ploidy)
+
+    def of_markers(self, some: slice) -> DosageMeans:
+        """The means of some of the markers."""
+        return DosageMeans(self.mean[some], self.ploidy)
 
     def centred(self, codes: np.ndarray) -> np.ndarray:
         """(lines, markers) float64 dosage less the training mean; a missing call is 0."""
         return np.where(codes <= self.ploidy, codes - self.mean, 0.0)
+
+
+def marker_blocks(lines: int, markers: int) -> Iterator[slice]:
+    """Markers, in blocks that hold BLOCK_NUMBERS of these lines' numbers, or a hundred markers."""
+    step = max(100, BLOCK_NUMBERS // max(lines, 1))
+    for start in range(0, markers, step):
+        yield slice(start, min(start + step, markers))
 
 
 class Encoder(ABC):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from breedcast.genotypes.encode import DosageMeans
+from breedcast.genotypes.encode import DosageMeans, marker_blocks
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,14 @@ class Relationship:
     def fit(cls, codes: np.ndarray, ploidy: int) -> Relationship:
         """Learn frequencies and scale from the codes (lines, markers) of the base lines."""
         means = DosageMeans.fit(codes, ploidy)
-        centred = means.centred(codes)
-        scale = float(np.einsum("ij,ij->", centred, centred)) / len(codes)
+        scale = _mean_square(cls(means, 1.0), codes)
         if scale == 0.0:
             raise ValueError("no marker varies among these lines")
         return cls(means, scale)
+
+    def of_markers(self, some: slice) -> Relationship:
+        """The same for some of the markers."""
+        return Relationship(self.means.of_markers(some), self.scale)
 
     def centred(self, codes: np.ndarray) -> np.ndarray:
         """(lines, markers) dosages about the base means over sqrt(scale): K = Z Z'."""
@@ -62,13 +65,20 @@ class DominanceRelationship:
         Raises ValueError where no base line is heterozygous anywhere: additive and dominance
         effects cannot be told apart then.
         """
-        called = codes <= ploidy
         if not ((codes > 0) & (codes < ploidy)).any():
             raise ValueError("no marker is heterozygous in any of these lines")
         raw = cls(DosageMeans.fit(codes, ploidy), np.zeros(codes.shape[1]), 1.0)
-        mean = raw.centred(codes).sum(axis=0) / np.maximum(called.sum(axis=0), 1)
-        centred = cls(raw.means, mean, 1.0).centred(codes)
-        return cls(raw.means, mean, float(np.einsum("ij,ij->", centred, centred)) / len(codes))
+        called = np.maximum((codes <= ploidy).sum(axis=0), 1)
+        sums = [
+            raw.of_markers(some).centred(codes[:, some]).sum(axis=0)
+            for some in marker_blocks(*codes.shape)
+        ]
+        about_mean = cls(raw.means, np.concatenate(sums) / called, 1.0)
+        return cls(raw.means, about_mean.code_mean, _mean_square(about_mean, codes))
+
+    def of_markers(self, some: slice) -> DominanceRelationship:
+        """The same for some of the markers."""
+        return DominanceRelationship(self.means.of_markers(some), self.code_mean[some], self.scale)
 
     def centred(self, codes: np.ndarray) -> np.ndarray:
         """(lines, markers) codes about the base means over sqrt(scale): K = Z Z'."""
@@ -77,3 +87,12 @@ class DominanceRelationship:
         x = codes.astype(np.float64)
         dominance = (m - 1) * p * x - m * (m - 1) / 2 * p**2 - x * (x - 1) / 2
         return np.where(codes <= m, dominance - self.code_mean, 0.0) / np.sqrt(self.scale)
+
+
+def _mean_square(base: Relationship | DominanceRelationship, codes: np.ndarray) -> float:
+    """The lines' mean squared norm of their centred codes."""
+    total = 0.0
+    for some in marker_blocks(*codes.shape):
+        centred = base.of_markers(some).centred(codes[:, some])
+        total += float(np.einsum("ij,ij->", centred, centred))
+    return total / len(codes)

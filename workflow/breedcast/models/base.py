@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.checkpoint import NOWHERE, Checkpoint
+from breedcast.models.products import DosageProducts
 from breedcast.progress import Listener, unheard
 
 
@@ -31,6 +32,7 @@ class Lines:
     value: (lines,) float64 trait values, or None for lines whose values must not be seen.
     weight: (lines,) float64, how much each value counts: the inverse of its error variance, up
         to a factor; None counts all alike.
+    products: of these lines' dosages with all others' of a job, where they are at hand.
     """
 
     codes: np.ndarray
@@ -38,6 +40,7 @@ class Lines:
     covariates: pd.DataFrame
     value: np.ndarray | None = None
     weight: np.ndarray | None = None
+    products: DosageProducts | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -50,7 +53,12 @@ class Lines:
             self.covariates.iloc[rows],
             None if self.value is None else self.value[rows],
             None if self.weight is None else self.weight[rows],
+            None if self.products is None else self.products.take(rows),
         )
+
+    def with_codes(self, codes: np.ndarray) -> Lines:
+        """The same lines with other codes."""
+        return replace(self, codes=codes, products=None)
 
     def blind(self) -> Lines:
         """The same lines without their values: what a model is given to predict."""
@@ -200,6 +208,10 @@ class Model(ABC):
     def remarks(self) -> list[str]:
         """What a user should know of the model with these options, a sentence each."""
         return []
+
+    def uses_products(self, lines: int, markers: int) -> bool:
+        """Whether fits take the products of dosages of all these lines (`Lines.products`)."""
+        return False
 
     def side_by_side(self, device: str) -> bool:
         """Whether several fits are computed as one on this device; else one after another."""

@@ -59,7 +59,8 @@ class Bayes(Model):
         # a line of weight w is one of residual variance 1 / w: all of it times sqrt(w)
         root = np.sqrt(lines.weights)
         y, X, Z = y * root, X * root[:, None], Z * root[:, None]
-        Z, y, X = condensed(Z, y, X)
+        rows, c = condensed(np.column_stack([X, y, Z])), X.shape[1]
+        X, y, Z = rows[:, :c], rows[:, c], rows[:, c + 1 :]
         band = Band.of(Z @ Z.T)
         rotated = band.rotated(np.column_stack([y, X, Z]))
         large = LargeEffects.none(Z.shape[1], self.large_share * Z.shape[1])

@@ -4,81 +4,132 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from breedcast.genotypes.relationship import Relationship
 from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.iterative import FittedIterative
+from breedcast.models.kinship import Kinship
 from breedcast.models.linear import absolute_effects
+from breedcast.models.products import Products
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FullRankDesign
+
+#: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
+MOST_EXACT = 20_000
+
+
+def fit_blup(lines: Lines) -> Fitted:
+    """The mixed model, exactly in lines or in markers, or by iterations where both are many."""
+    if min(lines.codes.shape) > MOST_EXACT:
+        return FittedIterative.fit(lines)
+    return FittedBLUP.fit(lines)
+
+
+def uses_products(lines: int, markers: int) -> bool:
+    """Whether fits to most of so many lines are of their relationships, and exact."""
+    return lines <= min(MOST_EXACT, 2 * markers)
 
 
 @dataclass(frozen=True)
 class FittedBLUP(Fitted):
     """Genetic values g = Z u: K = Z Z' between lines, equal variances of marker effects u.
 
-    Z: (rows, markers) scaled centred dosages times the roots of the weights, of the training lines
-    or `condensed`; mixed: fitted to these rows.
+    genome: Z of the training lines, as their products or in few rows; mixed: fitted to these.
     """
 
-    relationship: Relationship
+    genome: Kinship | FewMarkers
     design: FullRankDesign
-    Z: np.ndarray
     mixed: MixedModel
 
     @classmethod
     def fit(cls, lines: Lines) -> FittedBLUP:
         """Frequencies from these lines, covariates as fixed effects, variances by REML."""
-        relationship = Relationship.fit(lines.codes, lines.ploidy)
         design = FullRankDesign.fit(lines.covariates)
         root = np.sqrt(lines.weights)
-        X = design.matrix(lines.covariates) * root[:, None]
-        Z = relationship.centred(lines.codes)
-        Z *= root[:, None]
-        Z, y, X = condensed(Z, lines.observed * root, X)
-        return cls(relationship, design, Z, fit_reml(Z @ Z.T, y, X, len(lines)))
+        X, y = design.matrix(lines.covariates) * root[:, None], lines.observed * root
+        genome: Kinship | FewMarkers
+        if lines.codes.shape[1] + X.shape[1] + 1 < len(lines):
+            genome, y, X = FewMarkers.fit(lines, y, X)
+            return cls(genome, design, fit_reml(genome.Z @ genome.Z.T, y, X, len(lines)))
+        genome = Kinship.fit(lines)
+        K = genome.among_training().cross
+        K *= root
+        K *= root[:, None]
+        return cls(genome, design, fit_reml(K, y, X).unweighted(root))
 
     @property
     def facts(self) -> Mapping[str, float]:
         return {"heritability": self.mixed.heritability}
 
-    @property
+    @cached_property
     def marker_effects(self) -> np.ndarray:
         """(markers,) effect of one allele copy."""
-        return self.Z.T @ self.mixed.dual / np.sqrt(self.relationship.scale)
+        return self.genome.marker_effects(self.mixed.dual)
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:
         return absolute_effects(self.marker_effects)
 
     def predict(self, lines: Lines) -> Prediction:
-        z = self.relationship.centred(lines.codes)
-        k_self = np.einsum("ij,ij->i", z, z)
-        return self.mixed.prediction(z @ self.Z.T, k_self, self.design.matrix(lines.covariates))
+        products = self.genome.with_training(lines)
+        x = self.design.matrix(lines.covariates)
+        return self.mixed.prediction(products.cross, products.own, x)
 
     def weights(self) -> dict[str, np.ndarray]:
         return {
             "marker_effects": self.marker_effects,
-            "mean_dosages": self.relationship.means.mean,
+            "mean_dosages": self.genome.base.means.mean,
             "fixed_effects": self.mixed.fixed_effects,
         }
 
 
-def condensed(
-    Z: np.ndarray, y: np.ndarray, X: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Z (n, markers), y (n,) and X (n, c) in as few rows as tell the same, where markers are few.
+@dataclass(frozen=True)
+class FewMarkers:
+    """Z of many lines at few markers, in as many rows as tell the same (`condensed`)."""
 
-    With [X y Z] = Q R, R has as many rows as columns. In the coordinates Q the values are as
-    independent as before, and orthogonally to them there is nothing but variance: `fit_reml` of
-    the rows of R, told of the n lines, is that of the lines.
+    base: Relationship
+    Z: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, lines: Lines, y: np.ndarray, X: np.ndarray
+    ) -> tuple[FewMarkers, np.ndarray, np.ndarray]:
+        """Z, and y (n,) and X (n, c), both times the roots of the lines' weights, in those rows."""
+        base = Relationship.fit(lines.codes, lines.ploidy)
+        root = np.sqrt(lines.weights)
+        c = X.shape[1]
+        rows = np.zeros((0, c + 1 + lines.codes.shape[1]))
+        step = max(rows.shape[1], 1000)
+        for start in range(0, len(lines), step):
+            some = slice(start, start + step)
+            Z = base.centred(lines.codes[some]) * root[some, None]
+            rows = condensed(np.vstack([rows, np.column_stack([X[some], y[some], Z])]))
+        return cls(base, rows[:, c + 1 :]), rows[:, c], rows[:, :c]
+
+    def with_training(self, lines: Lines) -> Products:
+        """Products of lines' features with the rows."""
+        return Products.of(self.base.centred(lines.codes), self.Z)
+
+    def marker_effects(self, dual: np.ndarray) -> np.ndarray:
+        """(markers,) effects, per unit of a code."""
+        effects: np.ndarray = self.Z.T @ dual / np.sqrt(self.base.scale)
+        return effects
+
+
+def condensed(rows: np.ndarray) -> np.ndarray:
+    """[X y Z] (n, columns) in as few rows as tell the same, where columns are few.
+
+    Of their Q R, R has as many rows as columns. In the coordinates Q the values are as independent
+    as before, and orthogonally to them there is nothing but variance: `fit_reml` of R's columns,
+    told of the n lines, is that of the lines.
     """
-    n, c = X.shape
-    if n <= c + 1 + Z.shape[1]:
-        return Z, y, X
+    if len(rows) <= rows.shape[1]:
+        return rows
     from scipy.linalg import qr
 
-    (R,) = qr(np.column_stack([X, y, Z]), mode="r", overwrite_a=True, check_finite=False)
-    R = R[: R.shape[1]]
-    return R[:, c + 1 :], R[:, c], R[:, :c]
+    (R,) = qr(rows, mode="r", overwrite_a=True, check_finite=False)
+    few: np.ndarray = R[: R.shape[1]]
+    return few

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from breedcast.models.base import Fitted, Lines, Model
-from breedcast.models.blup import FittedBLUP
+from breedcast.models.blup import fit_blup, uses_products
 
 
 @dataclass(frozen=True)
@@ -19,5 +19,8 @@ class GBLUP(Model):
     Covariates are fixed effects of the same mixed model.
     """
 
+    def uses_products(self, lines: int, markers: int) -> bool:
+        return uses_products(lines, markers)
+
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        return FittedBLUP.fit(lines)
+        return fit_blup(lines)

@@ -21,6 +21,8 @@ from breedcast.models.base import Fitted, Lines
 PERMUTATION = "permutation"
 #: Most lines of a fit whose calls are permuted; the folds add up to more.
 MOST_LINES = 50
+#: Windows whose permuted lines are predicted together.
+AT_A_TIME = 20
 
 
 def genome_windows(contig: pd.Series, count: int) -> np.ndarray:
@@ -55,15 +57,22 @@ def window_importance(
     lines = lines.take(np.sort(rng.permutation(len(lines))[:MOST_LINES]))
     weight = lines.weights / lines.weights.sum()
 
-    def error(codes: np.ndarray) -> float:
-        blind = Lines(codes, lines.ploidy, lines.covariates, weight=lines.weight)
-        return float(weight @ (fitted.predict(blind).mean - lines.observed) ** 2)
+    def errors(variants: list[np.ndarray]) -> np.ndarray:
+        """(variants,) mean squared error of the lines with each of these codes."""
+        every = lines.take(np.tile(np.arange(len(lines)), len(variants)))
+        predicted = fitted.predict(every.blind().with_codes(np.concatenate(variants))).mean
+        return (predicted.reshape(len(variants), -1) - lines.observed) ** 2 @ weight
 
-    own = error(lines.codes)
-    grown = np.empty(len(windows) - 1, np.float32)
-    for number, (start, end) in enumerate(pairwise(windows)):
+    def permuted(start: int, end: int) -> np.ndarray:
         order = rng.permutation(len(lines))
         codes = lines.codes.copy()
         codes[order, start:end] = lines.codes[np.roll(order, 1), start:end]
-        grown[number] = error(codes) - own
+        return codes
+
+    own = float(errors([lines.codes])[0])
+    spans = list(pairwise(windows))
+    grown = np.empty(len(spans), np.float32)
+    for first in range(0, len(spans), AT_A_TIME):
+        some = spans[first : first + AT_A_TIME]
+        grown[first : first + AT_A_TIME] = errors([permuted(*span) for span in some]) - own
     return np.repeat(grown, np.diff(windows))

@@ -28,6 +28,7 @@ from breedcast.models.base import Fit, Fitted, Lines, Model
 from breedcast.models.chunks import Chunk, Chunking, Work
 from breedcast.models.gathered import Gathered, Tables
 from breedcast.models.importance import PERMUTATION, window_importance
+from breedcast.models.products import DosageProducts
 from breedcast.models.results import FitTask, Result
 from breedcast.models.tuning import Tuning, no_studies, tuned_models
 from breedcast.phenotypes.covariates import covariate_columns
@@ -135,6 +136,7 @@ class TrainingJob:
             checkpoints.begin()
         if self.model.is_network:
             keep_freed_memory()
+        self.products  # noqa: B018  (made before the processes are, which share it)
 
     @cached_property
     def computed_on(self) -> str:
@@ -148,9 +150,16 @@ class TrainingJob:
     @cached_property
     def imputer(self) -> Imputer | None:
         """What fills the missing calls of a fit; None where a model is given them as they are."""
-        if self.imputation == "mean" or not self.model.needs_all_calls:
+        if self.imputation == "mean" or not self.model.needs_all_calls or self.products:
             return None
         return IMPUTERS[self.imputation].of(self.codes, self.ploidy)
+
+    @cached_property
+    def products(self) -> DosageProducts | None:
+        """Of all lines' dosages, for models that use them, where no call is missing."""
+        if not self.model.uses_products(*self.codes.shape):
+            return None
+        return DosageProducts.of(self.codes, self.ploidy)
 
     @property
     def chunking(self) -> Chunking:
@@ -255,6 +264,7 @@ class TrainingJob:
             table[covariate_columns(table)],
             table["value"].to_numpy(np.float64),
             table["weight"].to_numpy(np.float64),
+            self.products,
         )
 
     def _given(self, lines: Lines, rows: np.ndarray, task: FitTask) -> Lines:
@@ -262,7 +272,7 @@ class TrainingJob:
         given = lines.take(rows)
         if self.imputer is None:
             return given
-        return replace(given, codes=self.imputer.fill(rows, task.train))
+        return given.with_codes(self.imputer.fill(rows, task.train))
 
     def _seed(self, task: FitTask) -> int:
         unit = task.unit

@@ -9,35 +9,12 @@ changes no prediction of a model with an intercept (Stranden & Christensen 2011,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from breedcast.genotypes.relationship import DominanceRelationship, Relationship
-
-
-@dataclass(frozen=True)
-class Products:
-    """Inner products of lines' features.
-
-    cross: (lines, n) with the n training lines; own: (lines,) squared norms of the lines;
-    training: (n,) those of the training lines.
-    """
-
-    cross: np.ndarray
-    own: np.ndarray
-    training: np.ndarray
-
-    @classmethod
-    def of(cls, features: np.ndarray, training: np.ndarray) -> Products:
-        """Products of features (lines, p) with those of the training lines (n, p)."""
-        return cls(features @ training.T, _norms(features), _norms(training))
-
-    @property
-    def distances(self) -> np.ndarray:
-        """(lines, n) squared Euclidean distances to the training lines."""
-        return np.maximum(self.own[:, None] + self.training - 2 * self.cross, 0.0)
+from breedcast.models.products import Products
 
 
 class Similarity(ABC):
@@ -96,8 +73,12 @@ class Gaussian(Similarity):
     bandwidths: Sequence[float]
 
     def cross(self, products: Products) -> np.ndarray:
-        distances = products.distances / self.mean_distance
-        return np.mean([np.exp(-h * distances) for h in self.bandwidths], axis=0)
+        distances = products.distances
+        distances /= -self.mean_distance
+        similarity = np.zeros_like(distances)
+        for h in self.bandwidths:
+            similarity += np.exp(h * distances)
+        return similarity / len(self.bandwidths)
 
     def own(self, products: Products) -> np.ndarray:
         return np.ones_like(products.own)
@@ -144,62 +125,46 @@ class ArcCosine(Similarity):
 class Kernel:
     """A similarity, centred and scaled on training lines.
 
-    base: turns codes into features; features: (n, p) those of the training lines. row_mean,
-    mean: of the training lines' similarities, by line (n,) and over all; scale: mean diagonal
-    once they are centred.
+    row_mean, mean: of the training lines' similarities, by line (n,) and over all; scale: mean
+    diagonal once they are centred.
     """
 
-    base: Relationship | DominanceRelationship
-    features: np.ndarray
     similarity: Similarity
     row_mean: np.ndarray
     mean: float
     scale: float
 
     @classmethod
-    def fit(
-        cls,
-        base: Relationship | DominanceRelationship,
-        features: np.ndarray,
-        choose: Callable[[Products], Similarity],
-    ) -> tuple[Kernel, np.ndarray]:
-        """The kernel and its (n, n) matrix of the training lines.
-
-        features: (n, p) theirs, as the base makes them; choose: the similarity, in view of
-        their products.
-        """
-        products = Products.of(features, features)
-        similarity = choose(products)
+    def fit(cls, products: Products, similarity: Similarity) -> tuple[Kernel, np.ndarray]:
+        """The kernel and its (n, n) matrix, from the products of the training lines."""
         raw = similarity.cross(products)
         row_mean, mean = raw.mean(axis=0), float(raw.mean())
         scale = float(np.trace(raw)) / len(raw) - mean
-        kernel = cls(base, features, similarity, row_mean, mean, scale)
+        kernel = cls(similarity, row_mean, mean, scale)
         return kernel, kernel._centred(raw)
 
-    def of(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def of(self, products: Products) -> tuple[np.ndarray, np.ndarray]:
         """Lines' k (lines, n) with the training lines and k_self (lines,) with themselves."""
-        products = Products.of(self.base.centred(codes), self.features)
         raw = self.similarity.cross(products)
         own = self.similarity.own(products)
         return self._centred(raw), (own - 2 * raw.mean(axis=1) + self.mean) / self.scale
 
-    def slopes(self, features: np.ndarray, dual: np.ndarray) -> np.ndarray:
-        """(lines, p) how k' dual of lines changes with their features (lines, p).
+    def slopes(self, products: Products, dual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How k' dual of lines changes: (lines, n) by products.cross, (lines,) by products.own.
 
         dual: (n,) as of a mixed model. That the kernel is centred takes the mean off it.
         """
-        by_cross, by_own = self.similarity.slopes(Products.of(features, self.features))
+        by_cross, by_own = self.similarity.slopes(products)
         dual = (dual - dual.mean()) / self.scale
-        return (by_cross * dual) @ self.features + 2 * features * (by_own @ dual)[:, None]
+        return by_cross * dual, by_own @ dual
 
     def _centred(self, raw: np.ndarray) -> np.ndarray:
-        return (raw - raw.mean(axis=1, keepdims=True) - self.row_mean + self.mean) / self.scale
+        centred: np.ndarray = raw - (self.row_mean - self.mean)
+        centred -= raw.mean(axis=1, keepdims=True)
+        centred /= self.scale
+        return centred
 
 
 def mean_gaussian(products: Products, bandwidths: Sequence[float]) -> Gaussian:
     """The Gaussian similarity whose distances are measured in the training lines' mean."""
     return Gaussian(float(products.distances.mean()), bandwidths)
-
-
-def _norms(features: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->i", features, features)

@@ -140,7 +140,7 @@ def fit_band(band: Band, y: np.ndarray, X: np.ndarray, lines: int | None = None)
             + 2 * float(np.log(np.abs(np.diag(found.R))).sum())
         )
 
-    log_ratio = _minimise(deviance)
+    log_ratio = best_log_ratio(deviance)
     best = solve(log_ratio)
     sigma2_g = float(best.residual @ best.residual) / (lines - c)
     R_inverse = np.linalg.inv(best.R)
@@ -167,7 +167,7 @@ class _Solution:
     residual: np.ndarray
 
 
-def _minimise(deviance: Callable[[float], float]) -> float:
+def best_log_ratio(deviance: Callable[[float], float]) -> float:
     """The global minimum within the bounds: a grid finds the valley, Brent its floor."""
     from scipy.optimize import minimize_scalar
 

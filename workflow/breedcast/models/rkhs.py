@@ -10,31 +10,31 @@ the Gaussian is the default because neither alone is good everywhere (wheat599, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from breedcast.errors import UserError
-from breedcast.genotypes.relationship import DominanceRelationship, Relationship
+from breedcast.genotypes.relationship import DominanceRelationship
 from breedcast.models.base import Choice, Fitted, Lines, Model, Prediction, option
 from breedcast.models.kernels import (
     ArcCosine,
     Epistatic,
     Kernel,
     Linear,
-    Products,
     Similarity,
     mean_gaussian,
 )
+from breedcast.models.kinship import Kinship
 from breedcast.models.multikernel import kernel_shares
+from breedcast.models.products import Products
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FullRankDesign
 
-KERNELS = ("gaussian", "arc_cosine", "epistatic", "additive", "dominance")
-
+ADDITIVE, DOMINANCE = "additive", "dominance"
+KERNELS = ("gaussian", "arc_cosine", "epistatic", ADDITIVE, DOMINANCE)
 
 #: Lines from which several kernels' shares in the genetic variance are estimated, at most.
 SHARES_FROM = 1500
@@ -72,37 +72,50 @@ class RKHS(Model):
     )
     layers: int = option(4, "Layers of the arc_cosine kernel.", minimum=1)
 
+    def uses_products(self, lines: int, markers: int) -> bool:
+        return set(self.kernels) != {DOMINANCE}
+
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
         return self.learn(lines, seed)
 
     def learn(self, lines: Lines, seed: int) -> FittedRKHS:
         """The kernels, their variances and the effects of these lines."""
-        kernels, matrices = zip(*self._kernels(lines), strict=True)
         design = FullRankDesign.fit(lines.covariates)
         root = np.sqrt(lines.weights)
-        matrices = tuple(K * np.outer(root, root) for K in matrices)
+        genomes = self._genomes(lines)
+        kernels, matrices = self._kernels({it: genomes[it].among_training() for it in genomes})
+        for K in matrices:
+            K *= root
+            K *= root[:, None]
         y, X = lines.observed * root, design.matrix(lines.covariates) * root[:, None]
         some = _some_lines(len(lines), seed)
         shares = kernel_shares([K[np.ix_(some, some)] for K in matrices], y[some], X[some])
         mixed = fit_reml(_combined(shares, matrices), y, X).unweighted(root)
-        return FittedRKHS(
-            dict(zip(self.kernels, kernels, strict=True)), shares, design, mixed, lines.codes
-        )
+        return FittedRKHS(genomes, kernels, shares, design, mixed, lines.codes)
 
-    def _kernels(self, lines: Lines) -> Iterator[tuple[Kernel, np.ndarray]]:
-        """The kernels and their matrices; those of dosages share one array of them."""
-        dosages: tuple[Relationship, np.ndarray] | None = None
+    def _genomes(self, lines: Lines) -> dict[str, Kinship]:
+        """What the kernels are made of: products of dosages, of dominance codes, or both."""
+        genomes = {}
+        if set(self.kernels) != {DOMINANCE}:
+            genomes[ADDITIVE] = Kinship.fit(lines)
+        if DOMINANCE in self.kernels:
+            try:
+                base = DominanceRelationship.fit(lines.codes, lines.ploidy)
+            except ValueError as error:
+                raise UserError(f"rkhs: no dominance kernel: {error}; leave it out") from error
+            genomes[DOMINANCE] = Kinship(base, lines)
+        return genomes
+
+    def _kernels(
+        self, products: Mapping[str, Products]
+    ) -> tuple[dict[str, Kernel], list[np.ndarray]]:
+        """The kernels by name, and their matrices (n, n) of the training lines."""
+        kernels, matrices = {}, []
         for name in self.kernels:
-            base: Relationship | DominanceRelationship
-            if name == "dominance":
-                base = _dominance(lines)
-                features = base.centred(lines.codes)
-            else:
-                if dosages is None:
-                    additive = Relationship.fit(lines.codes, lines.ploidy)
-                    dosages = additive, additive.centred(lines.codes)
-                base, features = dosages
-            yield Kernel.fit(base, features, partial(self._similarity, name))
+            of_lines = products[_made_of(name)]
+            kernels[name], K = Kernel.fit(of_lines, self._similarity(name, of_lines))
+            matrices.append(K)
+        return kernels, matrices
 
     def _similarity(self, name: str, products: Products) -> Similarity:
         if name == "gaussian":
@@ -112,11 +125,9 @@ class RKHS(Model):
         return Epistatic() if name == "epistatic" else Linear()
 
 
-def _dominance(lines: Lines) -> DominanceRelationship:
-    try:
-        return DominanceRelationship.fit(lines.codes, lines.ploidy)
-    except ValueError as error:
-        raise UserError(f"rkhs: no dominance kernel: {error}; leave it out") from error
+def _made_of(kernel: str) -> str:
+    """The products that a kernel is made of."""
+    return DOMINANCE if kernel == DOMINANCE else ADDITIVE
 
 
 def _some_lines(lines: int, seed: int) -> np.ndarray:
@@ -127,13 +138,19 @@ def _some_lines(lines: int, seed: int) -> np.ndarray:
 
 
 def _combined(shares: np.ndarray, kernels: Sequence[np.ndarray]) -> np.ndarray:
-    return np.sum([share * K for share, K in zip(shares, kernels, strict=True)], axis=0)
+    combined = np.zeros_like(kernels[0])
+    for share, K in zip(shares, kernels, strict=True):
+        combined += share * K
+    return combined
 
 
 @dataclass(frozen=True)
 class FittedRKHS(Fitted):
-    """kernels by name; shares: (kernels,) of the genetic variance; codes: the training lines'."""
+    """genomes: what the kernels, by name, are made of; shares: (kernels,) of the genetic variance;
+    codes: the training lines'.
+    """
 
+    genomes: Mapping[str, Kinship]
     kernels: Mapping[str, Kernel]
     shares: np.ndarray
     design: FullRankDesign
@@ -149,19 +166,20 @@ class FittedRKHS(Fitted):
         }
 
     def predict(self, lines: Lines) -> Prediction:
-        cross, own = zip(*(kernel.of(lines.codes) for kernel in self.kernels.values()), strict=True)
-        return self.mixed.prediction(
-            _combined(self.shares, cross),
-            _combined(self.shares, own),
-            self.design.matrix(lines.covariates),
-        )
+        cross, own = self._relationships(lines)
+        return self.mixed.prediction(cross, own, self.design.matrix(lines.covariates))
 
     def values(self, lines: Lines) -> np.ndarray:
         """(lines,) the predicted means alone: without their variances, which cost far more."""
-        cross = [kernel.of(lines.codes)[0] for kernel in self.kernels.values()]
-        return self.mixed.predict(
-            _combined(self.shares, cross), self.design.matrix(lines.covariates)
-        )
+        cross, _ = self._relationships(lines)
+        return self.mixed.predict(cross, self.design.matrix(lines.covariates))
+
+    def _relationships(self, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
+        """Lines' k (lines, n) with the training lines and k_self (lines,) with themselves."""
+        products = {name: genome.with_training(lines) for name, genome in self.genomes.items()}
+        found = [kernel.of(products[_made_of(name)]) for name, kernel in self.kernels.items()]
+        cross, own = zip(*found, strict=True)
+        return _combined(self.shares, cross), _combined(self.shares, own)
 
     def weights(self) -> dict[str, np.ndarray]:
         """dual: (training lines,), multiplies the lines' kernel with the training lines' codes."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from breedcast.models.base import Fitted, Lines, Model
-from breedcast.models.blup import FittedBLUP
+from breedcast.models.blup import fit_blup, uses_products
 
 
 @dataclass(frozen=True)
 class RRBLUP(Model):
     """Marker effects of one common variance, by REML; covariates are fixed effects."""
 
+    def uses_products(self, lines: int, markers: int) -> bool:
+        return uses_products(lines, markers)
+
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        return FittedBLUP.fit(lines)
+        return fit_blup(lines)

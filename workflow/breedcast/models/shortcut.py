@@ -13,7 +13,8 @@ import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.models.base import Lines
-from breedcast.models.rkhs import RKHS, FittedRKHS
+from breedcast.models.products import Products
+from breedcast.models.rkhs import ADDITIVE, RKHS, FittedRKHS
 from breedcast.models.target import StandardisedTarget
 
 
@@ -54,20 +55,23 @@ class Shortcut:
         """
         from breedcast.training.gradients import way_from_zeros
 
-        means = next(iter(self.fitted.kernels.values())).base.means
+        means = self.fitted.genomes[ADDITIVE].base.means
         return self._slopes(codes, way_from_zeros()) * means.centred(codes)
 
     def _slopes(self, codes: np.ndarray, steps: Sequence[tuple[float, float]]) -> np.ndarray:
         """Sum of the gradients at these shares of the way from the mean line, times its weight."""
         fitted = self.fitted
+        genome = fitted.genomes[ADDITIVE]
+        features, training = (genome.base.centred(it) for it in (codes, genome.training.codes))
         total = np.zeros(codes.shape)
-        for share, kernel in zip(fitted.shares, fitted.kernels.values(), strict=True):
-            features = kernel.base.centred(codes)
-            by_feature = sum(
-                weight * kernel.slopes(at * features, fitted.mixed.dual) for at, weight in steps
-            )
-            total += share * by_feature / np.sqrt(kernel.base.scale)
-        return total
+        for at, weight in steps:
+            here = at * features
+            products = Products.of(here, training)
+            for share, kernel in zip(fitted.shares, fitted.kernels.values(), strict=True):
+                by_cross, by_own = kernel.slopes(products, fitted.mixed.dual)
+                by_feature = by_cross @ training + 2 * here * by_own[:, None]
+                total += share * weight * by_feature
+        return total / np.sqrt(genome.base.scale)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What was learnt, by name."""

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from breedcast.models.base import Choice, Range, option
-from breedcast.models.kernels import Gaussian, Products, mean_gaussian
+from breedcast.models.kernels import Gaussian, mean_gaussian
+from breedcast.models.products import Products
 from breedcast.models.regressor import Regression, RegressionModel
 
 
@@ -75,11 +76,12 @@ class SVR(RegressionModel):
             return settings[0]
         errors = np.zeros(len(settings))
         for train, test in KFold(self.inner_folds, shuffle=True, random_state=seed).split(y):
-            for position, (h, cost) in enumerate(settings):
-                machine = self._machine(cost)
-                machine.fit(grams[h][np.ix_(train, train)], y[train], weight[train])
-                predicted = machine.predict(grams[h][np.ix_(test, train)])
-                errors[position] += weight[test] @ (predicted - y[test]) ** 2
+            for h in self.bandwidths:
+                among, across = grams[h][np.ix_(train, train)], grams[h][np.ix_(test, train)]
+                for cost in self.costs:
+                    machine = self._machine(cost).fit(among, y[train], weight[train])
+                    off = machine.predict(across) - y[test]
+                    errors[settings.index((h, cost))] += weight[test] @ off**2
         return settings[int(errors.argmin())]
 
 
