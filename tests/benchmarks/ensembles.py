@@ -1,82 +1,101 @@
-"""The ensemble's methods on wheat599: the same models, combined in each way.
+"""The ensemble's methods over many traits: the same models, combined in each way.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/ensembles.py FOLDER
+    PYTHONPATH=workflow:. python tests/benchmarks/ensembles.py FOLDER ... [--models gblup rkhs ...]
 
-Data: BREEDCAST_DATA, by default ../shared/data. Two repeats of five folds (seeds 0 and 1) of gblup,
-rkhs, lightgbm and svr, whose predictions FOLDER keeps. Prints for every environment the mean
-Pearson correlation, mean NDCG and RMSE of each model and method over the folds, and for each
-method the difference to `auto` with its p-value by the corrected resampled t-test; then the same
-for the folds' means over the four environments. Also what the ensembles' 90 % intervals held.
+Each FOLDER is one of results, the workflow's or of architectures.py: TRAIT/phenotypes.tsv, plan.tsv
+and MODEL/predictions.parquet; a trait is taken where all the models are there (by default all that
+every trait has). Trains nothing. Prints for every trait the mean Pearson correlation over the test
+folds of each model and method; then, over all traits, per model and method: the mean correlation,
+the mean difference to the best single model (which only hindsight knows) and to each of REFERENCES,
+the worst difference to the best, and on how many traits it is behind the best by more than one
+standard error of the paired difference (corrected resampled t-test).
 """
 
-import sys
+import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from breedcast.files import read_parquet, read_table
 from breedcast.scoring.comparison import corrected_t
 from breedcast.scoring.ensemble import combine
-from breedcast.scoring.intervals import FOLD, pooled, try_intervals
-from breedcast.scoring.scores import score
+from breedcast.scoring.scores import defined, score
 from breedcast.validation.folds import test_to_train
-from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
 
-MODELS = ["gblup", "rkhs", "lightgbm", "svr"]
-METHODS = ["auto", "stack", "mean", "elbpso"]
-SHOWN = ["pearson", "mean_ndcg_10", "rmse"]
+METHODS = ["auto", "stack", "mean"]
+REFERENCES = ["gblup", "lightgbm", "xgboost"]
+OURS = ["inner", "test"]
 
 
-def scores_of(of: Trained) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores by model or method, metric and fold; and what the methods' intervals held."""
+def traits_of(folders: list[Path]) -> Iterator[Path]:
+    """The folders of traits, those of results one after another."""
+    for folder in folders:
+        yield from sorted(path.parent for path in folder.glob("*/plan.tsv"))
+
+
+def has(trait: Path, model: str) -> bool:
+    return (trait / model / "predictions.parquet").exists()
+
+
+def scores_of(trait: Path, models: list[str]) -> tuple[pd.DataFrame, float]:
+    """Correlations, a row per fold, a column per model and method; test lines per training line."""
+    lines, plan = read_table(trait / "phenotypes.tsv"), read_table(trait / "plan.tsv")
+    plan = plan[plan["repeat"] >= 0]
 
     def phenotypes_of(permutation: int) -> pd.DataFrame:
         assert permutation == 0
-        return of.lines
+        return lines
 
-    tables = dict(of.predictions)
-    for method in METHODS:
-        tables[method] = combine(of.predictions, phenotypes_of, method)[0]
-    parts = [
-        score(table, of.plan, phenotypes_of, "high").assign(model=name)
-        for name, table in tables.items()
-    ]
-    intervals = try_intervals(tables, of.lines, {}, 0.9)
-    return pd.concat(parts), pooled(intervals[intervals["by"] == FOLD], ["model"])
+    tables = {}
+    for model in models:
+        rows = read_parquet(trait / model / "predictions.parquet")
+        real = (rows["repeat"] >= 0) & (rows["permutation"] == 0) & rows["role"].isin(OURS)
+        tables[model] = rows[real]
+    combined = {method: combine(tables, phenotypes_of, method)[0] for method in METHODS}
+    columns = {}
+    for name, table in (tables | combined).items():
+        scores = score(table, plan, phenotypes_of, "high").assign(value=defined)
+        pearson = scores[scores["metric"] == "pearson"]
+        columns[name] = pearson.set_index(["repeat", "fold"])["value"]
+    return pd.DataFrame(columns), test_to_train(plan)
 
 
-def against_auto(scores: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Mean score, difference to auto, its p-value. scores: a row per fold, a column per model."""
-    rows = {}
-    for name in scores:
-        difference = (scores[name] - scores["auto"]).to_numpy()
-        error, _, p = corrected_t(difference, share)
-        mean = {"mean": scores[name].mean(), "to auto": difference.mean()}
-        rows[name] = mean | {"SE": error, "p": p}
-    return pd.DataFrame(rows).T
+def behind(difference: pd.Series, share: float) -> bool:
+    """Whether a mean difference over folds is more than a standard error below 0."""
+    error, _, _ = corrected_t(difference.to_numpy(), share)
+    return bool(difference.mean() < -error)
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    genotypes = genotypes_of("wheat599")
-    every = []
-    for trait in DATASETS["wheat599"][1]:
-        of = trained(folder, "wheat599", genotypes, trait, by_default(MODELS))
-        scores, intervals = scores_of(of)
-        every.append(scores.assign(trait=trait))
-        share = test_to_train(of.plan)
-        print(trait, intervals[["model", "coverage", "width", "winkler"]].round(3).to_string())
-    table = pd.concat(every)
-    for metric in SHOWN:
-        wide = table[table["metric"] == metric].pivot_table(
-            index=["trait", "repeat", "fold"], columns="model", values="value", sort=False
-        )[[*MODELS, *METHODS]]
-        print(metric, wide.groupby("trait").mean().round(4).to_string(), sep="\n")
-        means = wide.groupby(["repeat", "fold"]).mean()
-        print("mean of the traits", against_auto(means, share).round(4).to_string(), sep="\n")
-        for trait, rows in wide.groupby("trait"):
-            print(trait, against_auto(rows, share).loc[METHODS].round(4).to_string(), sep="\n")
-    assert np.isfinite(table["value"]).all()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--models", nargs="+")
+    asked = parser.parse_args()
+    traits = list(traits_of(asked.folders))
+    found = [{path.parent.name for path in it.glob("*/predictions.parquet")} for it in traits]
+    common = set.intersection(*found) - {"ensemble", "baseline"}
+    models = asked.models or sorted(common)
+    traits = [trait for trait in traits if all(has(trait, model) for model in models)]
+    means, behinds = {}, {}
+    for trait in traits:
+        scores, share = scores_of(trait, models)
+        name = f"{trait.parent.name.removeprefix('results-')} {trait.name}"
+        means[name] = scores.mean()
+        best = scores[scores[models].mean().idxmax()]
+        behinds[name] = {column: behind(scores[column] - best, share) for column in scores}
+    table = pd.DataFrame(means).T
+    print(table.round(3).to_string())
+    ahead = {"best": table[models].max(axis=1)}
+    ahead |= {it: table[it] for it in REFERENCES if it in models}
+    summary = pd.DataFrame({"mean": table.mean()})
+    for name, reference in ahead.items():
+        summary[f"to {name}"] = table.sub(reference, axis=0).mean()
+    summary["worst"] = table.sub(ahead["best"], axis=0).min()
+    summary["behind"] = pd.DataFrame(behinds).sum(axis=1)
+    print(f"{len(table)} traits", summary.round(4).to_string(), sep="\n")
+    assert np.isfinite(table.to_numpy()).all()
 
 
 if __name__ == "__main__":

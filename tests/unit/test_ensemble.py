@@ -94,6 +94,48 @@ def test_auto_approaches_stacking_as_lines_grow():
         assert not np.allclose(auto, stack, atol=1e-9)
 
 
+def accuracy_on_few_lines(accuracies: list[float], lines: int) -> dict[str, float]:
+    """The mean correlation of each method's weights with values, for models of known accuracy that
+    correlate by 0.8 with one another."""
+    models = len(accuracies)
+    matrix = np.full((models + 1, models + 1), 0.8)
+    matrix[0], matrix[:, 0] = [1, *accuracies], [1, *accuracies]
+    np.fill_diagonal(matrix, 1)
+    among = matrix[1:, 1:]
+    found = {method: [] for method in ("auto", "stack", "mean")}
+    for seed in range(60):
+        drawn = np.random.default_rng(seed).multivariate_normal(np.zeros(models + 1), matrix, lines)
+        for method, r in found.items():
+            weights = Combination.fit(drawn[:, 1:], drawn[:, 0], method).weights
+            r.append(weights @ matrix[0, 1:] / np.sqrt(weights @ among @ weights))
+    return {method: float(np.mean(r)) for method, r in found.items()}
+
+
+def test_auto_does_not_choose_by_chance_between_models_that_are_equally_good():
+    """The true accuracy of what 60 lines choose: equal weights are the best there are."""
+    r = accuracy_on_few_lines([0.5] * 5, 60)
+    assert r["mean"] - 0.008 < r["auto"] < r["mean"]
+    assert r["stack"] < r["auto"] - 0.008
+
+
+def test_auto_leaves_a_poor_model_behind():
+    r = accuracy_on_few_lines([0.65, 0.65, 0.65, 0.3], 240)
+    assert r["auto"] > r["mean"] + 0.03
+    assert r["auto"] > r["stack"] - 0.003
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_folds_differ_in_is_not_looked_at(method):
+    """Lines of a fold are predicted from the others, whose mean is the lower the higher theirs."""
+    predicted, value = correlated(90, 7)
+    fold = np.arange(90) % 3
+    apart = np.array([4.0, -3.0, 0.5])[fold]
+    before = Combination.fit(predicted, value, method, fold)
+    after = Combination.fit(predicted - apart[:, None], value + apart, method, fold)
+    assert np.allclose(before.weights, after.weights)
+    assert not np.allclose(before.weights, Combination.fit(predicted, value, method).weights)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_scale_of_a_model_does_not_matter(method):
     predicted, value = correlated(60, 3)
@@ -265,11 +307,11 @@ def test_elbpso_looks_at_the_better_end_of_the_trait():
     knows_high = np.where(value > 0, value, 0) + noise[:, 0]
     knows_low = np.where(value < 0, value, 0) + noise[:, 1]
     predicted = np.column_stack([knows_high, knows_low])
-    high = Combination.fit(predicted, value, "elbpso", "high").weights
-    low = Combination.fit(predicted, value, "elbpso", "low").weights
+    high = Combination.fit(predicted, value, "elbpso", direction="high").weights
+    low = Combination.fit(predicted, value, "elbpso", direction="low").weights
     assert high[0] > 1.5 * high[1]
     assert low[1] > 1.5 * low[0]
-    mirrored = Combination.fit(-predicted, -value, "elbpso", "high").weights
+    mirrored = Combination.fit(-predicted, -value, "elbpso", direction="high").weights
     assert np.allclose(mirrored, low)
 
 

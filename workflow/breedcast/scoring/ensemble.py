@@ -3,15 +3,20 @@
 Weights are learnt within each unit (repeat, fold, permutation) from its inner predictions: what
 each model said of training lines it had not seen. Nothing of the test lines takes part.
 
+All is looked at within inner folds: predictions and values less their means in the fold. A fold
+whose values happen to be high was predicted from a training set with a lower mean, so that over
+folds every model seems worse than it is, a poor one most of all.
+
 `stack` is non-negative stacking (Breiman 1996, Machine Learning 24:49-64): non-negative least
-squares of the trait on the models' predictions, standardised by their inner moments so that a
-model that shrinks its predictions is not taken for a poor one. `mean` gives the standardised
-predictions equal weight, scaled by least squares. `auto` is stacking with a prior worth
-PRIOR_LINES lines, towards weights in proportion to each model's own inner correlation: models
-predict much alike, so on a hundred lines plain stacking chooses between them by chance, while
-equal weights carry a poor model along. On simulated predictions of 60 to 480 lines it stays within
-0.006 in correlation of the better of `stack` and `mean`, but for one model far ahead of the rest on
-60 lines, where `stack` is 0.02 better (tests/benchmarks/ensemble_prior.py).
+squares of the trait on the models' predictions, standardised so that a model that shrinks its
+predictions is not taken for a poor one. `mean` gives the standardised predictions equal weight,
+scaled by least squares. `auto` lies between them, as far as the lines can tell. Models predict much
+alike, so that on a hundred lines plain stacking chooses between them by chance, while equal weights
+carry a poor model along. It is stacking with an empirical prior: weights in proportion to each
+model's covariance with the trait, these being drawn towards their mean by the share of their
+differences that is chance. A weight may differ from its prior by as much as the prior's weights
+amount to (their root mean square), so no constant has to be chosen. Figures are in
+tests/benchmarks (ensembles.py, ensemble_prior.py).
 
 `elbpso` is how DeepGS weights its models: swarms of particles look for the weights that put the
 best lines first (swarm.py), here by the mean NDCG of the best 10 % in the trait's direction, and
@@ -35,9 +40,6 @@ from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
 from breedcast.seeds import derive_seed
 
 Method = Literal["auto", "mean", "stack", "elbpso"]
-
-#: How many lines the prior weights of `auto` are worth.
-PRIOR_LINES = 30.0
 
 #: A model whose inner predictions spread less than this share of the trait's standard deviation
 #: predicts a constant: standardising would blow up what is left of it.
@@ -63,22 +65,25 @@ class Combination:
         predicted: np.ndarray,
         value: np.ndarray,
         method: Method,
+        inner_fold: np.ndarray | None = None,
         direction: Direction = "high",
         seed: int = 0,
     ) -> Combination:
         """Learn weights, none negative, from inner predictions (lines, models) and values.
 
-        direction: which end of the trait `elbpso` looks at; seed: that of its swarms.
+        inner_fold: (lines,) that of each line; None is one for all. direction: which end of the
+        trait `elbpso` looks at; seed: that of its swarms.
         Constant models get no weight. Where no weighting of the others agrees with the values
         (as in most permuted traits) their plain mean stands in, so that a ranking remains to be
         scored; where all are constant, the mean of the values.
         """
-        mean, spread = predicted.mean(axis=0), predicted.std(axis=0)
+        fold = np.zeros(len(value), dtype=int) if inner_fold is None else inner_fold
+        deviation, centred = _within(predicted, fold), _within(value, fold)
+        mean, spread = predicted.mean(axis=0), deviation.std(axis=0)
         varies = spread > LEAST_SPREAD * value.std()
         weights = np.zeros(len(mean))
         if varies.any():
-            Z = (predicted[:, varies] - mean[varies]) / spread[varies]
-            centred = value - value.mean()
+            Z = deviation[:, varies] / spread[varies]
             if method == "elbpso":
                 standardised = _elbpso_weights(Z, centred, direction, seed)
             else:
@@ -127,11 +132,16 @@ def combine(
             others = inner_fold[inner] != fold
             rest = fit(
                 *(predicted[inner[others]], value[others]),
+                inner_fold=inner_fold[inner[others]],
                 seed=derive_seed(seed, "weights", *unit, fold),
             )
             by_rest = positions[fold_of == fold]
             combined[by_rest] = rest.predict(predicted[by_rest])
-        combination = fit(predicted[inner], value, seed=derive_seed(seed, "weights", *unit))
+        combination = fit(
+            *(predicted[inner], value),
+            inner_fold=inner_fold[inner],
+            seed=derive_seed(seed, "weights", *unit),
+        )
         by_all = positions[fold_of == NO_FOLD]
         combined[by_all] = combination.predict(predicted[by_all])
         records += [
@@ -154,11 +164,34 @@ def _standardised_weights(Z: np.ndarray, value: np.ndarray, method: Method) -> n
         return _scaled(np.ones(Z.shape[1]), Z, value)
     if method == "stack":
         return nnls(Z, value)[0]
-    prior = _scaled(np.maximum(Z.T @ value, 0.0), Z, value)
-    strength = np.sqrt(PRIOR_LINES)
-    return nnls(np.vstack([Z, strength * np.eye(Z.shape[1])]), np.append(value, strength * prior))[
-        0
-    ]
+    prior = _prior(Z, value)
+    if not prior.any():
+        return prior
+    error = np.mean((value - Z @ prior) ** 2)
+    strength = np.sqrt(error / np.mean(prior**2))
+    rows = np.vstack([Z, strength * np.eye(len(prior))])
+    return nnls(rows, np.append(value, strength * prior))[0]
+
+
+def _prior(Z: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Where `auto` starts from: weights by covariance with the value, as far as these differ."""
+    products = Z * value[:, None]
+    covariance = products.mean(axis=0)
+    apart = products - products.mean(axis=1, keepdims=True)
+    by_chance = apart.var(axis=0).mean() / len(Z)
+    difference = covariance - covariance.mean()
+    found = difference @ difference / max(len(difference) - 1, 1)
+    sure = max(1 - by_chance / found, 0.0) if found > 0 else 0.0
+    return _scaled(np.maximum(covariance.mean() + sure * difference, 0.0), Z, value)
+
+
+def _within(values: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """values (lines, ...) less their mean in the line's fold."""
+    centred = values.astype(np.float64)
+    for number in np.unique(fold):
+        rows = fold == number
+        centred[rows] -= centred[rows].mean(axis=0)
+    return centred
 
 
 def _elbpso_weights(
