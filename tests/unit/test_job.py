@@ -34,6 +34,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
         }
     )
     plan = KFoldScheme(folds=folds, repeats=1, inner_folds=2, seed=0).make_plan(lines, "yield")
+    height = np.where(rng.random(count) < 0.9, codes[:, :20].sum(axis=1), np.nan)
     return TrainingJob(
         model=model,
         name=name,
@@ -46,6 +47,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
         seed=0,
         device="cpu",
         windows=np.arange(0, MARKERS + 1, 30),
+        helpers=pd.DataFrame({"height": height + rng.normal(size=count)}),
     )
 
 
@@ -62,15 +64,16 @@ def learnt(tables):
 
 
 def with_other_test_lines(job):
-    """The job, its test lines of other values, family and genotypes."""
+    """The job, its test lines of other values (in all traits), family and genotypes."""
     test = job.plan.loc[job.plan["role"] == "test", "sample"]
     rows = job.lines.index[job.lines["sample"].isin(test)]
     rng = np.random.default_rng(5)
-    lines, codes = job.lines.copy(), job.codes.copy()
+    lines, codes, helpers = job.lines.copy(), job.codes.copy(), job.helpers.copy()
+    helpers.loc[rows] = 1000.0
     lines.loc[rows, "value"] = rng.normal(1000, 100, len(rows))
     lines.loc[rows, "family"] = "C"
     codes[rows] = rng.integers(0, 4, (len(rows), MARKERS))
-    return replace(job, lines=lines, codes=codes)
+    return replace(job, lines=lines, codes=codes, helpers=helpers)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -85,17 +88,21 @@ class TestEveryModel:
     def test_the_test_values_move_no_prediction(self, name):
         job = only_first_fold(make_job(quick(name)))
         test = job.plan.loc[job.plan["role"] == "test", "sample"]
-        lines = job.lines.copy()
+        lines, helpers = job.lines.copy(), job.helpers.copy()
         lines.loc[lines["sample"].isin(test), "value"] *= -3
-        before, after = job.run(threads=1), replace(job, lines=lines).run(threads=1)
+        helpers.loc[lines["sample"].isin(test)] += 50
+        changed = replace(job, lines=lines, helpers=helpers)
+        before, after = job.run(threads=1), changed.run(threads=1)
         pd.testing.assert_frame_equal(before.predictions, after.predictions, check_exact=True)
 
     def test_an_inner_folds_values_do_not_move_its_own_predictions(self, name):
         job = only_first_fold(make_job(quick(name)))
         held_out = job.plan.loc[job.plan["inner_fold"] == 0, "sample"]
-        lines = job.lines.copy()
+        lines, helpers = job.lines.copy(), job.helpers.copy()
         lines.loc[lines["sample"].isin(held_out), "value"] += 50
-        tables = [job.run(threads=1), replace(job, lines=lines).run(threads=1)]
+        helpers.loc[lines["sample"].isin(held_out)] -= 50
+        changed = replace(job, lines=lines, helpers=helpers)
+        tables = [job.run(threads=1), changed.run(threads=1)]
         first, second = (
             table.predictions[
                 (table.predictions["role"] == "inner") & table.predictions["sample"].isin(held_out)
@@ -254,9 +261,10 @@ def test_an_absent_gpu_is_an_error_for_networks_alone():
 
 def test_without_candidates_there_are_still_final_weights():
     job = make_job(quick("deepgs"))
-    lines = job.lines.iloc[:PHENOTYPED]
+    lines, helpers = job.lines.iloc[:PHENOTYPED], job.helpers.iloc[:PHENOTYPED]
     plan = KFoldScheme(folds=3, repeats=1, inner_folds=2, seed=0).make_plan(lines, "yield")
-    tables = replace(job, lines=lines, codes=job.codes[:PHENOTYPED], plan=plan).run(threads=1)
+    job = replace(job, lines=lines, codes=job.codes[:PHENOTYPED], plan=plan, helpers=helpers)
+    tables = job.run(threads=1)
     assert tables.weights
     assert not (tables.predictions["role"] == "candidate").any()
 

@@ -125,6 +125,7 @@ def test_simulated_covariances_are_found_without_bias():
 
 def test_predictions_and_errors_are_those_of_the_conditional_normal_distribution():
     G, R = covariance(1, 3, 3), covariance(2, 3, 3)
+    rng = np.random.default_rng(0)
     K, Y, X, weights = simulate(G, R, lines=70, missing=0.3, seed=8)
     old, new = np.arange(50), np.arange(50, 70)
     found = fit_multivariate(K[np.ix_(old, old)], Y[old], X[old], weights[old])
@@ -140,11 +141,29 @@ def test_predictions_and_errors_are_those_of_the_conditional_normal_distribution
     np.testing.assert_allclose(found.fixed_effects, b.reshape(3, -1).T, atol=1e-8)
     left = np.kron(G, K[np.ix_(new, new)]) - cross @ inverse @ cross.T
     shared = cross @ inverse @ F
-    for gap, which in ((x - shared, 0), (shared, 1)):
-        expected = np.diag(left + gap @ FVF @ gap.T).reshape(3, -1)
-        for trait in range(3):
-            errors = found.error_variances(K[np.ix_(new, old)], np.diag(K)[new], X[new], trait)
-            np.testing.assert_allclose(errors[which], expected[trait], rtol=1e-6)
+    gap = x - shared
+    total = (left + gap @ FVF @ gap.T).reshape(3, 20, 3, 20)
+    genetic = (left + shared @ FVF @ shared.T).reshape(3, 20, 3, 20)
+    known = np.where(rng.random((20, 3)) < 0.6, rng.normal(5, 1, (20, 3)), np.nan)
+    known[:2] = np.nan
+    for trait in range(3):
+        errors = found.error_covariances(K[np.ix_(new, old)], np.diag(K)[new], X[new], trait)
+        each = np.einsum("sltl->lst", total)
+        np.testing.assert_allclose(errors[:, 1:, 1:], each, rtol=1e-6, atol=1e-9)
+        own = np.einsum("ll->l", genetic[trait, :, trait])
+        np.testing.assert_allclose(errors[:, 0, 0], own, rtol=1e-6)
+        known_others = known.copy()
+        known_others[:, trait] = np.nan
+        prediction = found.prediction(
+            K[np.ix_(new, old)], np.diag(K)[new], X[new], trait, known_others
+        )
+        for line, values in enumerate(known_others):  # each as if it alone had these values
+            told = np.isfinite(values)
+            S = np.linalg.inv(each[line][np.ix_(told, told)] + R[np.ix_(told, told)])
+            moved = each[line][trait, told] @ S @ (values - mean[line])[told]
+            assert prediction.mean[line] == pytest.approx(mean[line, trait] + moved)
+            kept = each[line][trait, trait] - each[line][trait, told] @ S @ each[line][told, trait]
+            assert prediction.sd[line] == pytest.approx(np.sqrt(kept))
     assert found.dual[np.isnan(Y[old])] == pytest.approx(0, abs=1e-9)
 
 
@@ -173,3 +192,26 @@ def test_a_trait_that_tells_nothing_is_refused():
     Y[:, 1] = 3
     with pytest.raises(ValueError, match="does not vary"):
         fit_multivariate(K, Y, X)
+
+
+def test_lines_with_known_helper_traits_are_predicted_as_if_they_had_trained():
+    """Conditioning on a line's own values is a fit, at the same covariances, that has them too."""
+    K, Y, X, _ = simulate(covariance(1, 2, 2), covariance(2, 2, 2), lines=60, missing=0, seed=5)
+    old, new = np.arange(59), np.array([59])
+    found = fit_multivariate(K[np.ix_(old, old)], Y[old], X[old])
+    known = np.array([[np.nan, Y[59, 1]]])
+    prediction = found.prediction(K[np.ix_(new, old)], np.diag(K)[new], X[new], 0, known)
+    G, R = found.genetic, found.residual
+    Y[59, 0] = np.nan
+    V, F, y = dense(G, R, K, Y, X, np.ones(60))
+    cross = np.kron(G[:1], K[59:])[:, np.isfinite(Y.T).ravel()]
+    inverse = np.linalg.inv(V)
+    FVF = np.linalg.inv(F.T @ inverse @ F)
+    b = FVF @ F.T @ inverse @ y
+    assert prediction.mean[0] == pytest.approx((X[59] @ b[:2] + cross @ inverse @ (y - F @ b))[0])
+    shared = (cross @ inverse @ F)[0]
+    left = G[0, 0] * K[59, 59] - (cross @ inverse @ cross.T)[0, 0]
+    gap = np.concatenate([X[59], np.zeros(2)]) - shared
+    assert prediction.sd[0] == pytest.approx(np.sqrt(left + gap @ FVF @ gap))
+    reliability = 1 - (left + shared @ FVF @ shared) / (G[0, 0] * K[59, 59])
+    assert prediction.reliability[0] == pytest.approx(reliability)

@@ -27,6 +27,7 @@ from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.memory import MEGABYTE, training_mb
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.table import PhenotypeTable, read_phenotypes
+from breedcast.several_traits import check_helpers, helpers
 from breedcast.validation.names import FOLLOWED, OWN, RANDOM
 from breedcast.validation.own_file import read_own_plan
 
@@ -85,6 +86,8 @@ class Project:
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
         traits = trait_ids(config, table, design.values() if design else ())
+        for name, model in models.items():
+            check_helpers(name, model.options, list(traits.values()))
         labels = label_columns(config, table)
         followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
         groups = len(set(table.text(followed))) if followed else 0
@@ -195,6 +198,17 @@ class Project:
         given = self.models[model].options.get("pretrained")
         return [given] if given else []
 
+    def helper_traits(self, trait: str, model: str) -> list[str]:
+        """The ids of the other traits that a model of this trait learns from."""
+        named = helpers(self.models[model].options, list(self.traits.values()))
+        return [
+            other for other, column in self.traits.items() if other != trait and column in named
+        ]
+
+    def helper_files(self, trait: str, model: str) -> list[str]:
+        """Their tables of lines, in this order."""
+        return [f"<results>/{other}/phenotypes.tsv" for other in self.helper_traits(trait, model)]
+
     def candidate_file(self) -> dict[str, str]:
         """The rule input that names the candidates, where the config gives one."""
         given = self.config["candidates"]
@@ -256,6 +270,9 @@ class Project:
             device=self.config["device"],
             imputation=self.config["imputation"],
             windows=self.config["markers"]["windows"],
+            # where folds follow families or years, a line of no fold may belong to what is held out
+            helper_lines=self.has_random_folds,
+            helpers=[self.traits[other] for other in self.helper_traits(trait, model)],
         )
 
     @property

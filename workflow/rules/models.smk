@@ -5,6 +5,7 @@ rule train_model:
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
+        helpers=lambda wildcards: project.helper_files(wildcards.trait, wildcards.model),
         pretrained=lambda wildcards: project.pretrained(wildcards.model),
         parts=expand(
             "<checkpoints>/{{trait}}/{{model}}.part_{part}_of_{parts}",
@@ -62,6 +63,7 @@ use rule train_model as train_part with:
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
+        helpers=lambda wildcards: project.helper_files(wildcards.trait, wildcards.model),
         pretrained=lambda wildcards: project.pretrained(wildcards.model),
     output:
         temp(touch("<checkpoints>/{trait}/{model}.part_{part}_of_{parts}")),

@@ -17,10 +17,15 @@ with job(snakemake) as settings:
     from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
     from breedcast.models.tuning import Tuning
+    from breedcast.phenotypes.helpers import helper_values, with_helper_lines
     from breedcast.phenotypes.labels import families_of, read_labels
 
     genotypes = read_codes(snakemake.input.codes)
-    lines = read_table(snakemake.input.phenotypes)
+    given = snakemake.input
+    lines = read_table(given.phenotypes)
+    helpers = dict(zip(settings.pop("helpers"), map(read_table, given.helpers), strict=True))
+    if settings.pop("helper_lines"):
+        lines = with_helper_lines(lines, helpers)
     model = model_class(settings.pop("model"))(**settings.pop("options"))
     tune = settings.pop("tune")
     labels = snakemake.input.get("labels")
@@ -32,11 +37,11 @@ with job(snakemake) as settings:
         ploidy=genotypes.ploidy,
         plan=read_table(snakemake.input.plan),
         families=families_of(read_labels(labels)) if labels else None,
+        helpers=helper_values(lines["sample"], helpers) if helpers else None,
         windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
-    given = snakemake.input
-    files = [given.codes_summary, given.phenotypes, given.plan, *given.pretrained]
+    files = [given.codes_summary, given.phenotypes, given.plan, *given.helpers, *given.pretrained]
     checkpoints = Checkpoints.of(
         snakemake.params.checkpoints,
         settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],

@@ -33,6 +33,8 @@ class Lines:
     weight: (lines,) float64, how much each value counts: the inverse of its error variance, up
         to a factor; None counts all alike.
     products: of these lines' dosages with all others' of a job, where they are at hand.
+    helpers: (lines, helper traits) values in other traits by name, NaN where there is none; None
+        where there are no helper traits, or their values must not be seen.
     """
 
     codes: np.ndarray
@@ -41,6 +43,7 @@ class Lines:
     value: np.ndarray | None = None
     weight: np.ndarray | None = None
     products: DosageProducts | None = None
+    helpers: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -54,15 +57,19 @@ class Lines:
             None if self.value is None else self.value[rows],
             None if self.weight is None else self.weight[rows],
             None if self.products is None else self.products.take(rows),
+            None if self.helpers is None else self.helpers.iloc[rows],
         )
 
     def with_codes(self, codes: np.ndarray) -> Lines:
         """The same lines with other codes."""
         return replace(self, codes=codes, products=None)
 
-    def blind(self) -> Lines:
-        """The same lines without their values: what a model is given to predict."""
-        return replace(self, value=None)
+    def blind(self, but_helpers: bool = False) -> Lines:
+        """The same lines without their values: what a model is given to predict.
+
+        but_helpers: those in the helper traits are left to them.
+        """
+        return replace(self, value=None, helpers=self.helpers if but_helpers else None)
 
     @property
     def observed(self) -> np.ndarray:
@@ -70,6 +77,11 @@ class Lines:
         if self.value is None:
             raise ValueError("these lines carry no values to train on")
         return self.value
+
+    @property
+    def helper_values(self) -> pd.DataFrame:
+        """(lines, helper traits) their values, of no trait where there are none."""
+        return pd.DataFrame(index=range(len(self))) if self.helpers is None else self.helpers
 
     @property
     def weights(self) -> np.ndarray:
@@ -169,6 +181,9 @@ class Choice:
 
 Search = Range | Choice
 
+#: What stands for every other trait of the config among `helper_traits`.
+ALL_OTHERS = "all"
+
 
 def option(default: Any, description: str, search: Search | None = None, **constraints: Any) -> Any:
     """A documented option of a model: a dataclass field that carries its JSON schema.
@@ -178,6 +193,17 @@ def option(default: Any, description: str, search: Search | None = None, **const
     """
     schema = {"description": description, **constraints}
     return field(default=default, metadata={"schema": schema, "search": search})
+
+
+def helper_option(default: tuple[str, ...]) -> Any:
+    """The option that names the other traits whose values a model learns from too."""
+    return option(
+        default,
+        "Other traits of the config whose values it learns from too; [all] for every other one. "
+        "Those of the lines to be predicted are hidden.",
+        items={"type": "string"},
+        uniqueItems=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -204,6 +230,11 @@ class Model(ABC):
     def needs_all_calls(self) -> bool:
         """Whether the job fills missing calls first; else the model is given them as they are."""
         return True
+
+    @property
+    def uses_own_helpers(self) -> bool:
+        """Whether candidates are predicted by their own values in the helper traits too."""
+        return False
 
     def remarks(self) -> list[str]:
         """What a user should know of the model with these options, a sentence each."""

@@ -27,6 +27,7 @@ from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model
 from breedcast.models.chunks import Chunk, Chunking, Work
 from breedcast.models.gathered import Gathered, Tables
+from breedcast.models.helped import own_helper_accuracies
 from breedcast.models.importance import PERMUTATION, window_importance
 from breedcast.models.products import DosageProducts
 from breedcast.models.results import FitTask, Result
@@ -51,7 +52,9 @@ class TrainingJob:
     are filled from its training lines (the stop set of a network is among them). windows: first
     markers of those to be permuted, and the end. tuning: which of the model's options each unit
     chooses for itself; None leaves them as they are. families: by sample; given, the trait is
-    permuted within them too.
+    permuted within them too. helpers: (lines, helper traits) the lines' values in other traits, for
+    a model that learns from them; the control leaves them where they are. Lines that are nowhere in
+    the plan are trained on in every unit, for the sake of these.
     """
 
     model: Model
@@ -68,6 +71,7 @@ class TrainingJob:
     windows: Sequence[int] = (0,)
     tuning: Tuning | None = None
     families: pd.Series | None = None
+    helpers: pd.DataFrame | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
@@ -249,7 +253,11 @@ class TrainingJob:
         """
         dealt = [self.lines_of(task.unit) for task in tasks]
         fits = [
-            Fit(self._given(lines, task.train, task), self._seed(task), self._where(task))
+            Fit(
+                self._given(lines, self._trained_on(task), task),
+                self._seed(task),
+                self._where(task),
+            )
             for task, lines in zip(tasks, dealt, strict=True)
         ]
         fitted = model.fit_all(fits, self.computed_on, checkpoint, listen)
@@ -265,7 +273,17 @@ class TrainingJob:
             table["value"].to_numpy(np.float64),
             table["weight"].to_numpy(np.float64),
             self.products,
+            self.helpers,
         )
+
+    def _trained_on(self, task: FitTask) -> np.ndarray:
+        """Positions of the lines that a fit is given: those without a value come last."""
+        return task.train if self.helpers is None else np.append(task.train, self._helper_lines)
+
+    @cached_property
+    def _helper_lines(self) -> np.ndarray:
+        """Positions of the lines that have values in helper traits alone and are not predicted."""
+        return np.flatnonzero(~self.lines["sample"].isin(self.plan["sample"]))
 
     def _given(self, lines: Lines, rows: np.ndarray, task: FitTask) -> Lines:
         """The lines at these positions as a fit is given them, missing calls filled."""
@@ -291,16 +309,21 @@ class TrainingJob:
 
     def _result(self, task: FitTask, lines: Lines, fitted: Fitted) -> Result:
         inner = fitted.predict(self._given(lines, task.inner, task).blind())
-        test = fitted.predict(self._given(lines, task.test, task).blind())
+        to_test = self._given(lines, task.test, task)
+        own_helpers = self.model.uses_own_helpers
+        test = fitted.predict(to_test.blind(own_helpers and task.unit.is_candidates))
         predicted = np.concatenate([inner.mean, test.mean])
         constant = self._is_constant(task, predicted, lines.observed[task.train])
-        unit = task.unit
+        unit, facts = task.unit, dict(fitted.facts)
+        if own_helpers and task.final and not (unit.is_candidates or unit.permutation):
+            helped = fitted.predict(to_test.blind(but_helpers=True))
+            facts |= own_helper_accuracies(to_test, test.mean, helped.mean)
         return Result(
             inner,
             test,
             self._saliency(task, lines, fitted),
             list(fitted.history),
-            dict(fitted.facts),
+            facts,
             self._weights(task, fitted) if task.final and unit.is_candidates else {},
             constant,
         )

@@ -59,28 +59,57 @@ class MultivariateModel:
         return x @ self.fixed_effects + k @ self.dual @ self.genetic
 
     def prediction(
-        self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray, trait: int
+        self,
+        k: np.ndarray,
+        k_self: np.ndarray,
+        x: np.ndarray,
+        trait: int,
+        known: np.ndarray | None = None,
     ) -> Prediction:
-        """Genetic values of lines in one trait, as `predict` and `error_variances` give them."""
-        total, genetic = self.error_variances(k, k_self, x, trait)
+        """Values x B + g of lines in one trait.
+
+        k_self: (lines,) the lines' own K_ii; known: (lines, traits) their own values in other
+        traits, of weight 1, NaN where there is none: each line is predicted by its own. The
+        reliability of a line of no genetic variance, a line without calls, is 0.
+        """
+        values = self.predict(k, x)
+        mean = values[:, trait].copy()
+        errors = self.error_covariances(k, k_self, x, trait)
+        target = np.array([0, 1 + trait])
+        left = errors[:, target, target]
+        if known is not None:
+            for pattern in np.unique(np.isfinite(known), axis=0):
+                lines = np.flatnonzero((np.isfinite(known) == pattern).all(axis=1))
+                told = np.flatnonzero(pattern)
+                noisy = (
+                    errors[np.ix_(lines, 1 + told, 1 + told)] + self.residual[np.ix_(told, told)]
+                )
+                shared = errors[np.ix_(lines, 1 + told, target)]
+                gain = np.linalg.solve(noisy, shared)
+                surprise = known[np.ix_(lines, told)] - values[np.ix_(lines, told)]
+                mean[lines] += np.einsum("lk,lk->l", gain[:, :, 1], surprise)
+                left[lines] -= np.einsum("lkt,lkt->lt", gain, shared)
+        genetic, total = np.maximum(left, 0.0).T
         prior = k_self * self.genetic[trait, trait]
         reliability = 1.0 - np.divide(genetic, prior, out=np.ones_like(prior), where=prior > 0)
-        return Prediction(self.predict(k, x)[:, trait], np.sqrt(total), reliability)
+        return Prediction(mean, np.sqrt(total), reliability)
 
-    def error_variances(
+    def error_covariances(
         self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray, trait: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(lines,) prediction error variances of x B + g in one trait, and of g alone.
+    ) -> np.ndarray:
+        """(lines, 1 + traits, 1 + traits) of the errors of each line's predictions.
 
-        k_self: (lines,) the lines' own K_ii.
+        The first is of g alone in one trait (its PEV), the others are of x B + g in every trait.
         """
-        own = self.genetic[trait]
+        of = np.array([trait, *range(len(self.genetic))])
+        own = self.genetic[of]
         rotated = k @ self._eigenvectors
-        explained = rotated**2 @ np.einsum("s,ist,t->i", own, self._precision, own)
-        genetic = np.maximum(own[trait] * k_self - explained, 0.0)
-        shared = rotated @ np.einsum("isf,s->if", self._reach, own)
-        gap = x @ self._fixed_root[trait] - shared
-        return genetic + (gap**2).sum(axis=1), genetic + (shared**2).sum(axis=1)
+        explained = np.einsum("si,nij,tj->nst", own, self._precision, own, optimize=True)
+        prior = k_self[:, None, None] * self.genetic[np.ix_(of, of)]
+        genetic = prior - np.tensordot(rotated**2, explained, axes=1)
+        gap = -np.tensordot(rotated, np.einsum("nif,si->nsf", self._reach, own), axes=1)
+        gap[:, 1:] += np.einsum("lc,tcf->ltf", x, self._fixed_root)
+        return np.asarray(genetic + gap @ gap.transpose(0, 2, 1))
 
 
 def correlations(covariance: np.ndarray) -> np.ndarray:

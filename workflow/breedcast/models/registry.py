@@ -11,6 +11,7 @@ MODELS = {
     "baseline": "breedcast.models.baseline:Baseline",
     "gblup": "breedcast.models.gblup:GBLUP",
     "rrblup": "breedcast.models.rrblup:RRBLUP",
+    "mtgblup": "breedcast.models.mtgblup:MTGBLUP",
     "rkhs": "breedcast.models.rkhs:RKHS",
     "bayes": "breedcast.models.bayes:Bayes",
     "elastic_net": "breedcast.models.elastic_net:ElasticNet",

@@ -8,6 +8,7 @@ import pandas as pd
 from breedcast.report.accuracy import epoch_limit
 from breedcast.report.advice import first_candidates
 from breedcast.report.collect import BASELINE, GBLUP, TraitResult
+from breedcast.report.several_traits import own_helper_doubts
 from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
 from breedcast.scoring.metrics import pearson
@@ -41,6 +42,7 @@ def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[st
         *_undefined(trait),
         *_slopes(trait),
         *_networks(trait),
+        *own_helper_doubts(trait.models),
     ]
 
 

@@ -19,6 +19,7 @@ from breedcast.report.gallery import overall_figures, trait_figures
 from breedcast.report.marker_tables import marker_table, method_table, region_table
 from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
+from breedcast.report.several_traits import correlation_table
 from breedcast.report.structure import cluster_table, scheme_told
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
@@ -77,7 +78,11 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     config = report.settings["config"]
     level = config["interval"]
     limit = min(POINTS_PER_FIGURE, POINTS_PER_KIND // len(report.traits))
-    heritability = [accuracy.heritability_table(model) for model in trait.models]
+    variances = [
+        told
+        for model in trait.models
+        for told in (accuracy.heritability_table(model), correlation_table(model, trait.name))
+    ]
     return {
         "trait": trait,
         "findings": findings(trait),
@@ -90,7 +95,7 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
             for metric in trait.comparison["metric"].unique()
         ],
         "epochs": accuracy.epochs_table(trait),
-        "heritability": [table for table in heritability if table],
+        "variances": [table for table in variances if table],
         "weights": accuracy.weights_table(trait),
         "candidates": candidate_table(trait, level, CANDIDATE_ROWS // len(report.traits)),
         "markers": marker_table(trait),
