@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from breedcast.genotypes.relationship import Relationship
 from breedcast.models.base import (
     ALL_OTHERS,
     Fitted,
@@ -23,6 +22,8 @@ from breedcast.models.base import (
     helper_option,
     option,
 )
+from breedcast.models.blup import uses_products
+from breedcast.models.kinship import Kinship
 from breedcast.models.linear import absolute_effects
 from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
 from breedcast.phenotypes.covariates import FullRankDesign
@@ -46,19 +47,21 @@ class MTGBLUP(Model):
         "without these values; what they add is told by CV2*.",
     )
 
+    def uses_products(self, lines: int, markers: int) -> bool:
+        return uses_products(lines, markers)
+
     @property
     def uses_own_helpers(self) -> bool:
         return self.helpers_measured
 
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        relationship = Relationship.fit(lines.codes, lines.ploidy)
+        genome = Kinship.fit(lines)
         design = FullRankDesign.fit(lines.covariates)
         X = design.matrix(lines.covariates)
         helpers = _that_tell(lines.helper_values, X)
         Y = np.column_stack([lines.observed, lines.helper_values[helpers]])
-        Z = relationship.centred(lines.codes)
-        mixed = fit_multivariate(Z @ Z.T, Y, X, lines.weights)
-        return FittedMTGBLUP(relationship, design, helpers, Z, mixed)
+        mixed = fit_multivariate(genome.among_training().cross, Y, X, lines.weights)
+        return FittedMTGBLUP(genome, design, helpers, mixed)
 
 
 def _that_tell(values: pd.DataFrame, X: np.ndarray) -> list[str]:
@@ -74,12 +77,11 @@ def _that_tell(values: pd.DataFrame, X: np.ndarray) -> list[str]:
 
 @dataclass(frozen=True)
 class FittedMTGBLUP(Fitted):
-    """helpers: the traits after the first, which is predicted; Z: (n, markers), K = Z Z'."""
+    """helpers: the traits after the first, which is predicted."""
 
-    relationship: Relationship
+    genome: Kinship
     design: FullRankDesign
     helpers: Sequence[str]
-    Z: np.ndarray
     mixed: MultivariateModel
 
     @property
@@ -96,8 +98,7 @@ class FittedMTGBLUP(Fitted):
     @property
     def marker_effects(self) -> np.ndarray:
         """(markers,) effect of one allele copy on the trait that is predicted."""
-        dual = self.mixed.dual @ self.mixed.genetic[:, 0]
-        return np.asarray(self.Z.T @ dual / np.sqrt(self.relationship.scale))
+        return self.genome.marker_effects(self.mixed.dual @ self.mixed.genetic[:, 0])
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:
@@ -105,25 +106,21 @@ class FittedMTGBLUP(Fitted):
 
     def predict(self, lines: Lines) -> Prediction:
         """Where the lines carry values of helper traits, each is predicted by its own too."""
-        z = self.relationship.centred(lines.codes)
+        products = self.genome.with_training(lines)
         known = None
         if lines.helpers is not None:
             known = np.column_stack(
                 [np.full(len(lines), np.nan), lines.helper_values[list(self.helpers)]]
             )
         return self.mixed.prediction(
-            z @ self.Z.T,
-            np.einsum("ij,ij->i", z, z),
-            self.design.matrix(lines.covariates),
-            0,
-            known,
+            products.cross, products.own, self.design.matrix(lines.covariates), 0, known
         )
 
     def weights(self) -> dict[str, np.ndarray]:
         """Of the covariances and the fixed effects the first row or column is the trait's own."""
         return {
             "marker_effects": self.marker_effects,
-            "mean_dosages": self.relationship.means.mean,
+            "mean_dosages": self.genome.base.means.mean,
             "fixed_effects": self.mixed.fixed_effects,
             "genetic_covariance": self.mixed.genetic,
             "residual_covariance": self.mixed.residual,
