@@ -37,7 +37,7 @@ def test_what_is_left_out_takes_the_default():
         "seed": 0,
     }
     assert completed["traits"] == "all"
-    assert {"gblup", "rkhs", "dnngp", "deepgs", "dlgwas"} < set(completed["models"])
+    assert {"baseline", "gblup", "rkhs", "bayes", "svr"} < set(completed["models"])
     assert completed["phenotypes"]["covariates"] == []
 
 

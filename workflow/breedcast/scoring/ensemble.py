@@ -187,7 +187,7 @@ def _prior(Z: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 def _within(values: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """values (lines, ...) less their mean in the line's fold."""
-    centred = values.astype(np.float64)
+    centred: np.ndarray = values.astype(np.float64)
     for number in np.unique(fold):
         rows = fold == number
         centred[rows] -= centred[rows].mean(axis=0)
