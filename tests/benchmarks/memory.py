@@ -22,7 +22,7 @@ from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS
 
 #: Lines, markers and processes.
-SIZES = [(200, 1_000, 1), (200, 16_000, 1), (800, 2_000, 1), (200, 4_000, 2)]
+SIZES = [(300, 2_000, 1), (300, 40_000, 1), (1_200, 4_000, 1), (2_400, 1_000, 1), (300, 10_000, 2)]
 
 
 def train(name: str, lines: int, markers: int, processes: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 #: Numbers of a block of markers of all lines.
-BLOCK_NUMBERS = 1 << 23
+BLOCK_NUMBERS = 1 << 22
 
 
 @dataclass(frozen=True)
