@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEGABYTE = 1_000_000
+#: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
+MOST_EXACT = 20_000
 #: What Snakemake itself takes inside a cluster's job, beside the job (MB; measured: 260).
 SNAKEMAKE_MB = 300
 #: What a process holds that gathers the results of several others (MB).

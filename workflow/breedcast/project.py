@@ -370,7 +370,9 @@ class Project:
     def structure_mb(self, codes_json: str) -> int:
         """Memory of the structure in MB: matrices of distances, the codes and a block."""
         lines, markers = _shape(codes_json)
-        return math.ceil(500 + (10 * 8 * lines * lines + 2 * lines * markers) / MEGABYTE)
+        calls = lines * markers
+        block = 32 * min(calls, 1 << 24)
+        return math.ceil(500 + (4 * 8 * lines * lines + 2 * calls + block) / MEGABYTE)
 
     def association_mb(self, codes_json: str) -> int:
         """Memory of an association scan in MB: matrices of lines, a block, the markers' table."""

@@ -9,7 +9,9 @@ import numpy as np
 from breedcast.genotypes.encode import DosageMeans
 
 #: Calls of one block of markers, held as float32 a few times over.
-BLOCK_CALLS = 1 << 22
+BLOCK_CALLS = 1 << 24
+#: Lines whose sums become distances at a time.
+TILE = 512
 
 
 def squared_distances(codes: np.ndarray, ploidy: int) -> np.ndarray:
@@ -39,34 +41,44 @@ def squared_distances(codes: np.ndarray, ploidy: int) -> np.ndarray:
     diverged populations can then be up to 20 % off. Without missing calls it is that sum.
     Lines without a marker that varies and is called in both are unrelated: E1 + E2 + E0.
 
-    Memory: nine float64 matrices (lines, lines), and a block of markers.
+    Memory: three float64 matrices (lines, lines), one where no call is missing, and a block of
+    markers.
     """
     lines, markers = codes.shape
     product, square, neither = (np.zeros((lines, lines)) for _ in range(3))
     own, called_variance, variance = np.zeros(lines), np.zeros(lines), 0.0
+    # of markers that are called in all lines, the sums over those called in both are simpler
+    complete, complete_variance = np.zeros(lines), 0.0
     for called, centred, v in _blocks(codes, ploidy):
         squared = centred**2
+        squares, variances = squared.sum(axis=1, dtype=np.float64), float(v.sum(dtype=np.float64))
         product += centred @ centred.T
-        if called.all():  # the sums over the markers called in both are those over all
-            square += squared.sum(axis=1, dtype=np.float64)[:, None]
-            neither += v.sum(dtype=np.float64)
+        if called.all():
+            complete += squares
+            complete_variance += variances
         else:
             weighted = called * np.sqrt(v)
             square += squared @ called.T
             neither += weighted @ weighted.T  # half of S0
-        own += squared.sum(axis=1, dtype=np.float64)
+        own += squares
         called_variance += called @ v
-        variance += float(v.sum(dtype=np.float64))
+        variance += variances
     own += called_variance  # S1 + E1
     uncalled = variance - called_variance
-    apart = np.maximum(square + square.T - 2 * product, 0.0)
-    unrelated = own[:, None] + own + 2 * (uncalled[:, None] - called_variance)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = own[:, None] / (square + neither)  # (S1 + E1) / S1
-        related = apart * (ratio + ratio.T + (uncalled[:, None] - called_variance) / neither)
-    result: np.ndarray = np.where(neither > 0, related, unrelated) / (markers * ploidy**2)
-    np.fill_diagonal(result, 0.0)
-    return np.maximum(result, 0.0)
+    for start in range(0, lines, TILE):
+        some = slice(start, start + TILE)
+        first = square[some] + complete[some, None]
+        second = square[:, some].T + complete
+        both = neither[some] + complete_variance
+        apart = np.maximum(first + second - 2 * product[some], 0.0)
+        cross = uncalled[some, None] - called_variance
+        unrelated = own[some, None] + own + 2 * cross
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = own[some, None] / (first + both) + own / (second + both)  # (S1 + E1) / S1
+            related = apart * (ratios + cross / both)
+        product[some] = np.where(both > 0, related, unrelated) / (markers * ploidy**2)
+    np.fill_diagonal(product, 0.0)
+    return np.maximum(product, 0.0, out=product)
 
 
 def _blocks(codes: np.ndarray, ploidy: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from breedcast.genotypes.relationship import Relationship
+from breedcast.memory import MOST_EXACT
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.iterative import FittedIterative
 from breedcast.models.kinship import Kinship
@@ -16,9 +17,6 @@ from breedcast.models.linear import absolute_effects
 from breedcast.models.products import Products
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FullRankDesign
-
-#: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
-MOST_EXACT = 20_000
 
 
 def fit_blup(lines: Lines) -> Fitted:

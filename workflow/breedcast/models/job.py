@@ -140,7 +140,8 @@ class TrainingJob:
             checkpoints.begin()
         if self.model.is_network:
             keep_freed_memory()
-        self.products  # noqa: B018  (made before the processes are, which share it)
+        if self.products is not None:  # made before the processes are, which share it
+            log.info("%s on %s: dosages were multiplied once, for all fits", self.name, self.trait)
 
     @cached_property
     def computed_on(self) -> str:
@@ -154,7 +155,9 @@ class TrainingJob:
     @cached_property
     def imputer(self) -> Imputer | None:
         """What fills the missing calls of a fit; None where a model is given them as they are."""
-        if self.imputation == "mean" or not self.model.needs_all_calls or self.products:
+        if self.imputation == "mean" or not self.model.needs_all_calls:
+            return None
+        if self.products is not None:  # no call is missing
             return None
         return IMPUTERS[self.imputation].of(self.codes, self.ploidy)
 

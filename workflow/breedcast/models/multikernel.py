@@ -66,16 +66,21 @@ def _likelihood(variances: np.ndarray, components: list[np.ndarray], z: np.ndarr
 
     V = sum(s2 * K for s2, K in zip(variances, components, strict=True))
     root, _ = dpotrf(V, lower=1)
-    inverse, _ = dpotri(root, lower=1)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    dual = inverse @ z
+    lower, _ = dpotri(root, lower=1)  # of the inverse, zeros above
+    diagonal = lower.diagonal()
+
+    def solved(M: np.ndarray) -> np.ndarray:
+        product: np.ndarray = lower @ M + lower.T @ M - (M.T * diagonal).T
+        return product
+
+    dual = solved(z)
     pushed = np.column_stack([K @ dual for K in components])
-    traces = np.array([np.vdot(inverse, K) for K in components])
+    traces = np.array([2 * np.vdot(lower.T, K) - diagonal @ K.diagonal() for K in components])
     return Point(
         variances=variances,
         likelihood=-0.5 * float(2 * np.log(np.diag(root)).sum() + z @ dual),
         gradient=-0.5 * (traces - dual @ pushed),
-        information=0.5 * pushed.T @ inverse @ pushed,
+        information=0.5 * pushed.T @ solved(pushed),
     )
 
 
