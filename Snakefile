@@ -1,5 +1,6 @@
 # Breedcast: from genotypes and a trait table to accuracies, breeding values and a report.
 # The stages are in workflow/rules, one file each; the logic is in workflow/breedcast.
+import math
 import re
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""The memory of training jobs beside what the workflow asks a scheduler for.
+"""The memory of training jobs, and of analyses by codes, beside what is asked of a scheduler.
 
-    PYTHONPATH=workflow python tests/benchmarks/memory.py [MODEL ...]
+    PYTHONPATH=workflow python tests/benchmarks/memory.py [MODEL or ANALYSIS ...]
 
 Each model trains on random codes of several sizes (2 folds and inner folds, 5
 where those are computed as one; one epoch), in a process
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from breedcast import script  # noqa: F401  one compute thread, before NumPy is imported
-from breedcast.memory import training_mb
+from breedcast.memory import ADVICE, ASSOCIATION, MERIT, STRUCTURE, training_mb
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS
 
@@ -45,6 +45,61 @@ def train(name: str, lines: int, markers: int, processes: int) -> None:
     plan = KFoldScheme(2, 1, 5 if model.side_by_side("cpu") else 2, 0).make_plan(table, "trait")
     job = TrainingJob(model, name, "trait", table, codes[:], 2, plan, 0, 0, "cpu")
     job.run(processes)
+
+
+def analyse(name: str, lines: int, markers: int) -> None:
+    """One of ANALYSES, as its script makes it, all lines with values but the last ten."""
+    import numpy as np
+    import pandas as pd
+
+    from breedcast.genotypes.columns import CodeColumns
+
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, (lines, markers), dtype=np.uint8)
+    table = pd.DataFrame({"sample": [f"L{n}" for n in range(lines)], "weight": 1.0})
+    table["value"] = codes[:, :20].sum(axis=1) + rng.normal(size=lines)
+    if name == "structure":
+        from breedcast.genotypes.structure import find_structure
+
+        find_structure(codes, 2, "auto", 10)
+    elif name == "association":
+        from breedcast.markers.association import scan_association
+
+        sites = pd.DataFrame({"contig": "1", "position": np.arange(markers), "id": "m"})
+        scan_association(CodeColumns.of(codes, 2), sites.assign(ref="A", alt="C"), table)
+    else:
+        from breedcast.selection.merit import Merit
+
+        table.loc[lines - 10 :, "value"] = np.nan
+        merit = Merit.fit(CodeColumns.of(codes, 2), table)
+        if name == "contributions":
+            from breedcast.selection.contribution import choose_contributions
+
+            choose_contributions(merit, lines=200, relationship=0.1, direction="high")
+        elif name == "crosses":
+            from breedcast.selection.crosses import predict_crosses
+
+            apart = np.full(markers, 0.01)
+            how = {"parents": 20, "selected": 0.05, "progeny": "doubled_haploids"}
+            predict_crosses(merit, apart, **how, direction="high", seed=0)
+        else:
+            from breedcast.selection.training_set import learning_curve, phenotype_next
+            from breedcast.validation.plan import KFoldScheme
+
+            phenotype_next(merit, 5)
+            plan = KFoldScheme(2, 1, 2, 0).make_plan(table.assign(environment="NA"), "trait")
+            shares = {"line_shares": [1], "marker_shares": [1]}
+            learning_curve(table, codes, 2, plan, **shares, seed=0)
+
+
+#: The analyses, and the laws of their memory.
+ANALYSES = {
+    "structure": STRUCTURE,
+    "association": ASSOCIATION,
+    "contributions": MERIT,
+    "crosses": MERIT,
+    "training_set": ADVICE,
+}
 
 
 def peak(process: multiprocessing.Process) -> float:
@@ -77,21 +132,26 @@ def resident(pid: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=list(MODELS))
-    print("model            lines markers processes   held  asked  asked/held", flush=True)
-    for name in parser.parse_args().models:
-        is_network = model_class(MODELS[name]).is_network
+    parser.add_argument("names", nargs="*", default=[*MODELS, *ANALYSES])
+    print("                 lines markers processes   held  asked  asked/held", flush=True)
+    for name in parser.parse_args().names:
         for lines, markers, processes in SIZES:
-            work = multiprocessing.get_context("spawn").Process(
-                target=train, args=(name, lines, markers, processes)
-            )
-            work.start()
-            held = peak(work)
-            asked = training_mb(name, is_network, lines, markers, processes)
+            if law := ANALYSES.get(name):
+                if processes > 1:
+                    continue
+                work, arguments = analyse, (name, lines, markers)
+                asked = law.process_mb(lines, markers)
+            else:
+                work, arguments = train, (name, lines, markers, processes)
+                is_network = model_class(MODELS[name]).is_network
+                asked = training_mb(name, is_network, lines, markers, processes)
+            process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+            process.start()
+            held = peak(process)
             print(
                 f"{name:15} {lines:6} {markers:7} {processes:9} {held:6.0f} {asked:6.0f} "
                 f"{asked / held:9.2f}"
-                + (f"  exit status {work.exitcode}" if work.exitcode else ""),
+                + (f"  exit status {process.exitcode}" if process.exitcode else ""),
                 flush=True,
             )
 

@@ -4,6 +4,7 @@ import yaml
 from breedcast.config import (
     SCHEMA,
     ModelConfig,
+    check_command_line,
     check_config,
     model_configs,
     trait_id,
@@ -224,14 +225,28 @@ def test_pretrained_weights_are_found_before_anything_runs(tmp_path, monkeypatch
                 model_configs(given)
 
 
-@pytest.mark.parametrize("name", ["a{b}.vcf", "<results>/a.vcf", "a\nb.vcf", "{trait}"])
+@pytest.mark.parametrize(
+    "name", ["a{b}.vcf", "<results>/a.vcf", "a\nb.vcf", "{trait}", "-a.vcf", "it's", '"a"', "a\\b"]
+)
 @pytest.mark.parametrize("key", ["genotypes", "phenotypes", "candidates", "output"])
 def test_a_path_that_snakemake_would_take_for_a_pattern_is_refused(name, key):
     given = {key: name if key in ("candidates", "output") else {"path": name}}
-    line = f"^config, {key}.*cannot be in a path; rename the file or folder, or give a link"
+    line = f"^config, {key}.*cannot be there in a path; rename the file or folder, or give a link"
     with pytest.raises(UserError, match=line) as error:
         check_config(config(**given))
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["it's", '"a"', "$(touch ran)", "`touch ran`", "a\\b", "$HOME", "a\nb"]
+)
+@pytest.mark.parametrize("nest", [lambda it: it, lambda it: [it], lambda it: {it: 1}])
+def test_what_could_end_the_quotes_of_a_clusters_job_is_refused(text, nest):
+    line = r"^--config: .* could reach the shell of a cluster's job; write this into a config file$"
+    with pytest.raises(UserError, match=line) as error:
+        check_command_line({"traits": nest(text)})
+    assert len(str(error.value).splitlines()) == 1
+    check_command_line({"output": "${SCRATCH}/my results", "traits": ["a b;c&|*"], "threads": 2})
 
 
 def test_hostile_trait_names_become_safe_ids():

@@ -1,6 +1,5 @@
 """Faults of the machine, made real: how they are told, and what they leave behind."""
 
-import ast
 import os
 import resource
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from breedcast.errors import fault_of_the_machine
 from breedcast.files import write_arrays, write_json, write_parquet, write_table, write_yaml
 from breedcast.workers import in_turn, run_tasks
+from tests.messages import messages
 
 NUMBERS = np.random.default_rng(0).random(100_000)
 WRITERS = {
@@ -126,18 +126,11 @@ def test_a_script_says_on_stderr_and_in_its_log_why_it_failed(work, lines, tmp_p
     assert len(done.stderr.splitlines()) == 1 or len(lines) > 1
 
 
-def messages(package):
-    """Where each UserError of the package is raised, and its text, with {} for what is put in."""
-    for path in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
-                yield f"{path.name}, line {node.lineno}", ast.unparse(node.args[0]).strip("f'\"")
-
-
 def test_every_message_is_one_line_with_what_to_do(repository):
-    found = dict(messages(repository / "workflow" / "breedcast"))
+    found = list(messages(repository / "workflow" / "breedcast"))
     assert len(found) > 100
-    for place, text in found.items():
+    for path, lines, text in found:
+        place = f"{path.name}, line {lines[0]}"
         several = "join(problems)" in text  # the config's, a line each
         told_elsewhere = text.endswith(("{what}", "{CHANGED}"))
         assert "\\n" not in text or several, place

@@ -112,6 +112,7 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
         ("g.txt", b"one\ntwo\n", "one column"),
         ("g.txt", b"   \n", "no file of genotypes"),
         ("g.csv", b"line,m1\rA,0\r", "old Mac"),
+        ("g.csv", b"line,m1\n" + b"x" * 200_000 + b",0\n", "line 2: .*: correct the line"),
         ("g.csv", "Länge,m1\nA,0\n".encode("latin1"), "UTF-8"),
     ],
 )

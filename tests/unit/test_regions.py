@@ -1,6 +1,7 @@
 """Regions that methods name: thresholds against chance, stretches against plain correlations."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -211,9 +212,22 @@ def test_genes_of_another_genome_and_no_gff(tmp_path):
     (tmp_path / "t.tsv").write_text("gene\tstart\n")
     with pytest.raises(UserError, match=r"line 1: not the nine columns of GFF3"):
         read_genes(tmp_path / "t.tsv", ["1"])
-    (tmp_path / "x.gz").write_bytes(b"\x1f\x8bbroken")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_genes(tmp_path / "x.gz", ["1"])
+    packed = gzip.compress(GFF.encode())
+    for broken in (b"\x1f\x8bbroken", packed[:60], packed[:20] + bytes(9) + packed[29:]):
+        (tmp_path / "x.gz").write_bytes(broken)
+        with pytest.raises(UserError, match="cannot be read"):
+            read_genes(tmp_path / "x.gz", ["1"])
+
+
+@pytest.mark.parametrize("unit", [b"0", b"#"])
+def test_genes_without_a_line_end_do_not_fill_the_memory(unit, tmp_path):
+    """What a few packed bytes become."""
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(unit * 50_000_000))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"line 1: not the nine columns|no gene lies on a contig"):
+        read_genes(tmp_path / "bomb.gz", ["1"])
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 def test_tables_to_download_are_safe(planted):

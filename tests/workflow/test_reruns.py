@@ -1,5 +1,6 @@
 """What is run again after a change, and what is not: read from the dry run."""
 
+import gzip
 import os
 from collections import Counter
 
@@ -105,6 +106,23 @@ def test_a_line_that_is_added_runs_every_trait(dry_run, table):
     finished = dry_run()
     assert {trait for _, trait in finished.trained} == set(TRAITS)
     assert "import_genotypes" not in finished.jobs
+
+
+def test_a_line_that_is_added_to_the_genotypes_runs_everything(example, dry_run, config):
+    path = example.folder / config["genotypes"]["path"]
+    before = path.read_bytes()
+    rows = gzip.decompress(before).decode().splitlines()
+    added = [row if row.startswith("##") else f"{row}\t{row.split()[-1]}" for row in rows]
+    header = next(index for index, row in enumerate(rows) if row.startswith("#CHROM"))
+    added[header] = f"{rows[header]}\ta_new_line"
+    try:
+        path.write_bytes(gzip.compress("\n".join([*added, ""]).encode()))
+        finished = dry_run()
+    finally:
+        path.write_bytes(before)
+    assert {trait for _, trait in finished.trained} == set(TRAITS)
+    assert finished.jobs["import_genotypes"] == 1
+    assert finished.jobs["check_environment"] == 3
 
 
 def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config):

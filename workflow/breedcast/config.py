@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,11 @@ PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: What the trait table may tell of lines beside values, by its key under phenotypes.
 LABELS = ("family", "year")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
-#: What Snakemake reads in a path as a pattern of its own, with no way to escape it.
-NOT_IN_PATHS = re.compile(r"[{}<>\n\r\0]")
+#: What Snakemake reads in a path as a pattern or an option of its own, or hands to the shell of a
+#: cluster's job in quotes that it ends, with no way to escape it.
+NOT_IN_PATHS = re.compile(r"^-|[{}<>'\"\\\n\r\0]")
+#: The same of what `--config` gives, which a cluster's job is told again; ${VARIABLES} do no harm.
+NOT_ON_COMMAND_LINE = re.compile(r"['\"\\`\n\r\0]|\$(?!\{\w+\})")
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,23 @@ def trait_id(column: str) -> str:
         return column
     slug = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_")[:40] or "trait"
     return f"{slug}_{hashlib.sha256(column.encode()).hexdigest()[:8]}"
+
+
+def check_command_line(given: Any) -> None:
+    """Raises UserError for a text of `--config` that could end the quotes it is handed on in.
+
+    Snakemake (9.27) quotes what it tells a cluster's jobs as Python does; a shell reads otherwise.
+    """
+    if isinstance(given, Mapping):
+        given = [part for item in given.items() for part in item]
+    if isinstance(given, list):
+        for value in given:
+            check_command_line(value)
+    elif isinstance(given, str) and (found := NOT_ON_COMMAND_LINE.search(given)):
+        raise UserError(
+            f"--config: {given!r}: {found.group()!r} could reach the shell of a cluster's job; "
+            "write this into a config file"
+        )
 
 
 def _refuse_endless(raw: dict[str, Any]) -> None:
@@ -370,7 +390,7 @@ def _expand(path: str, key: str) -> str:
     expanded = os.path.expanduser(VARIABLE.sub(value, path))
     if found := NOT_IN_PATHS.search(expanded):
         raise UserError(
-            f"config, {key}: {expanded!r}: {found.group()!r} cannot be in a path; rename the file "
-            "or folder, or give a link of another name"
+            f"config, {key}: {expanded!r}: {found.group()!r} cannot be there in a path; rename the "
+            "file or folder, or give a link of another name"
         )
     return expanded

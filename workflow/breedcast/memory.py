@@ -1,11 +1,13 @@
-"""The memory of training jobs, by the shape of the codes: laws measured in tests/benchmarks.
+"""The memory of jobs, by the shape of the codes: laws measured in tests/benchmarks.
 
 Read at every start of the workflow, so it stays light.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 MEGABYTE = 1_000_000
 #: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
@@ -14,27 +16,43 @@ MOST_EXACT = 20_000
 SNAKEMAKE_MB = 300
 #: What a process holds that gathers the results of several others (MB).
 GATHERING_MB = 150
+#: Calls of a block of markers, at most.
+BLOCK_CALLS = 1 << 24
 
 
 @dataclass(frozen=True)
 class Law:
-    """What one training process holds: MB at least, and bytes a marker, a call, a pair of lines."""
+    """What one process holds: MB at least, and bytes a marker, a call, a pair of lines.
+
+    block: bytes a call of the markers that are read at a time (BLOCK_BYTES of store.py).
+    """
 
     least: int
     marker: int
     call: int
     pair: int
+    block: int = 0
 
     def process_mb(self, lines: int, markers: int) -> float:
         """Memory in MB at this shape of the codes."""
-        growing = self.marker * markers + self.call * lines * markers + self.pair * lines**2
-        return self.least + growing / MEGABYTE
+        calls = lines * markers
+        growing = self.marker * markers + self.call * calls + self.pair * lines**2
+        return self.least + (growing + self.block * min(calls, BLOCK_CALLS)) / MEGABYTE
 
 
-#: By the registered name of a model; others have that of their kind.
+#: Of the rules that do not train, where it grows with the codes.
+STRUCTURE = Law(240, 0, 2, 40, block=32)
+ASSOCIATION = Law(240, 1000, 0, 48, block=10)
+MERIT = Law(220, 500, 0, 48, block=10)
+ADVICE = Law(300, 500, 32, 64, block=10)
+#: What naming the regions holds beside the table of the association: bytes a marker and fold of the
+#: saliencies of a model's repeat.
+SALIENCY_BYTES = 150
+#: Of training, by the registered name of a model; others have that of their kind.
 LAWS = {
     "baseline": Law(215, 0, 4, 5),
     "rkhs": Law(245, 0, 30, 150),
+    "bayes": Law(220, 0, 50, 58),
     "dnn": Law(635, 26_000, 40, 0),
     "dnngp": Law(590, 0, 23, 380),
     "deepgs": Law(520, 14_500, 66, 0),
@@ -51,3 +69,9 @@ def training_mb(kind: str, is_network: bool, lines: int, markers: int, processes
     law = LAWS.get(kind, NETWORK if is_network else REGRESSION)
     gathering = GATHERING_MB if processes > 1 else 0
     return processes * law.process_mb(lines, markers) + gathering
+
+
+def shape(codes_json: str) -> tuple[int, int]:
+    """Lines and markers of the codes, by the file beside them."""
+    summary = json.loads(Path(codes_json).read_text(encoding="utf-8"))
+    return summary["lines"], summary["markers"]

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
-from breedcast.memory import MEGABYTE, training_mb
+from breedcast.memory import ASSOCIATION, MEGABYTE, SALIENCY_BYTES, Law, shape, training_mb
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.table import PhenotypeTable, read_phenotypes
 from breedcast.several_traits import check_helpers, helpers
@@ -231,16 +231,6 @@ class Project:
         asked = self.config["selection"][key] or {}
         return {name: value for name, value in asked.items() if name != "map"}
 
-    def merit_mb(self, codes_json: str) -> int:
-        """Memory of genetic values and marker effects in MB: matrices of lines, blocks of codes."""
-        lines, markers = _shape(codes_json)
-        return math.ceil(1500 + (8 * 8 * lines * lines + 500 * markers) / MEGABYTE)
-
-    def advice_mb(self, codes_json: str) -> int:
-        """Memory of advice on the training set in MB: the codes as numbers a few times over."""
-        lines, markers = _shape(codes_json)
-        return self.merit_mb(codes_json) + math.ceil(4 * 8 * lines * markers / MEGABYTE)
-
     def gene_file(self) -> dict[str, str]:
         """The rule input that holds the genes, where the config gives one."""
         given = self.config["markers"]["genes"]
@@ -367,32 +357,21 @@ class Project:
         chosen = self.config["validation"]
         return {key: value for key, value in chosen.items() if key not in ("keep_together", "plan")}
 
-    def structure_mb(self, codes_json: str) -> int:
-        """Memory of the structure in MB: matrices of distances, the codes and a block."""
-        lines, markers = _shape(codes_json)
-        calls = lines * markers
-        block = 32 * min(calls, 1 << 24)
-        return math.ceil(500 + (4 * 8 * lines * lines + 2 * calls + block) / MEGABYTE)
-
-    def association_mb(self, codes_json: str) -> int:
-        """Memory of an association scan in MB: matrices of lines, a block, the markers' table."""
-        lines, markers = _shape(codes_json)
-        return math.ceil(900 + (8 * 8 * lines * lines + 1000 * markers) / MEGABYTE)
-
-    def regions_mb(self, codes_json: str) -> int:
-        """Memory of naming regions in MB: as of the scan, and a repeat of a model's saliency."""
-        _, markers = _shape(codes_json)
+    @property
+    def regions_law(self) -> Law:
+        """Memory of naming regions: as of the scan, and a repeat of a model's saliency."""
         _, folds = self.units_of_plan
-        return self.association_mb(codes_json) + math.ceil(150 * markers * folds / MEGABYTE)
+        marker = ASSOCIATION.marker + SALIENCY_BYTES * folds
+        return replace(ASSOCIATION, least=2 * ASSOCIATION.least, marker=marker)
 
-    def training_mb(self, model: str, codes_json: str) -> int:
+    def training_mb(self, model: str, codes_json: str) -> float:
         """Memory of a training job in MB: its processes, and what fills their missing calls."""
-        lines, markers = _shape(codes_json)
+        lines, markers = shape(codes_json)
         chosen, processes = self.models[model], self.config["threads"]
         needed = training_mb(chosen.kind, chosen.is_network, lines, markers, processes)
         if self.config["imputation"] == "nearest":
             needed += processes * 8 * lines * lines / MEGABYTE
-        return math.ceil(needed)
+        return needed
 
     def training_minutes(self, model: str) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
@@ -417,12 +396,6 @@ def _told(table: PhenotypeTable, trait: str, config: dict[str, Any], shared: Seq
     columns = [trait, *given["covariates"], *weights, *shared]
     text = json.dumps([table.samples, *map(table.text, columns)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _shape(codes_json: str) -> tuple[int, int]:
-    """Lines and markers of the codes."""
-    summary = json.loads(Path(codes_json).read_text(encoding="utf-8"))
-    return summary["lines"], summary["markers"]
 
 
 def settings(**values: Any) -> str:

@@ -1,13 +1,14 @@
 from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
-from breedcast.config import ENSEMBLE
+from breedcast.config import ENSEMBLE, check_command_line
 from breedcast.errors import UserError
-from breedcast.memory import SNAKEMAKE_MB
+from breedcast.memory import ADVICE, ASSOCIATION, MERIT, SNAKEMAKE_MB, STRUCTURE, shape
 from breedcast.project import Project, settings
 
 # The scripts' own processes find the package from wherever the workflow is installed.
 put_on_python_path()
 
 try:
+    check_command_line(workflow.config_settings.config)
     project = Project.load(config)
 except UserError as error:
     sys.exit(str(error))
@@ -36,9 +37,14 @@ def memory(megabytes):
 
     def mem_mb(wildcards, input, attempt):
         taken = megabytes(wildcards, input) if callable(megabytes) else megabytes
-        return attempt * (taken + SNAKEMAKE_MB)
+        return attempt * math.ceil(taken + SNAKEMAKE_MB)
 
     return mem_mb
+
+
+def by_codes(law):
+    """The MB that a rule's script takes by a law of memory, given the shape of its codes."""
+    return lambda wildcards, input: law.process_mb(*shape(input.codes_summary))
 
 
 def for_all_models(path):

@@ -14,9 +14,7 @@ rule scan_association:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(
-            lambda wildcards, input: project.association_mb(input.codes_summary)
-        ),
+        mem_mb=memory(by_codes(ASSOCIATION)),
         runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["association"]),
@@ -56,7 +54,7 @@ rule name_regions:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(lambda wildcards, input: project.regions_mb(input.codes_summary)),
+        mem_mb=memory(by_codes(project.regions_law)),
         runtime=60,
     params:
         settings=lambda wildcards: settings(models=list(project.models)),

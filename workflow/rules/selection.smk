@@ -56,7 +56,7 @@ rule predict_crosses:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(lambda wildcards, input: project.merit_mb(input.codes_summary)),
+        mem_mb=memory(by_codes(MERIT)),
         runtime=120,
     params:
         settings=lambda wildcards: settings(
@@ -89,7 +89,7 @@ rule choose_contributions:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(lambda wildcards, input: project.merit_mb(input.codes_summary)),
+        mem_mb=memory(by_codes(MERIT)),
         runtime=60,
     params:
         settings=lambda wildcards: settings(
@@ -121,7 +121,7 @@ rule advise_training_set:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(lambda wildcards, input: project.advice_mb(input.codes_summary)),
+        mem_mb=memory(by_codes(ADVICE)),
         runtime=240,
     params:
         settings=lambda wildcards: settings(

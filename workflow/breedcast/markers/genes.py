@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +16,8 @@ from breedcast.errors import UserError
 from breedcast.genotypes.pairing import contig_key
 
 COLUMNS = ["contig", "start", "end", "gene"]
+#: Characters of a line that are read at most: packed, a line without end is small.
+LONGEST_LINE = 1 << 20
 
 
 def read_genes(path: str | Path, contigs: Collection[str]) -> pd.DataFrame:
@@ -27,7 +30,7 @@ def read_genes(path: str | Path, contigs: Collection[str]) -> pd.DataFrame:
     rows = []
     try:
         with _opened(path) as lines:
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), ""), 1):
                 if line.startswith("##FASTA"):
                     break
                 if line.startswith("#") or not line.strip():
@@ -41,7 +44,7 @@ def read_genes(path: str | Path, contigs: Collection[str]) -> pd.DataFrame:
                 if fields[2] == "gene":
                     name = _name(fields[8])
                     rows.append((unquote(fields[0]), int(fields[3]), int(fields[4]), name))
-    except (OSError, EOFError, UnicodeDecodeError) as damage:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as damage:
         raise UserError(f"{path} cannot be read ({damage}): give a GFF3 file") from damage
     genes = pd.DataFrame(rows, columns=COLUMNS)
     if not genes["contig"].isin(list(contigs)).any():

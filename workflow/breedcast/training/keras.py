@@ -65,7 +65,7 @@ def _read_layers(path: str | Path) -> list[tuple[str, list[np.ndarray]]]:
                 (name, [layer[array][()] for array in layer.attrs["weight_names"]])
                 for name, layer in layers
             ]
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path}: no Keras h5 file of weights ({error})") from error
     return [(name, arrays) for name, arrays in weights if arrays]
 
