@@ -185,3 +185,17 @@ def test_weights_are_inverse_residual_variances(name):
     best = likelihood(s2g, s2e)
     for g, e in ((1.1, 1), (1, 1.1), (0.9, 1), (1, 0.9), (1.1, 0.9)):
         assert likelihood(s2g * g, s2e * e) < best + 1e-9
+
+
+def test_relationships_that_rounding_left_below_nothing_are_fitted():
+    """As sums of float32 products leave them: the smallest ratios of the variances are no model."""
+    rng = np.random.default_rng(0)
+    Q = np.linalg.qr(rng.normal(size=(60, 60)))[0]
+    sizes = np.linspace(0, 3, 60)
+    whole = (Q * sizes) @ Q.T
+    y = Q @ (np.sqrt(sizes) * rng.normal(size=60)) + 0.5 * rng.normal(size=60)
+    X = np.ones((60, 1))
+    rounded = (Q * np.where(sizes > 0, sizes, -5e-5)) @ Q.T
+    fitted, expected = fit_reml(rounded, y, X), fit_reml(whole, y, X)
+    assert fitted.sigma2_g == pytest.approx(expected.sigma2_g, rel=1e-3)
+    assert fitted.sigma2_e == pytest.approx(expected.sigma2_e, rel=1e-3)

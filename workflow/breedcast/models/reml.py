@@ -110,7 +110,8 @@ def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray, lines: int | None = No
 
     K: (n, n) relationship matrix; y: (n,) values; X: (n, c) fixed effects of full column
     rank, an intercept included; lines: how many there are, if K, y and X are those that
-    `condensed` made of them. Raises ValueError when no degree of freedom is left.
+    `condensed` made of them. K may lack what rounding takes (relationships summed from float32).
+    Raises ValueError when no degree of freedom is left.
     """
     return fit_band(Band.of(K), y, X, lines)
 
@@ -131,7 +132,10 @@ def fit_band(band: Band, y: np.ndarray, X: np.ndarray, lines: int | None = None)
         return _Solution(factor, white[:, :c], R, covered, white[:, c] - Q @ covered)
 
     def deviance(log_ratio: float) -> float:
-        found = solve(log_ratio)
+        try:
+            found = solve(log_ratio)
+        except np.linalg.LinAlgError:  # less than what rounding took from K's least eigenvalues
+            return np.inf
         variance = float(found.residual @ found.residual) / (lines - c)
         return (
             (lines - c) * float(np.log(max(variance, np.finfo(float).tiny)))
