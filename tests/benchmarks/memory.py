@@ -48,14 +48,14 @@ def train(name: str, lines: int, markers: int, processes: int) -> None:
 
 
 def analyse(name: str, lines: int, markers: int) -> None:
-    """One of ANALYSES, as its script makes it, all lines with values but the last ten."""
+    """One of ANALYSES on inbred lines, as its script makes it; the last ten may have no value."""
     import numpy as np
     import pandas as pd
 
     from breedcast.genotypes.columns import CodeColumns
 
     rng = np.random.default_rng(0)
-    codes = rng.integers(0, 3, (lines, markers), dtype=np.uint8)
+    codes = 2 * rng.integers(0, 2, (lines, markers), dtype=np.uint8)
     table = pd.DataFrame({"sample": [f"L{n}" for n in range(lines)], "weight": 1.0})
     table["value"] = codes[:, :20].sum(axis=1) + rng.normal(size=lines)
     if name == "structure":
