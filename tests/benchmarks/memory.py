@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from breedcast import script  # noqa: F401  one compute thread, before NumPy is imported
-from breedcast.memory import ADVICE, ASSOCIATION, MERIT, STRUCTURE, training_mb
+from breedcast.memory import ADVICE, ASSOCIATION, CROSSES, MERIT, STRUCTURE, training_mb
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS
 
@@ -97,7 +97,7 @@ ANALYSES = {
     "structure": STRUCTURE,
     "association": ASSOCIATION,
     "contributions": MERIT,
-    "crosses": MERIT,
+    "crosses": CROSSES,
     "training_set": ADVICE,
 }
 

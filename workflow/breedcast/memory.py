@@ -44,6 +44,7 @@ class Law:
 STRUCTURE = Law(240, 0, 2, 40, block=32)
 ASSOCIATION = Law(240, 1000, 0, 48, block=10)
 MERIT = Law(220, 500, 0, 48, block=10)
+CROSSES = Law(260, 2500, 0, 48, block=20)
 ADVICE = Law(240, 500, 32, 64, block=10)
 #: What naming the regions holds beside the table of the association: bytes a marker and fold of the
 #: saliencies of a model's repeat.

@@ -1,7 +1,15 @@
 from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
 from breedcast.config import ENSEMBLE, check_command_line
 from breedcast.errors import UserError
-from breedcast.memory import ADVICE, ASSOCIATION, MERIT, SNAKEMAKE_MB, STRUCTURE, shape
+from breedcast.memory import (
+    ADVICE,
+    ASSOCIATION,
+    CROSSES,
+    MERIT,
+    SNAKEMAKE_MB,
+    STRUCTURE,
+    shape,
+)
 from breedcast.project import Project, settings
 
 # The scripts' own processes find the package from wherever the workflow is installed.

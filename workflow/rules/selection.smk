@@ -56,7 +56,7 @@ rule predict_crosses:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(by_codes(MERIT)),
+        mem_mb=memory(by_codes(CROSSES)),
         runtime=120,
     params:
         settings=lambda wildcards: settings(
