@@ -18,6 +18,7 @@ from breedcast.genotypes.store import (
     ImportSummary,
     ImportWriter,
     read_codes,
+    read_samples,
     read_summary,
 )
 from tests.unit.vcf_files import call, import_vcf, record, vcf
@@ -44,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_names_are_data_and_keep_their_order(folder: Path) -> None:
     codes = read_codes(folder / "codes.zarr")
-    assert codes.samples == ODD_NAMES
+    assert codes.samples == read_samples(folder / "codes.zarr") == ODD_NAMES
     assert codes.markers["id"].tolist() == ["é0", "é2"]
     assert codes.codes[6].tolist() == [3, 1]
     assert codes.of(["../up", "Bärbel"]).tolist() == [[0, 1], [0, 2]]
@@ -139,6 +140,8 @@ def test_absent_or_foreign_summary(folder: Path) -> None:
 def test_absent_store(folder: Path) -> None:
     shutil.rmtree(folder / "codes.zarr")
     _refused(folder)
+    with pytest.raises(UserError, match="delete the genotypes folder and run again"):
+        read_samples(folder / "codes.zarr")
 
 
 def _refused(folder: Path) -> None:

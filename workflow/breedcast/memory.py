@@ -11,7 +11,7 @@ from pathlib import Path
 
 MEGABYTE = 1_000_000
 #: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
-MOST_EXACT = 20_000
+MOST_EXACT = 10_000
 #: What Snakemake itself takes inside a cluster's job, beside the job (MB; measured: 260).
 SNAKEMAKE_MB = 300
 #: What a process holds that gathers the results of several others (MB).
@@ -40,6 +40,30 @@ class Law:
         return self.least + (growing + self.block * min(calls, BLOCK_CALLS)) / MEGABYTE
 
 
+@dataclass(frozen=True)
+class MixedLaw:
+    """The same of GBLUP, which is solved in lines, in markers where they are fewer, or, where both
+    are more than MOST_EXACT, by iterations that keep so many bytes a line.
+    """
+
+    least: int = 215
+    call: int = 2
+    block: int = 18
+    pair_of_lines: int = 30
+    pair_of_markers: int = 45
+    line: int = 40_000
+
+    def process_mb(self, lines: int, markers: int) -> float:
+        """Memory in MB at this shape of the codes."""
+        calls, few = lines * markers, min(lines, markers)
+        pair = self.pair_of_lines if lines <= markers else self.pair_of_markers
+        growing = self.call * calls + self.block * min(calls, BLOCK_CALLS)
+        growing += pair * min(few, MOST_EXACT) ** 2
+        if few > MOST_EXACT:
+            growing += self.line * lines
+        return self.least + growing / MEGABYTE
+
+
 #: Of the rules that do not train, where it grows with the codes.
 STRUCTURE = Law(240, 0, 2, 40, block=32)
 ASSOCIATION = Law(240, 1000, 0, 48, block=10)
@@ -50,8 +74,10 @@ ADVICE = Law(240, 500, 32, 64, block=10)
 #: saliencies of a model's repeat.
 SALIENCY_BYTES = 150
 #: Of training, by the registered name of a model; others have that of their kind.
-LAWS = {
+LAWS: dict[str, Law | MixedLaw] = {
     "baseline": Law(215, 0, 4, 5),
+    "gblup": MixedLaw(),
+    "rrblup": MixedLaw(),
     "rkhs": Law(245, 0, 30, 150),
     "bayes": Law(220, 0, 50, 58),
     "dnn": Law(635, 26_000, 40, 0),

@@ -2,13 +2,13 @@ from breedcast.script import job
 
 with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
-    from breedcast.genotypes.store import read_codes
+    from breedcast.genotypes.store import read_samples
     from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
     from breedcast.phenotypes.labels import labels_of
     from breedcast.phenotypes.line_values import line_table
     from breedcast.phenotypes.table import read_phenotypes
 
-    genotyped = read_codes(snakemake.input.codes).samples
+    genotyped = read_samples(snakemake.input.codes)
     filtered = read_table(snakemake.input.dropped_samples)
     excluded = dict(zip(filtered["sample"], filtered["reason"], strict=True))
     named = snakemake.input.get("candidates")

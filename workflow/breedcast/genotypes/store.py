@@ -345,3 +345,15 @@ def read_codes(path: str | Path) -> Codes:
     if codes.shape != shape or checksum.hexdigest() != summary.checksum:
         raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
     return Codes(codes, summary.ploidy, samples, markers)
+
+
+def read_samples(path: str | Path) -> list[str]:
+    """The lines of codes.zarr; the codes are neither read nor verified.
+
+    Raises UserError if it cannot be read.
+    """
+    try:
+        samples: list[str] = _zarr().open_group(path, mode="r")["sample"][:].tolist()
+    except Exception as damage:  # zarr, its codecs and the file system each raise their own
+        raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
+    return samples

@@ -27,8 +27,8 @@ def fit_blup(lines: Lines) -> Fitted:
 
 
 def uses_products(lines: int, markers: int) -> bool:
-    """Whether fits to most of so many lines are of their relationships, and exact."""
-    return lines <= min(MOST_EXACT, 2 * markers)
+    """Whether fits to half of so many lines or more may be of their relationships, and exact."""
+    return lines // 2 <= min(MOST_EXACT, markers)
 
 
 @dataclass(frozen=True)
