@@ -12,9 +12,9 @@ from breedcast.project import settings
 from breedcast.report import advice, ranks
 
 CAPTIONS = [
-    *("adjusted", "candidates", "comparison", "dropped", "figures", "group_scores"),
-    *("heritability", "intervals", "page", "region_methods", "regions", "response", "scores"),
-    *("structure", "weights", "workflow"),
+    *("adjusted", "candidates", "candidates_by_environment", "comparison", "dropped", "figures"),
+    *("group_scores", "heritability", "intervals", "page", "region_methods", "regions", "response"),
+    *("scores", "structure", "weights", "workflow"),
 ]
 FIGURES = (
     *("accuracy", "observed", "training", "manhattan", "quantiles", "saliency"),

@@ -66,7 +66,10 @@ def test_what_is_left_out_takes_the_default():
             {"models": {"rkhs": {"kernels": ["additive", "gausian"]}}},
             "config, models: rkhs: kernels: 1: 'gausian' is not one of",
         ),
-        ({"models": {"gblup": {"h2": 1}}}, "config, models: gblup: unknown key 'h2'; it takes no"),
+        (
+            {"models": {"rrblup": {"h2": 1}}},
+            "config, models: rrblup: unknown key 'h2'; it takes no",
+        ),
         (
             {"models": {"gblup": {"tune": {"trials": 9}}}},
             "config, models: gblup: tune: no option of gblup is left to be tuned; leave out tune",
@@ -175,11 +178,11 @@ def test_a_scheduler_is_asked_for_the_time_of_the_trials():
 
 
 def test_a_model_may_stand_under_a_name_of_its_own():
-    models = {"dnngp_raw": {"model": "dnngp", "input": "dosage"}, "gblup": {}}
+    models = {"dnngp_raw": {"model": "dnngp", "input": "dosage"}, "rrblup": {}}
     configs = model_configs(check_config(config(models=models)))
     assert configs["dnngp_raw"].kind == "dnngp"
     assert configs["dnngp_raw"].options["input"] == "dosage"
-    assert configs["gblup"] == ModelConfig("gblup", MODELS["gblup"], {})
+    assert configs["rrblup"] == ModelConfig("rrblup", MODELS["rrblup"], {})
 
 
 def test_traits_are_the_columns_with_numbers():

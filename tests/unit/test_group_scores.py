@@ -153,7 +153,8 @@ def test_labels_keep_the_names_of_families(tmp_path):
     rows = [["001", "2019", "3"], ["NA", "NA", "4"]]
     table = PhenotypeTable("p.tsv", ["cross", "made", "yield"], ["A", "NA"], rows, [2, 3])
     columns = {"family": "cross", "year": "made"}
-    write_table(labels_of(table, columns, pd.Series(["NA", "A", "new"])), tmp_path / "labels.tsv")
+    lines = pd.DataFrame({"sample": ["NA", "A", "new"], "environment": None})
+    write_table(labels_of(table, columns, lines), tmp_path / "labels.tsv")
     labels = read_labels(tmp_path / "labels.tsv")
     assert labels["sample"].tolist() == ["NA", "A", "new"]
     assert labels["family"].fillna("-").tolist() == ["-", "001", "-"]

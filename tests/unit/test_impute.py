@@ -255,7 +255,7 @@ def test_each_fit_is_given_calls_filled_from_its_own_training_lines(imputation):
     witness = Witness()
     job = make_job(witness, imputation)
     job.run(threads=1)
-    every = units(job.plan, list(job.lines["sample"]), 0)
+    every = units(job.plan, job.lines, 0)
     tasks = [task for unit in every for task in job.chunking.tasks(unit)]
     assert len(witness.given) == len(tasks) == 4 * 3
     imputer = IMPUTERS[imputation].of(job.codes, 2)

@@ -175,7 +175,7 @@ def test_members_are_the_fits_without_an_inner_fold(name):
         mean = member.groupby("sample")["predicted"].mean()[test["sample"]]
         np.testing.assert_allclose(mean, test["predicted"], rtol=1e-6)
         return
-    unit = units(job.plan, job.lines["sample"].tolist(), 0)[0]
+    unit = units(job.plan, job.lines, 0)[0]
     for fold, rows in member.groupby("inner_fold"):
         lines = job.lines_of(unit)
         fitted = job.model.fit(lines.take(unit.train[unit.inner_fold != fold]), 0, "cpu")

@@ -146,7 +146,7 @@ def test_dominance_among_inbreds_is_refused():
 def test_shares_of_many_lines_come_from_some_of_them(monkeypatch):
     lines = simulate(300, 100)
     whole = RKHS().fit(lines, 0, "cpu")
-    monkeypatch.setattr("breedcast.models.rkhs.SHARES_FROM", 150)
+    monkeypatch.setattr("breedcast.models.multikernel.SHARES_FROM", 150)
     some, again = RKHS().fit(lines, 0, "cpu"), RKHS().fit(lines, 0, "cpu")
     assert some.shares.sum() == pytest.approx(1)
     np.testing.assert_array_equal(some.shares, again.shares)

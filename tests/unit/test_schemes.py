@@ -10,10 +10,11 @@ from breedcast.files import write_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.project import Project
 from breedcast.validation.groups import LineGroups
-from breedcast.validation.names import FOLLOWED, RANDOM
+from breedcast.validation.names import FOLLOWED, OF_ENVIRONMENTS, RANDOM
 from breedcast.validation.own_file import read_own_plan
 from breedcast.validation.plan import units
 from breedcast.validation.schemes import SCHEMES
+from tests.unit.trials import lines_in_trials
 
 SIZES = {"F1": 30, "F2": 25, "F3": 20, "F4": 12}
 CANDIDATES = 4
@@ -30,6 +31,7 @@ def labels(**sizes):
     """labels.tsv: so many lines of each family, shuffled; the year is the number in its name."""
     family = np.random.default_rng(0).permutation(np.repeat(list(sizes), list(sizes.values())))
     table = pd.DataFrame({"sample": [f"L{number}" for number in range(len(family))]})
+    table["environment"] = None
     table["family"] = family.astype(object)
     table["year"] = table["family"].str[1:].astype(float)
     return table
@@ -234,9 +236,11 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     told = labels(**SIZES)
     options = {"folds": 2, "repeats": 2, "inner_folds": 3}
     chosen = {"scheme": scheme, **options}
-    given_to = {"known": LineGroups.of(FOLLOWED.get(scheme, "family"), structure(told), told)}
-    if scheme in ("kfold", "own"):
-        given_to = {}
+    given_to, table = {}, lines(87)
+    if scheme in FOLLOWED:
+        given_to["known"] = LineGroups.of(FOLLOWED[scheme], structure(told), told)
+    if scheme in OF_ENVIRONMENTS:
+        table = lines_in_trials()[0]
     if scheme == "own":
         rows = [f"L{number},{number % 5},{number % 2}" for number in range(87)]
         path = given(tmp_path, "\n".join(["sample,fold,repeat", *rows]))
@@ -244,7 +248,7 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     config = check_config(
         {
             "genotypes": {"path": "g.vcf"},
-            "phenotypes": {"path": "p.tsv"},
+            "phenotypes": {"path": "p.tsv", "environments": "trial"},
             "validation": chosen,
             "structure": {"clusters": 4},
             "control": {"permutations": 2},
@@ -252,9 +256,9 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     )
     folds = given_to["plan"].folds if scheme == "own" else []
     labelled = {"labels": {"family": "x"}, "groups": len(SIZES), "own_folds": folds}
-    project = Project(config, {}, {}, **labelled)
-    plan = SCHEMES[scheme](**options, seed=0, **given_to).make_plan(lines(87), "yield")
-    work = units(plan, lines(87)["sample"].tolist(), permutations=2, within_families=True)
+    project = Project(config, {}, {}, environments=4, **labelled)
+    plan = SCHEMES[scheme](**options, seed=0, **given_to).make_plan(table, "yield")
+    work = units(plan, table, permutations=2, within_families=True)
     assert {unit.permutation for unit in work} == {-2, -1, 0, 1, 2}
     assert project.units_per_job == len(work)
     fits = sum(len(unit.inner_folds) + 1 for unit in work)
@@ -307,7 +311,7 @@ def test_what_a_scheme_asks_for_and_the_table_lacks_is_named(changes, message):
     [
         ({"scheme": "own"}, "scheme own and the path of a plan (validation: plan) go together"),
         ({"plan": "folds.tsv"}, "scheme own and the path of a plan (validation: plan) go together"),
-        ({"scheme": "forward", "keep_together": True}, "scheme forward deals no lines to folds"),
+        ({"scheme": "forward", "keep_together": True}, "scheme forward does not deal whole lines"),
     ],
 )
 def test_keys_that_do_not_go_together_are_refused(validation, message):

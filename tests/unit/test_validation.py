@@ -70,7 +70,7 @@ def test_too_few_lines_are_refused(phenotyped, enough):
 
 def test_units_speak_of_positions_and_repeat_zero_is_permuted():
     table = lines()
-    work = units(SCHEME.make_plan(table, "yield"), table["sample"].tolist(), permutations=2)
+    work = units(SCHEME.make_plan(table, "yield"), table, permutations=2)
     assert [(unit.repeat, unit.permutation) for unit in work].count((0, 1)) == 5
     assert len(work) == 2 * 5 + 1 + 2 * 5
     first = work[0]

@@ -18,7 +18,7 @@ from breedcast.errors import UserError
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
-from breedcast.validation.names import FOLLOWED, GIVEN, OWN
+from breedcast.validation.names import DEAL_NO_LINES, FOLLOWED, OF_ENVIRONMENTS, OWN
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
@@ -87,6 +87,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
     if phenotypes["plots"] is not None and phenotypes["weights"]:
         raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
+    _check_environments(config)
     _check_validation(config["validation"])
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
@@ -166,6 +167,11 @@ def trait_ids(
     covariates = config["phenotypes"]["covariates"]
     weights = config["phenotypes"]["weights"]
     others = {*covariates, *weights.values(), *design, *label_columns(config, table).values()}
+    apart = config["phenotypes"]["environments"]
+    if isinstance(apart, str):
+        others.add(apart)
+    if isinstance(apart, dict):
+        others |= set(table.columns) - set(apart)
     if config["traits"] == "all":
         columns = [
             column
@@ -192,7 +198,7 @@ def trait_ids(
     if both:
         raise UserError(
             f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight, a family, a "
-            "year or a description of plots"
+            "year, an environment or a description of plots"
         )
     return {trait_id(column): column for column in columns}
 
@@ -345,6 +351,27 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
     return completed
 
 
+def _check_environments(config: dict[str, Any]) -> None:
+    """A UserError tells of plots, environments and a scheme that do not go together."""
+    apart, plots = (config["phenotypes"][key] for key in ("environments", "plots"))
+    scheme = config["validation"]["scheme"]
+    if plots is not None and apart not in (None, True):
+        raise UserError(
+            "config, phenotypes: environments: of plots true is enough; name their column in "
+            "phenotypes: plots: environment"
+        )
+    if scheme in OF_ENVIRONMENTS and apart is None:
+        raise UserError(
+            f"config, validation: scheme {scheme} asks for lines' values in several environments: "
+            "say where the table has them (phenotypes: environments)"
+        )
+    if scheme == "forward" and plots is not None and apart is None:
+        raise UserError(
+            "config, validation: scheme forward: a line's mean over all its plots carries years "
+            "that are tested into training; set phenotypes: environments: true"
+        )
+
+
 def _check_validation(validation: dict[str, Any]) -> None:
     """Expand the path of the plan; a UserError tells of keys that do not go together."""
     scheme, plan = validation["scheme"], validation["plan"]
@@ -353,9 +380,9 @@ def _check_validation(validation: dict[str, Any]) -> None:
             f"config, validation: scheme {OWN} and the path of a plan (validation: plan) go "
             "together; give both or neither"
         )
-    if validation["keep_together"] and scheme in GIVEN:
+    if validation["keep_together"] and scheme in DEAL_NO_LINES:
         raise UserError(
-            f"config, validation: keep_together: scheme {scheme} deals no lines to folds; leave "
+            f"config, validation: keep_together: scheme {scheme} does not deal whole lines; leave "
             "keep_together out"
         )
     if plan is not None:

@@ -68,7 +68,7 @@ def read_table(path: str | Path, text: Iterable[str] = ()) -> pd.DataFrame:
     return pd.read_csv(
         path,
         sep="\t",
-        dtype=dict.fromkeys([*NAMES, "environment", *text], str),
+        dtype=dict.fromkeys([*NAMES, "environment", "left_out", *text], str),
         keep_default_na=False,
         na_values={column: ["NA"] for column in header if column not in NAMES},
     )

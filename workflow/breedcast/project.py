@@ -26,7 +26,8 @@ from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.memory import ASSOCIATION, MEGABYTE, SALIENCY_BYTES, Law, shape, training_mb
 from breedcast.phenotypes.design import design_columns
-from breedcast.phenotypes.table import PhenotypeTable, read_phenotypes
+from breedcast.phenotypes.in_environments import read_trait_table
+from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.several_traits import check_helpers, helpers
 from breedcast.validation.names import FOLLOWED, OWN, RANDOM
 from breedcast.validation.own_file import read_own_plan
@@ -55,6 +56,7 @@ class Project:
     tells of those that the validation follows, if any; own_folds: of each repeat of the user's own
     plan, if there is one; told: by trait, a hash of what the table tells of it. This re-runs its
     jobs, and the table itself does not: a column that is added to it changes no other trait.
+    environments: how many are told apart, 0 where they are not.
     """
 
     config: dict[str, Any]
@@ -66,14 +68,16 @@ class Project:
     groups: int = 0
     own_folds: list[int] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
+    environments: int = 0
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
         """Check the config and the heads of the input files; raises UserError."""
         config = check_config(raw)
         models = model_configs(config)
-        plots = config["phenotypes"]["plots"]
-        table = read_phenotypes(config["phenotypes"]["path"], of_plots=plots is not None)
+        given = config["phenotypes"]
+        plots = given["plots"]
+        table = read_trait_table(given["path"], plots, given["environments"])
         design = None if plots is None else design_columns(plots, table)
         paths = config["genotypes"]["path"]
         lines_in = next(filter(None, (orientation(path, table.samples) for path in paths)), None)
@@ -87,7 +91,7 @@ class Project:
             )
         traits = trait_ids(config, table, design.values() if design else ())
         for name, model in models.items():
-            check_helpers(name, model.options, list(traits.values()))
+            check_helpers(name, model.options, list(traits.values()), bool(table.environments))
         labels = label_columns(config, table)
         followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
         groups = len(set(table.text(followed))) if followed else 0
@@ -97,7 +101,9 @@ class Project:
             trait: _told(table, column, config, [*labels.values(), *(design or {}).values()])
             for trait, column in traits.items()
         }
-        return cls(config, traits, models, lines_in, design, labels, groups, folds, told)
+        environments = len(set(table.environments or ()))
+        known = (config, traits, models, lines_in, design, labels, groups, folds, told)
+        return cls(*known, environments)
 
     @property
     def scored_models(self) -> list[str]:
@@ -115,6 +121,11 @@ class Project:
         return self.config["ensemble"] != "none" and len(self.models) > 1
 
     @property
+    def has_environments(self) -> bool:
+        """Whether values of several environments are told apart."""
+        return self.environments > 0
+
+    @property
     def has_random_folds(self) -> bool:
         """Whether lines are dealt to the folds at random."""
         return self.config["validation"]["scheme"] in RANDOM
@@ -129,7 +140,11 @@ class Project:
     @property
     def networks_per_job(self) -> int:
         """Fits of one training job: every unit's inner folds and a refit."""
-        return self.units_per_job * int(self.config["validation"]["inner_folds"] + 1)
+        inner: int = self.config["validation"]["inner_folds"]
+        parts = 1
+        if self.config["validation"]["scheme"] == "cv00":  # of lines and of environments
+            parts = max(1, min(inner, self.environments - 1))
+        return (self.units_per_job - 1) * (inner * parts + 1) + inner + 1
 
     @property
     def units_of_plan(self) -> tuple[int, int]:
@@ -142,6 +157,10 @@ class Project:
             return folds * repeats, folds
         if scheme == "within_family":
             return self.groups * folds * repeats, self.groups * folds
+        if scheme == "cv0":
+            return self.environments, self.environments
+        if scheme == "cv00":
+            return self.environments * folds * repeats, self.environments * folds
         groups = self.groups - (scheme == "forward")  # the first year is not tested
         if scheme == "leave_cluster_out":
             from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
@@ -216,10 +235,15 @@ class Project:
 
     @property
     def selection_tables(self) -> list[str]:
-        """A trait's tables of what follows from its candidates: those the config asks for."""
+        """A trait's tables of what follows from its candidates."""
+        by_environment = ["candidates_by_environment.tsv"] if self.has_environments else []
+        return ["response.tsv", *by_environment, *self.asked_tables]
+
+    @property
+    def asked_tables(self) -> list[str]:
+        """Those of them that the config asks for."""
         asked = self.config["selection"]
-        wanted = [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
-        return ["response.tsv", *wanted]
+        return [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
 
     def genetic_map(self) -> dict[str, str]:
         """The rule input that holds the genetic map, where the config gives one."""
@@ -367,6 +391,7 @@ class Project:
     def training_mb(self, model: str, codes_json: str) -> float:
         """Memory of a training job in MB: its processes, and what fills their missing calls."""
         lines, markers = shape(codes_json)
+        lines *= max(1, self.environments)  # a model sees each line once for each
         chosen, processes = self.models[model], self.config["threads"]
         needed = training_mb(chosen.kind, chosen.is_network, lines, markers, processes)
         if self.config["imputation"] == "nearest":
@@ -394,7 +419,8 @@ def _told(table: PhenotypeTable, trait: str, config: dict[str, Any], shared: Seq
     given = config["phenotypes"]
     weights = [given["weights"][trait]] if trait in given["weights"] else []
     columns = [trait, *given["covariates"], *weights, *shared]
-    text = json.dumps([table.samples, *map(table.text, columns)])
+    rows = [table.samples] if table.environments is None else [table.samples, table.environments]
+    text = json.dumps([*rows, *map(table.text, columns)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -18,9 +18,19 @@ def helpers(options: Mapping[str, Any], traits: Sequence[str]) -> list[str]:
     return [trait for trait in traits if ALL_OTHERS in named or trait in named]
 
 
-def check_helpers(model: str, options: Mapping[str, Any], traits: Sequence[str]) -> None:
-    """Raises a UserError if a model's helper traits are no traits, none, or too many."""
+def check_helpers(
+    model: str, options: Mapping[str, Any], traits: Sequence[str], environments: bool = False
+) -> None:
+    """Raises a UserError if a model's helper traits are no traits, none, or too many.
+
+    environments: whether these are told apart, which no trait that helps is.
+    """
     named, where = options.get("helper_traits", ()), f"config, models: {model}: helper_traits"
+    if named and environments:
+        raise UserError(
+            f"{where}: with phenotypes: environments the values of one trait alone are learnt "
+            "together; leave the model out"
+        )
     unknown = [it for it in named if it not in (ALL_OTHERS, *traits)]
     if unknown:
         raise UserError(f"{where}: {unknown[0]!r} is not among the traits {', '.join(traits)}")

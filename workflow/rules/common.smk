@@ -11,6 +11,7 @@ from breedcast.memory import (
     shape,
 )
 from breedcast.project import Project, settings
+from breedcast.validation.names import scheme_of_candidates
 
 # The scripts' own processes find the package from wherever the workflow is installed.
 put_on_python_path()

@@ -15,7 +15,7 @@ results_of_rules = [
     *rules.scan_association.output,
     *rules.name_regions.output,
     *rules.rank_candidates.output,
-    *expand("<results>/{{trait}}/{file}", file=project.selection_tables[1:]),
+    *expand("<results>/{{trait}}/{file}", file=project.asked_tables),
 ]
 
 

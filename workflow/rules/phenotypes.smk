@@ -64,6 +64,8 @@ rule clean_phenotypes:
             covariates=project.config["phenotypes"]["covariates"],
             labels=project.labels,
             weights=project.weights(wildcards.trait),
+            plots=project.config["phenotypes"]["plots"],
+            environments=project.config["phenotypes"]["environments"],
         ),
         told=lambda wildcards: project.told[wildcards.trait],
         code=code_hash("clean_phenotypes"),

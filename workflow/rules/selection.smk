@@ -1,9 +1,24 @@
+def candidates_by_environment():
+    """The output that tells of the candidates in each environment, where there are several."""
+    if not project.has_environments:
+        return {}
+    path = "<results>/{trait}/candidates_by_environment.tsv"
+    told = shown(
+        path,
+        "candidates_by_environment",
+        "Selection",
+        "Candidates in each environment",
+    )
+    return {"by_environment": told}
+
+
 rule rank_candidates:
     input:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
         structure="<results>/genotypes/structure.tsv",
     output:
+        **candidates_by_environment(),
         candidates=shown(
             "<results>/{trait}/candidates.tsv", "candidates", "Selection", "Candidates"
         ),
@@ -30,7 +45,7 @@ rule rank_candidates:
             direction=project.direction(wildcards.trait),
             interval=project.config["interval"],
             fraction=project.config["selection"]["fraction"],
-            scheme=project.config["validation"]["scheme"],
+            scheme=scheme_of_candidates(project.config["validation"]["scheme"]),
         ),
         code=code_hash("rank_candidates"),
     message:

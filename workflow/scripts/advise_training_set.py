@@ -4,18 +4,19 @@ with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.columns import CodeColumns
     from breedcast.genotypes.store import read_codes
+    from breedcast.phenotypes.records import line_means
     from breedcast.seeds import derive_seed
     from breedcast.selection.merit import Merit
     from breedcast.selection.training_set import learning_curve, phenotype_next
 
     genotypes = read_codes(snakemake.input.codes)
-    lines = read_table(snakemake.input.phenotypes)
-    codes, ploidy = genotypes.of(lines["sample"]), genotypes.ploidy
-    merit = Merit.fit(CodeColumns.of(codes, ploidy), lines)
+    records, ploidy = read_table(snakemake.input.phenotypes), genotypes.ploidy
+    lines = line_means(records)
+    merit = Merit.fit(CodeColumns.of(genotypes.of(lines["sample"]), ploidy), lines)
     write_table(phenotype_next(merit, settings["measure"]), snakemake.output.next)
     curve = learning_curve(
-        lines,
-        codes,
+        records,
+        genotypes.of(records["sample"]),
         ploidy,
         read_table(snakemake.input.plan),
         line_shares=settings["line_shares"],

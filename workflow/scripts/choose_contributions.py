@@ -3,11 +3,12 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.columns import StoredCodes
+    from breedcast.phenotypes.records import line_means
     from breedcast.selection.contribution import choose_contributions
     from breedcast.selection.merit import Merit
 
     genotypes = StoredCodes.open(snakemake.input.codes)
-    lines = read_table(snakemake.input.phenotypes)
+    lines = line_means(read_table(snakemake.input.phenotypes))
     merit = Merit.fit(genotypes.of(lines["sample"]), lines)
     contributions, frontier = choose_contributions(merit, **settings)
     write_table(contributions, snakemake.output.contributions)

@@ -7,9 +7,10 @@ with job(snakemake) as settings:
     from breedcast.markers.regions import as_bed, as_csv, find_regions, name_markers
     from breedcast.markers.saliency import standings
     from breedcast.phenotypes.clean import phenotyped_lines
+    from breedcast.phenotypes.records import line_means
 
     genotypes = StoredCodes.open(snakemake.input.codes)
-    lines = phenotyped_lines(read_table(snakemake.input.phenotypes))
+    lines = phenotyped_lines(line_means(read_table(snakemake.input.phenotypes)))
     association = read_parquet(snakemake.input.association)
     given = zip(settings["models"], snakemake.input.saliencies, strict=True)
     naming = name_markers(association, ((model, standings(path)) for model, path in given))

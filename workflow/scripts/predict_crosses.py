@@ -3,13 +3,14 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.columns import StoredCodes
+    from breedcast.phenotypes.records import line_means
     from breedcast.seeds import derive_seed
     from breedcast.selection.crosses import predict_crosses
     from breedcast.selection.linkage import distances, read_map
     from breedcast.selection.merit import Merit
 
     genotypes = StoredCodes.open(snakemake.input.codes)
-    lines = read_table(snakemake.input.phenotypes)
+    lines = line_means(read_table(snakemake.input.phenotypes))
     given = snakemake.input.get("map")
     genetic_map = None if given is None else read_map(given)
     distance = distances(genotypes.markers, genetic_map, settings.pop("cm_per_mb"))

@@ -3,11 +3,18 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_parquet, read_table, write_table
     from breedcast.selection.candidates import expected_response, rank_candidates
+    from breedcast.selection.in_environments import in_each_environment, over_environments
 
     predictions = dict(
         zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
     )
     phenotypes = read_table(snakemake.input.phenotypes)
+    if by_environment := snakemake.output.get("by_environment"):
+        each = in_each_environment(
+            predictions, phenotypes, level=settings["interval"], direction=settings["direction"]
+        )
+        write_table(each, by_environment)
+    predictions, phenotypes = over_environments(predictions, phenotypes)
     wanted = {name: settings[name] for name in ("fraction", "direction")}
     structure = read_table(snakemake.input.structure)
     candidates = rank_candidates(

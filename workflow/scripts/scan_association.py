@@ -5,9 +5,10 @@ with job(snakemake) as settings:
     from breedcast.genotypes.columns import StoredCodes
     from breedcast.markers.association import scan_association
     from breedcast.phenotypes.clean import phenotyped_lines
+    from breedcast.phenotypes.records import line_means
 
     genotypes = StoredCodes.open(snakemake.input.codes)
-    lines = phenotyped_lines(read_table(snakemake.input.phenotypes))
+    lines = phenotyped_lines(line_means(read_table(snakemake.input.phenotypes)))
     association = scan_association(
         genotypes.of(lines["sample"]), genotypes.markers, lines, **settings
     )

@@ -6,6 +6,7 @@ with job(snakemake) as settings:
     from breedcast.files import read_parquet, read_table, write_table
     from breedcast.phenotypes.labels import families_of, read_labels
     from breedcast.phenotypes.line_values import heritability_of_values
+    from breedcast.phenotypes.records import has_environments
     from breedcast.scoring.groups import group_scores, groups_of
     from breedcast.scoring.scores import score
     from breedcast.validation.control import permuted
@@ -14,8 +15,9 @@ with job(snakemake) as settings:
     plan, families = read_table(snakemake.input.plan), families_of(labels)
     alike = read_table(snakemake.input.alike)
     values = partial(permuted, lines, settings["seed"], settings["trait"], families=families)
+    of_values = partial(heritability_of_values, apart=has_environments(lines))
     of_plots = snakemake.input.get("heritability")
-    told = {"heritability": heritability_of_values(read_table(of_plots))} if of_plots else {}
+    told = {"heritability": of_values(read_table(of_plots))} if of_plots else {}
     predictions = dict(
         zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
     )

@@ -18,12 +18,17 @@ import pandas as pd
 
 from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.models.products import DosageProducts
+from breedcast.phenotypes.covariates import covariate_columns
+from breedcast.phenotypes.records import has_environments
 from breedcast.progress import Listener, unheard
+
+#: The covariate that names each line's environment; no user's column can be called so.
+ENVIRONMENT = "environment"
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Some lines as a model sees them.
+    """Some lines as a model sees them; one that was grown in several environments in each.
 
     codes: (lines, markers) uint8; 0..ploidy is the alternate-allele dosage, ploidy + 1 is
         "missing", so that a code is also the index of its one-hot channel.
@@ -35,6 +40,10 @@ class Lines:
     products: of these lines' dosages with all others' of a job, where they are at hand.
     helpers: (lines, helper traits) values in other traits by name, NaN where there is none; None
         where there are no helper traits, or their values must not be seen.
+    environment: (lines,) the name of the environment of each; None where they are not told apart.
+        It is a covariate too: a model that only heeds covariates so knows the environments' means,
+        and takes a new environment for the mean of those it knows.
+    line: (lines,) a number for each line, the same in all its environments; None as environment.
     """
 
     codes: np.ndarray
@@ -44,6 +53,36 @@ class Lines:
     weight: np.ndarray | None = None
     products: DosageProducts | None = None
     helpers: pd.DataFrame | None = None
+    environment: np.ndarray | None = None
+    line: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        codes: np.ndarray,
+        ploidy: int,
+        table: pd.DataFrame,
+        products: DosageProducts | None = None,
+        helpers: pd.DataFrame | None = None,
+    ) -> Lines:
+        """The rows of a phenotypes.tsv, with the codes (rows, markers) of their lines."""
+        covariates = table[covariate_columns(table)]
+        environment = line = None
+        if has_environments(table):
+            line = pd.factorize(table["sample"])[0]
+            environment = table["environment"].to_numpy(object)
+            covariates = covariates.assign(**{ENVIRONMENT: environment})
+        return cls(
+            codes,
+            ploidy,
+            covariates,
+            table["value"].to_numpy(np.float64),
+            table["weight"].to_numpy(np.float64),
+            products,
+            helpers,
+            environment,
+            line,
+        )
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -58,6 +97,8 @@ class Lines:
             None if self.weight is None else self.weight[rows],
             None if self.products is None else self.products.take(rows),
             None if self.helpers is None else self.helpers.iloc[rows],
+            None if self.environment is None else self.environment[rows],
+            None if self.line is None else self.line[rows],
         )
 
     def with_codes(self, codes: np.ndarray) -> Lines:

@@ -32,7 +32,6 @@ from breedcast.models.importance import PERMUTATION, window_importance
 from breedcast.models.products import DosageProducts
 from breedcast.models.results import FitTask, Result
 from breedcast.models.tuning import Tuning, no_studies, tuned_models
-from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
 from breedcast.validation.control import permuted
@@ -231,8 +230,7 @@ class TrainingJob:
         return 1 if self.computed_on == "cuda" else min(threads, len(tasks))
 
     def _units(self) -> list[Unit]:
-        samples, within = self.lines["sample"].tolist(), self.families is not None
-        return units(self.plan, samples, self.permutations, within)
+        return units(self.plan, self.lines, self.permutations, self.families is not None)
 
     def _models(
         self, every: list[Unit], threads: int, checkpoints: Checkpoints | None
@@ -269,15 +267,7 @@ class TrainingJob:
     def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
         table = permuted(self.lines, self.seed, self.trait, unit.permutation, self.families)
-        return Lines(
-            self.codes,
-            self.ploidy,
-            table[covariate_columns(table)],
-            table["value"].to_numpy(np.float64),
-            table["weight"].to_numpy(np.float64),
-            self.products,
-            self.helpers,
-        )
+        return Lines.of(self.codes, self.ploidy, table, self.products, self.helpers)
 
     def _trained_on(self, task: FitTask) -> np.ndarray:
         """Positions of the lines that a fit is given: those without a value come last."""

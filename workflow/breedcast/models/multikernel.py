@@ -15,6 +15,23 @@ from breedcast.ascent import Point, maximise
 
 #: The residual variance stays above this share of the variance of y, so that V has an inverse.
 LEAST_RESIDUAL = 1e-5
+#: Lines from which several kernels' shares in the genetic variance are estimated, at most.
+SHARES_FROM = 1500
+
+
+def some_lines(lines: int, seed: int) -> np.ndarray:
+    """Positions of all lines, or of SHARES_FROM drawn at random where there are more."""
+    if lines <= SHARES_FROM:
+        return np.arange(lines)
+    return np.sort(np.random.default_rng(seed).choice(lines, SHARES_FROM, replace=False))
+
+
+def combined(shares: np.ndarray, kernels: Sequence[np.ndarray]) -> np.ndarray:
+    """The kernels' sum, each times its share."""
+    total = np.zeros_like(kernels[0])
+    for share, K in zip(shares, kernels, strict=True):
+        total += share * K
+    return total
 
 
 def kernel_shares(kernels: Sequence[np.ndarray], y: np.ndarray, X: np.ndarray) -> np.ndarray:

@@ -29,7 +29,10 @@ class FitTask:
     @property
     def train(self) -> np.ndarray:
         """Positions of the lines to train on."""
-        return self.unit.train[self.unit.inner_fold != self._held_out]
+        trains = self.unit.inner_fold != self._held_out
+        if self.unit.left_out is not None and self.inner_fold is not None:
+            trains &= ~self.unit.left_out[:, self.inner_fold]
+        return self.unit.train[trains]
 
     @property
     def inner(self) -> np.ndarray:

@@ -10,7 +10,7 @@ the Gaussian is the default because neither alone is good everywhere (wheat599, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +19,15 @@ import numpy as np
 from breedcast.errors import UserError
 from breedcast.genotypes.relationship import DominanceRelationship
 from breedcast.models.base import Choice, Fitted, Lines, Model, Prediction, option
+from breedcast.models.in_environments import (
+    DESCRIPTION,
+    INTERACTIONS,
+    NONE,
+    FittedInEnvironments,
+    distinct,
+    interaction_of,
+)
+from breedcast.models.kernel_sum import ADDITIVE, DOMINANCE, KernelSum, made_of
 from breedcast.models.kernels import (
     ArcCosine,
     Epistatic,
@@ -28,16 +37,12 @@ from breedcast.models.kernels import (
     mean_gaussian,
 )
 from breedcast.models.kinship import Kinship
-from breedcast.models.multikernel import kernel_shares
+from breedcast.models.multikernel import combined, kernel_shares, some_lines
 from breedcast.models.products import Products
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FullRankDesign
 
-ADDITIVE, DOMINANCE = "additive", "dominance"
 KERNELS = ("gaussian", "arc_cosine", "epistatic", ADDITIVE, DOMINANCE)
-
-#: Lines from which several kernels' shares in the genetic variance are estimated, at most.
-SHARES_FROM = 1500
 
 
 @dataclass(frozen=True)
@@ -71,12 +76,18 @@ class RKHS(Model):
         minItems=1,
     )
     layers: int = option(4, "Layers of the arc_cosine kernel.", minimum=1)
+    interaction: str = option("auto", DESCRIPTION, enum=list(INTERACTIONS))
 
     def uses_products(self, lines: int, markers: int) -> bool:
         return set(self.kernels) != {DOMINANCE}
 
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
-        return self.learn(lines, seed)
+        interaction = interaction_of(lines, self.interaction)
+        if interaction == NONE:
+            return self.learn(lines, seed)
+        genomes = self._genomes(lines.take(distinct(lines)[0]))
+        kernels, matrices = self._kernels({it: genomes[it].among_training() for it in genomes})
+        return FittedInEnvironments.fit(genomes, kernels, matrices, lines, interaction, seed)
 
     def learn(self, lines: Lines, seed: int) -> FittedRKHS:
         """The kernels, their variances and the effects of these lines."""
@@ -88,9 +99,9 @@ class RKHS(Model):
             K *= root
             K *= root[:, None]
         y, X = lines.observed * root, design.matrix(lines.covariates) * root[:, None]
-        some = _some_lines(len(lines), seed)
+        some = some_lines(len(lines), seed)
         shares = kernel_shares([K[np.ix_(some, some)] for K in matrices], y[some], X[some])
-        mixed = fit_reml(_combined(shares, matrices), y, X).unweighted(root)
+        mixed = fit_reml(combined(shares, matrices), y, X).unweighted(root)
         return FittedRKHS(genomes, kernels, shares, design, mixed, lines.codes)
 
     def _genomes(self, lines: Lines) -> dict[str, Kinship]:
@@ -112,7 +123,7 @@ class RKHS(Model):
         """The kernels by name, and their matrices (n, n) of the training lines."""
         kernels, matrices = {}, []
         for name in self.kernels:
-            of_lines = products[_made_of(name)]
+            of_lines = products[made_of(name)]
             kernels[name], K = Kernel.fit(of_lines, self._similarity(name, of_lines))
             matrices.append(K)
         return kernels, matrices
@@ -125,34 +136,10 @@ class RKHS(Model):
         return Epistatic() if name == "epistatic" else Linear()
 
 
-def _made_of(kernel: str) -> str:
-    """The products that a kernel is made of."""
-    return DOMINANCE if kernel == DOMINANCE else ADDITIVE
-
-
-def _some_lines(lines: int, seed: int) -> np.ndarray:
-    """Positions of all lines, or of SHARES_FROM drawn at random where there are more."""
-    if lines <= SHARES_FROM:
-        return np.arange(lines)
-    return np.sort(np.random.default_rng(seed).choice(lines, SHARES_FROM, replace=False))
-
-
-def _combined(shares: np.ndarray, kernels: Sequence[np.ndarray]) -> np.ndarray:
-    combined = np.zeros_like(kernels[0])
-    for share, K in zip(shares, kernels, strict=True):
-        combined += share * K
-    return combined
-
-
 @dataclass(frozen=True)
-class FittedRKHS(Fitted):
-    """genomes: what the kernels, by name, are made of; shares: (kernels,) of the genetic variance;
-    codes: the training lines'.
-    """
+class FittedRKHS(KernelSum, Fitted):
+    """codes: the training lines'."""
 
-    genomes: Mapping[str, Kinship]
-    kernels: Mapping[str, Kernel]
-    shares: np.ndarray
     design: FullRankDesign
     mixed: MixedModel
     codes: np.ndarray
@@ -166,20 +153,13 @@ class FittedRKHS(Fitted):
         }
 
     def predict(self, lines: Lines) -> Prediction:
-        cross, own = self._relationships(lines)
+        cross, own = self.relationships(lines)
         return self.mixed.prediction(cross, own, self.design.matrix(lines.covariates))
 
     def values(self, lines: Lines) -> np.ndarray:
         """(lines,) the predicted means alone: without their variances, which cost far more."""
-        cross, _ = self._relationships(lines)
+        cross, _ = self.relationships(lines)
         return self.mixed.predict(cross, self.design.matrix(lines.covariates))
-
-    def _relationships(self, lines: Lines) -> tuple[np.ndarray, np.ndarray]:
-        """Lines' k (lines, n) with the training lines and k_self (lines,) with themselves."""
-        products = {name: genome.with_training(lines) for name, genome in self.genomes.items()}
-        found = [kernel.of(products[_made_of(name)]) for name, kernel in self.kernels.items()]
-        cross, own = zip(*found, strict=True)
-        return _combined(self.shares, cross), _combined(self.shares, own)
 
     def weights(self) -> dict[str, np.ndarray]:
         """dual: (training lines,), multiplies the lines' kernel with the training lines' codes."""

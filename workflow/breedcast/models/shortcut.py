@@ -13,8 +13,9 @@ import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.models.base import Lines
+from breedcast.models.kernel_sum import ADDITIVE
 from breedcast.models.products import Products
-from breedcast.models.rkhs import ADDITIVE, RKHS, FittedRKHS
+from breedcast.models.rkhs import RKHS, FittedRKHS
 from breedcast.models.target import StandardisedTarget
 
 

@@ -21,8 +21,9 @@ import pandas as pd
 
 from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
-from breedcast.models.base import Choice, Model, Search
+from breedcast.models.base import Choice, Lines, Model, Search
 from breedcast.models.results import FitTask
+from breedcast.phenotypes.records import within
 from breedcast.seeds import derive_seed
 from breedcast.validation.plan import Unit
 from breedcast.workers import run_tasks
@@ -134,12 +135,23 @@ def _abilities(job: TrainingJob, unit: Unit, model: Model) -> Iterator[float]:
     Fits that are computed as one are told of when all are. A constant prediction counts as 0.
     """
     tasks = [FitTask(unit, inner_fold, final=False) for inner_fold in unit.inner_folds]
-    observed = job.lines_of(unit).observed
+    lines = job.lines_of(unit)
     for together in job.chunking.together(tasks):
         for task, result in zip(together, job.fit(together, model), strict=True):
-            predicted = result.inner.mean
-            varies = not result.constant and np.ptp(predicted) > 0
-            yield float(np.corrcoef(observed[task.inner], predicted)[0, 1]) if varies else 0.0
+            yield 0.0 if result.constant else _ability(lines.take(task.inner), result.inner.mean)
+
+
+def _ability(lines: Lines, predicted: np.ndarray) -> float:
+    """The correlation with the lines' values, within environments where there are any."""
+    value = lines.observed
+
+    def correlation(rows: np.ndarray) -> dict[str, float]:
+        varies = np.ptp(predicted[rows]) > 0
+        found = np.corrcoef(value[rows], predicted[rows])[0, 1] if varies else 0.0
+        return {"pearson": float(found)}
+
+    told = np.full(len(lines), None) if lines.environment is None else lines.environment
+    return within(told, correlation)["pearson"]
 
 
 def search(

@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CleanPhenotypes:
-    """lines: sample, environment, value, weight and the covariates, phenotyped lines in the
-    order of the table, then the candidates (value NA). dropped: sample, reason.
+    """lines: sample, environment, value, weight and the covariates, records with a value in the
+    order of the table, then the candidates (value NA), in every environment of the others.
+    dropped: sample, reason.
     """
 
     lines: pd.DataFrame
@@ -34,39 +35,50 @@ def clean_phenotypes(
     excluded: dict[str, str],
     candidate_names: list[str] | None,
 ) -> CleanPhenotypes:
-    """The lines of a trait that are genotyped, with and without a value.
+    """The lines of a trait that are genotyped, with and without a value, by environment if told.
 
     weights: the column that says how much each value counts, or None for all alike.
     genotyped: samples that passed the genotype filters; excluded: samples that did not, with
     the reason. candidate_names: the lines to predict, or None for every genotyped line
-    without a value. A UserError tells of a trait that cannot be analysed.
+    without a value in any environment. A UserError tells of a trait that cannot be analysed.
     """
-    values = dict(zip(table.samples, table.numbers(trait), strict=True))
-    measured = {sample: value for sample, value in values.items() if np.isfinite(value)}
+    position = {record: row for row, record in enumerate(table.records)}
+    values = table.numbers(trait)
+    measured = [record for record, row in position.items() if np.isfinite(values[row])]
     if not measured:
         raise UserError(f"{table.path}, column {trait!r}: every value is missing; drop the trait")
     known = set(genotyped)
-    phenotyped = [sample for sample in measured if sample in known]
+    phenotyped = [record for record in measured if record[0] in known]
     if not phenotyped:
+        of_lines = dict.fromkeys(sample for sample, _ in measured)
         raise UserError(
-            f"{table.path}, column {trait!r}: none of its {len(measured)} lines with a value is "
-            f"genotyped (table: {next(iter(measured))!r}, genotypes: {genotyped[0]!r}, ...); "
+            f"{table.path}, column {trait!r}: none of its {len(of_lines)} lines with a value is "
+            f"genotyped (table: {next(iter(of_lines))!r}, genotypes: {genotyped[0]!r}, ...); "
             "use the same line names in both files"
         )
-    if len({measured[sample] for sample in phenotyped}) == 1:
+    if len({values[position[record]] for record in phenotyped}) == 1:
         raise UserError(
             f"{table.path}, column {trait!r}: all {len(phenotyped)} genotyped lines have the "
-            f"value {measured[phenotyped[0]]:g}; there is nothing to predict, drop the trait"
+            f"value {values[position[phenotyped[0]]]:g}; there is nothing to predict, drop the "
+            "trait"
         )
-    candidates = _candidates(candidate_names, genotyped, set(phenotyped))
-    lines = pd.DataFrame({"sample": [*phenotyped, *candidates]})
-    lines["environment"] = pd.Series([None] * len(lines), dtype=object)
-    lines["value"] = [measured.get(sample, np.nan) for sample in lines["sample"]]
-    lines["weight"] = _weights(table, weights, phenotyped, len(candidates))
-    lines = lines.join(_covariate_columns(table, covariates), on="sample")
+    names = _candidates(candidate_names, genotyped, {sample for sample, _ in phenotyped})
+    environments = dict.fromkeys(environment for _, environment in phenotyped)
+    candidates = [(name, environment) for name in names for environment in environments]
+    records = [*phenotyped, *candidates]
+    lines = pd.DataFrame(records, columns=["sample", "environment"], dtype=object)
+    lines["value"] = [values[position[it]] for it in phenotyped] + [np.nan] * len(candidates)
+    weight = _weights(table, weights, [position[record] for record in phenotyped])
+    lines["weight"] = weight + [1.0] * len(candidates)
+    first = {sample: row for row, sample in reversed([*enumerate(table.samples)])}
+    told = [
+        position.get((sample, environment), first.get(sample, -1))
+        for sample, environment in records
+    ]
+    lines = lines.join(_covariate_columns(table, covariates, told))
     dropped = [
         (sample, excluded.get(sample, "not in the genotypes"))
-        for sample in measured
+        for sample in dict.fromkeys(sample for sample, _ in measured)
         if sample not in known
     ]
     chosen = set(lines["sample"])
@@ -88,30 +100,30 @@ def _candidates(names: list[str] | None, genotyped: list[str], phenotyped: set[s
     return [sample for sample in genotyped if sample in wanted]
 
 
-def _weights(
-    table: PhenotypeTable, column: str | None, phenotyped: list[str], candidates: int
-) -> list[float]:
-    """Weights with mean 1 of the phenotyped lines, and 1 for the candidates."""
+def _weights(table: PhenotypeTable, column: str | None, rows: list[int]) -> list[float]:
+    """Weights, of mean 1, of the rows that have a genotyped line and a value."""
     if column is None:
-        return [1.0] * (len(phenotyped) + candidates)
-    given = dict(zip(table.samples, table.numbers(column), strict=True))
-    for sample in phenotyped:
-        if not given[sample] > 0:
+        return [1.0] * len(rows)
+    given = table.numbers(column)
+    for row in rows:
+        if not given[row] > 0:
             raise UserError(
-                f"{table.path}, column {column!r}: line {sample!r} has a value but no weight above "
-                "0; give one, or take the value out"
+                f"{table.path}, column {column!r}: line {table.samples[row]!r} has a value but no "
+                "weight above 0; give one, or take the value out"
             )
-    mean = sum(given[sample] for sample in phenotyped) / len(phenotyped)
-    return [given[sample] / mean for sample in phenotyped] + [1.0] * candidates
+    mean = sum(given[row] for row in rows) / len(rows)
+    return [given[row] / mean for row in rows]
 
 
-def _covariate_columns(table: PhenotypeTable, covariates: list[str]) -> pd.DataFrame:
-    """Covariates by sample: numbers where the column holds numbers, else text."""
+def _covariate_columns(
+    table: PhenotypeTable, covariates: list[str], rows: list[int]
+) -> pd.DataFrame:
+    """Covariates at these rows of the table (-1: in none), numbers where the column holds some."""
     columns = {
         name: table.numbers(name) if table.holds_numbers(name) else table.text(name)
         for name in covariates
     }
-    return pd.DataFrame(columns, index=table.samples)
+    return pd.DataFrame(columns, index=range(len(table.rows))).reindex(rows).reset_index(drop=True)
 
 
 def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, str]) -> list[str]:

@@ -12,23 +12,33 @@ from pathlib import Path
 import pandas as pd
 
 from breedcast.files import read_table
+from breedcast.phenotypes.records import keys
 from breedcast.phenotypes.table import PhenotypeTable
 
 
 def labels_of(
-    table: PhenotypeTable, columns: Mapping[str, str], samples: pd.Series
+    table: PhenotypeTable, columns: Mapping[str, str], lines: pd.DataFrame
 ) -> pd.DataFrame:
-    """labels.tsv: sample, and a column for each label.
+    """labels.tsv: sample, environment, and a column for each label.
 
-    columns: of the table, by label (family, year). A line that the table lacks has none. Years are
-    numbers, so a UserError names what is not.
+    columns: of the table, by label (family, year); lines: phenotypes.tsv, whose rows these are. A
+    record that the table lacks has the family of the line's first one. Years are numbers, so a
+    UserError names what is not.
     """
     told = {
         label: table.numbers(column) if label == "year" else table.text(column)
         for label, column in columns.items()
     }
-    found = pd.DataFrame(told, index=table.samples).reindex(samples)
-    return found.rename_axis("sample").reset_index()
+    rows = pd.DataFrame(table.records, columns=["sample", "environment"], dtype=object)
+    rows = pd.concat([rows, pd.DataFrame(told)], axis=1)
+    found = lines[["sample", "environment"]].reset_index(drop=True)
+    position = keys(rows).get_indexer(keys(found))
+    for label in told:
+        found[label] = rows[label].reindex(position).array
+    if "family" in told:
+        by_line = rows.drop_duplicates("sample").set_index("sample")["family"]
+        found["family"] = found["family"].fillna(found["sample"].map(by_line))
+    return found
 
 
 def read_labels(path: str | Path) -> pd.DataFrame:
@@ -38,4 +48,6 @@ def read_labels(path: str | Path) -> pd.DataFrame:
 
 def families_of(labels: pd.DataFrame) -> pd.Series | None:
     """The family of each line, by sample; None where families are not told."""
-    return labels.set_index("sample")["family"] if "family" in labels else None
+    if "family" not in labels:
+        return None
+    return labels.drop_duplicates("sample").set_index("sample")["family"]

@@ -14,35 +14,48 @@ def line_table(
 ) -> tuple[PhenotypeTable, str | None]:
     """A table with a row per line for `clean_phenotypes`, and its column of weights, if any.
 
-    adjusted: adjusted.tsv, of which the rows over all environments are taken. Lines without a
-    value are in the table too, with their covariates; a UserError names a line of which plots tell
-    different ones.
+    Where the plots' environments are told apart it has a row per line and environment. adjusted:
+    adjusted.tsv, of which accordingly the rows over all environments, or of single ones, are taken.
+    Lines without a value are in the table too, with their covariates; a UserError names a line of
+    which the plots of a row tell different ones.
     """
-    first: dict[str, int] = {}
-    for position, sample in enumerate(plots.samples):
-        first.setdefault(sample, position)
+    apart = plots.environments is not None
+    first: dict[tuple[str, str | None], int] = {}
+    for position, record in enumerate(plots.records):
+        first.setdefault(record, position)
     columns: dict[str, list[str | None]] = {}
     for covariate in covariates:
         text = plots.text(covariate)
         columns[covariate] = [text[position] for position in first.values()]
-        for number, sample, value in zip(plots.line_numbers, plots.samples, text, strict=True):
-            if value != text[first[sample]]:
+        for number, record, value in zip(plots.line_numbers, plots.records, text, strict=True):
+            if value != text[first[record]]:
                 raise UserError(
                     f"{plots.path}, line {number}, column {covariate!r}: {value!r} where an "
-                    f"earlier plot of {sample!r} has {text[first[sample]]!r}; give one value a line"
+                    f"earlier plot of {record[0]!r} has {text[first[record]]!r}; give one value a "
+                    "line"
                 )
-    own = adjusted[adjusted["environment"].isna()].set_index("sample")
+    own = adjusted[adjusted["environment"].notna() == apart]
+    own_records = [
+        (sample, environment if apart else None)
+        for sample, environment in zip(own["sample"], own["environment"], strict=True)
+    ]
     weight = f"weight of {trait}"
-    for name, values in ((trait, own["value"]), (weight, own["weight"])):
-        held = {sample: repr(float(it)) for sample, it in values.items() if np.isfinite(it)}
-        columns[name] = [held.get(sample) for sample in first]
+    for name, column in ((trait, "value"), (weight, "weight")):
+        values = zip(own_records, own[column], strict=True)
+        held = {record: repr(float(it)) for record, it in values if np.isfinite(it)}
+        columns[name] = [held.get(record) for record in first]
     rows = [[value or "NA" for value in row] for row in zip(*columns.values(), strict=True)]
     numbers = [plots.line_numbers[position] for position in first.values()]
-    table = PhenotypeTable(plots.path, list(columns), list(first), rows, numbers)
-    return table, weight if own["weight"].notna().any() else None
+    samples, told = zip(*first, strict=True)
+    environments = list(told) if apart else None
+    table = PhenotypeTable(plots.path, list(columns), list(samples), rows, numbers, environments)
+    known = own.loc[np.isfinite(own["value"]), "weight"].notna()
+    return table, weight if known.all() or (known.any() and not apart) else None
 
 
-def heritability_of_values(heritability: pd.DataFrame) -> float:
-    """That of the lines over all environments (Cullis), from heritability.tsv; NaN if unknown."""
-    everywhere = heritability[heritability["environment"].isna()]
-    return float(everywhere["cullis"].iloc[0])
+def heritability_of_values(heritability: pd.DataFrame, apart: bool = False) -> float:
+    """That of the lines over all environments (Cullis), from heritability.tsv; NaN if unknown.
+
+    apart: the mean of those within environments, where their values are told apart.
+    """
+    return float(heritability.loc[heritability["environment"].notna() == apart, "cullis"].mean())

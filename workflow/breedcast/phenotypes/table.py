@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ MISSING = frozenset({"", "NA", "NaN", "nan", "."})
 class PhenotypeTable:
     """A trait table as text, each row with its line number in the file.
 
-    Reading needs only the standard library: the Snakefile lists the traits at every start.
+    environments: (rows,) that of each row, None where the table does not tell them apart. Reading
+    needs only the standard library: the Snakefile lists the traits at every start.
     """
 
     path: str
@@ -23,6 +25,13 @@ class PhenotypeTable:
     samples: list[str]
     rows: list[list[str]]
     line_numbers: list[int]
+    environments: list[str] | None = None
+
+    @property
+    def records(self) -> list[tuple[str, str | None]]:
+        """Line and environment of every row."""
+        told: Sequence[str | None] = self.environments or [None] * len(self.samples)
+        return list(zip(self.samples, told, strict=True))
 
     def text(self, column: str) -> list[str | None]:
         """A column's values as text, None where missing."""

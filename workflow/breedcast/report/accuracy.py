@@ -68,6 +68,11 @@ SOMETIMES = {
         "Predictive ability, distinct lines",
         "Pearson correlation over the test lines that no training line is nearly identical to",
     ),
+    "pearson_pooled": (
+        "Predictive ability, pooled",
+        "Pearson correlation over all environments together, which their means are part of; the "
+        "others are means of the figures within environments",
+    ),
     "pearson_within_family": (
         "Predictive ability within families",
         "Pearson correlation of predicted and observed values as deviations from the means of the "

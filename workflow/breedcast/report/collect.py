@@ -120,7 +120,12 @@ class TraitResult:
     @property
     def lines(self) -> int:
         """How many lines have genotype and value."""
-        return len(phenotyped_lines(self.phenotypes))
+        return int(phenotyped_lines(self.phenotypes)["sample"].nunique())
+
+    @property
+    def new_lines(self) -> int:
+        """How many lines are candidates."""
+        return int(self.phenotypes.loc[self.phenotypes["value"].isna(), "sample"].nunique())
 
     @property
     def sd(self) -> float:

@@ -89,7 +89,7 @@ def dropped_table(report: Report) -> Table:
             [
                 trait.name,
                 whole(trait.lines),
-                whole(len(trait.phenotypes) - trait.lines),
+                whole(trait.new_lines),
                 *(whole(counts[trait.id][reason]) for reason in reasons),
             ]
             for trait in report.traits

@@ -47,14 +47,15 @@ def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[st
 
 
 def ability_within_clusters(trait: TraitResult, structure: pd.DataFrame) -> float:
-    """The best model's predictive ability within clusters of lines.
+    """The best model's predictive ability within clusters of lines, and within environments.
 
     The mean over repeats and clusters of LEAST_CLUSTER tested lines or more, weighted by their
     lines; an undefined correlation counts as 0. NaN where fewer than two clusters are so large.
     """
     cluster = structure.set_index("sample")["cluster"]
     test = trait.best.test
-    groups = test.groupby(["repeat", test["sample"].map(cluster)])
+    of = ["repeat", test["sample"].map(cluster), test["environment"]]
+    groups = test.groupby(of, dropna=False)
     large = [group for _, group in groups if len(group) >= LEAST_CLUSTER]
     if len(large) < 2 * test["repeat"].nunique():
         return np.nan

@@ -10,7 +10,7 @@ import vl_convert
 from markupsafe import Markup
 
 from breedcast.code import PACKAGE
-from breedcast.report import accuracy, data, made
+from breedcast.report import accuracy, data, environments, made
 from breedcast.report.advice import advice_table, findings
 from breedcast.report.candidates import candidate_table, response_table
 from breedcast.report.collect import Report, TraitResult
@@ -32,16 +32,16 @@ CANDIDATE_ROWS = 6000
 
 def render(report: Report) -> str:
     """The page as HTML. Text from the user's files is escaped, in the charts' data as well."""
-    environment = jinja2.Environment(
+    pages = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    pages.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     config = report.settings["config"]
-    return environment.get_template("page.html").render(
+    return pages.get_template("page.html").render(
         report=report,
         advice=advice_table(report.traits),
         traits=[_trait_parts(trait, report) for trait in report.traits],
@@ -94,6 +94,8 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
             accuracy.comparison_table(trait, metric, report.settings["random_folds"])
             for metric in trait.comparison["metric"].unique()
         ],
+        "environments": environments.ability_table(trait),
+        "candidate_values": environments.candidate_values(trait),
         "epochs": accuracy.epochs_table(trait),
         "variances": [table for table in variances if table],
         "weights": accuracy.weights_table(trait),

@@ -38,6 +38,15 @@ def scheme_told(validation: Mapping[str, Any]) -> str:
         "alone?",
         "forward": "predicting each year's lines from those of the years before: how well are the "
         "lines of the next year predicted?",
+        "cv1": f"{kfold} of lines, each with all its environments: how well are new lines "
+        "predicted in environments that others were grown in?",
+        "cv2": f"{kfold} of a line's values in single environments: how well is a line predicted "
+        "where it was not grown, from where it was (sparse testing)?",
+        "cv0": "leaving out one environment at a time: how well are known lines predicted in a new "
+        "environment?",
+        "cv00": f"leaving out one environment and a part of the lines at a time ({folds} parts, "
+        f"{repeats} repeat{'s' * (repeats != 1)}): how well are new lines predicted in a new "
+        "environment?",
         "own": "a plan of your own, from a file: how well are the lines predicted that it tests?",
     }[validation["scheme"]]
 

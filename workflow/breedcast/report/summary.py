@@ -52,7 +52,7 @@ def _trait(trait: TraitResult, report: Report) -> dict[str, Any]:
         "name": trait.name,
         "direction": trait.direction,
         "lines": trait.lines,
-        "candidates": len(trait.phenotypes) - trait.lines,
+        "candidates": trait.new_lines,
         "dropped": Counter(trait.dropped["reason"]),
         "best_model": trait.best.name,
         "beside_gblup": _beside_gblup(trait),

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.records import keys
+
 #: The columns that name one training set and what was predicted from it.
 UNIT = ("repeat", "fold", "permutation")
-
-
-def keys(frame: pd.DataFrame, *columns: str) -> pd.MultiIndex:
-    """(rows,) index of these columns and the line; a missing environment equals itself."""
-    environment = frame["environment"].astype(object).where(frame["environment"].notna(), None)
-    return pd.MultiIndex.from_arrays(
-        [*(frame[column] for column in columns), frame["sample"].astype(object), environment],
-        names=[*columns, "sample", "environment"],
-    )
 
 
 def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:

@@ -34,7 +34,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from breedcast.scoring.alignment import UNIT, keys, observed
+from breedcast.phenotypes.records import keys, levels
+from breedcast.scoring.alignment import UNIT, observed
 from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
 from breedcast.seeds import derive_seed
@@ -115,13 +116,28 @@ def combine(
     permutation, model, weight; a row per model and one for the intercept). Predictions of an inner
     line, and of test lines by fits without an inner fold (role member), use weights learnt without
     that fold; other predictions of test lines, controls and candidates use those of all training
-    lines. Raises ValueError when the models' rows differ.
+    lines. Where there are environments, deviations from the mean training value of each are
+    combined, since all models know these means. Raises ValueError when the models' rows differ.
     """
     rows, predicted = _aligned(predictions)
+    environment = rows["environment"].to_numpy(object)
     inner_fold = _inner_fold(rows)
     combined = np.empty(len(rows))
     fit = partial(Combination.fit, method=method, direction=direction)
     records = []
+
+    def learn(known: np.ndarray, value: np.ndarray, wanted: np.ndarray, seed: int) -> Combination:
+        """Weights from rows whose values are known; the combined predictions of wanted rows."""
+        level = levels(environment, environment[known], value)
+        found = fit(
+            *(predicted[known] - level[known, None], value - level[known]),
+            inner_fold=inner_fold[known],
+            seed=seed,
+        )
+        of_wanted = found.predict(predicted[wanted] - level[wanted, None])
+        combined[wanted] = of_wanted + level[wanted]
+        return found
+
     for unit, unit_rows in rows.groupby(list(UNIT)):
         is_inner = (unit_rows["role"] == "inner").to_numpy()
         positions = unit_rows.index.to_numpy()
@@ -130,20 +146,10 @@ def combine(
         value = observed(phenotypes_of(permutation), unit_rows[is_inner])
         for fold in np.unique(inner_fold[inner]):
             others = inner_fold[inner] != fold
-            rest = fit(
-                *(predicted[inner[others]], value[others]),
-                inner_fold=inner_fold[inner[others]],
-                seed=derive_seed(seed, "weights", *unit, fold),
-            )
-            by_rest = positions[fold_of == fold]
-            combined[by_rest] = rest.predict(predicted[by_rest])
-        combination = fit(
-            *(predicted[inner], value),
-            inner_fold=inner_fold[inner],
-            seed=derive_seed(seed, "weights", *unit),
-        )
-        by_all = positions[fold_of == NO_FOLD]
-        combined[by_all] = combination.predict(predicted[by_all])
+            chosen = derive_seed(seed, "weights", *unit, fold)
+            learn(inner[others], value[others], positions[fold_of == fold], chosen)
+        chosen = derive_seed(seed, "weights", *unit)
+        combination = learn(inner, value, positions[fold_of == NO_FOLD], chosen)
         records += [
             (*unit, *item)
             for item in zip(

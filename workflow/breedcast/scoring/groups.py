@@ -11,11 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from breedcast.scoring.alignment import keys, observed
+from breedcast.phenotypes.records import LEAST, keys
+from breedcast.scoring.alignment import observed
 from breedcast.scoring.metrics import pearson, rmse
 
-#: Fewer lines, or group means, than these tell no correlation.
-LEAST = 3
 COLUMNS = ["model", "repeat", "by", "group", "lines", "pearson", "rmse"]
 
 
@@ -50,10 +49,10 @@ def groups_of(
 
     structure, labels: structure.tsv and labels.tsv. Kinds are cluster, family, year, environment.
     """
-    told = labels.set_index("sample").assign(
-        cluster=structure.set_index("sample")["cluster"].reindex(labels["sample"])
+    cluster = structure.set_index("sample")["cluster"].reindex(phenotypes["sample"])
+    rows = labels.assign(
+        cluster=cluster.to_numpy(), environment=phenotypes["environment"].to_numpy()
     )
-    rows = told.loc[phenotypes["sample"]].assign(environment=phenotypes["environment"].to_numpy())
     known = {by: rows[by] for by in ("cluster", "family", "year", "environment") if by in rows}
     return {
         by: group.map(lambda it: f"{it:.10g}" if isinstance(it, float) else str(it), "ignore")

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.covariates import covariate_columns
-from breedcast.scoring.alignment import keys, lines_of, observed
+from breedcast.phenotypes.records import keys
+from breedcast.scoring.alignment import lines_of, observed
 from breedcast.scoring.conformal import cv_plus, useful_scale
 
 COLUMNS = [

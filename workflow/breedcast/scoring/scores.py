@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.covariates import covariate_columns
-from breedcast.scoring.alignment import UNIT, keys, observed
+from breedcast.phenotypes.records import has_environments, keys, within
+from breedcast.scoring.alignment import UNIT, observed
 from breedcast.scoring.groups import within_and_between
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
 from breedcast.scoring.partial import partial_pearson
@@ -17,6 +18,7 @@ from breedcast.validation.alike import alike_to_training
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
 CORRELATIONS = (
     *("pearson", "pearson_distinct", "partial_pearson", "spearman", "accuracy"),
+    "pearson_pooled",
     *("pearson_within_family", "pearson_family_means"),
     *("control_pearson", "family_control_pearson"),
 )
@@ -45,7 +47,9 @@ def score(
     leaves such lines out, and with families `pearson_within_family` and `pearson_family_means` of
     the folds whose lines can tell them; `control_pearson` for the others, and
     `family_control_pearson` for those that were permuted within families. The candidates have no
-    values and so no scores.
+    values and so no scores. Where there are environments the metrics of `evaluate`, and controls,
+    are means over the environments of the figure within each (`within`), and `pearson_pooled` is
+    over all together, which the environments' means are part of.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
     """
@@ -63,9 +67,10 @@ def score(
             value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
             if permutation:
                 metric = "control_pearson" if permutation > 0 else "family_control_pearson"
-                scores = {metric: pearson(value, predicted)}
+                scores = {metric: _pearson_within(unit, value, predicted)}
             else:
-                scores = evaluate(value, predicted, direction)
+                family = None if families is None else unit["sample"].map(families).to_numpy()
+                scores = _evaluate(unit, value, predicted, direction, family)
                 if heritability > 0:
                     scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
                 if len(values) == 2:
@@ -75,10 +80,8 @@ def score(
                     scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
                 if seen and new.sum() > 1:
-                    scores["pearson_distinct"] = pearson(value[new], predicted[new])
-                if families is not None:
-                    family = unit["sample"].map(families).to_numpy()
-                    scores |= within_and_between(value, predicted, family)
+                    distinct = _pearson_within(unit[new], value[new], predicted[new])
+                    scores["pearson_distinct"] = distinct
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
     return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
 
@@ -106,6 +109,34 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
 def defined(scores: pd.DataFrame) -> pd.Series:
     """The values of a scores table, an undefined correlation taken as 0."""
     return scores["value"].mask(scores["value"].isna() & scores["metric"].isin(CORRELATIONS), 0.0)
+
+
+def _evaluate(
+    unit: pd.DataFrame,
+    value: np.ndarray,
+    predicted: np.ndarray,
+    direction: Direction,
+    family: np.ndarray | None,
+) -> dict[str, float]:
+    """The metrics of `evaluate`, and of families, within environments; then that over all."""
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        found = evaluate(value[rows], predicted[rows], direction)
+        if family is not None:
+            found |= within_and_between(value[rows], predicted[rows], family[rows])
+        return found
+
+    scores = within(unit["environment"].to_numpy(object), figures)
+    if has_environments(unit):
+        scores["pearson_pooled"] = pearson(value, predicted)
+    return scores
+
+
+def _pearson_within(unit: pd.DataFrame, value: np.ndarray, predicted: np.ndarray) -> float:
+    environment = unit["environment"].to_numpy(object)
+    return within(environment, lambda rows: {"pearson": pearson(value[rows], predicted[rows])})[
+        "pearson"
+    ]
 
 
 def _check_finite(scored: pd.DataFrame) -> None:

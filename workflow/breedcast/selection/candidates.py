@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from breedcast.scoring.alignment import keys, observed
+from breedcast.phenotypes.records import keys
+from breedcast.scoring.alignment import observed
 from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, best_count, directed, regression
 from breedcast.validation.plan import CANDIDATE_UNIT
@@ -154,7 +155,7 @@ def _of_one_model(
             posterior_sd.fillna(half / quantile).to_numpy(np.float64),
             fraction,
         ),
-        rank=_rank(value, direction),
+        rank=rank_of(value, direction),
         rank_sd=_rank_sd(unit[unit["role"] == "member"], candidates, direction),
     )
     return ranked.sort_values(["rank", "sample"])
@@ -166,14 +167,14 @@ def _rank_sd(members: pd.DataFrame, candidates: pd.DataFrame, direction: Directi
         return np.empty(0)
     wanted = keys(candidates)
     ranks = [
-        _rank(rows["predicted"].to_numpy(np.float64), direction)[keys(rows).get_indexer(wanted)]
+        rank_of(rows["predicted"].to_numpy(np.float64), direction)[keys(rows).get_indexer(wanted)]
         for _, rows in members.groupby("inner_fold")
     ]
     deviation: np.ndarray = np.std(ranks, axis=0, ddof=1)
     return deviation
 
 
-def _rank(predicted: np.ndarray, direction: Direction) -> np.ndarray:
+def rank_of(predicted: np.ndarray, direction: Direction) -> np.ndarray:
     """(candidates,) how many are better, plus one."""
     value = directed(predicted, direction)
     return 1 + len(value) - np.searchsorted(np.sort(value), value, side="right")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from breedcast.models.base import Lines
 from breedcast.models.rrblup import RRBLUP
-from breedcast.phenotypes.covariates import covariate_columns
+from breedcast.phenotypes.records import within
 from breedcast.scoring.metrics import pearson
 from breedcast.seeds import derive_seed
 from breedcast.selection.merit import Merit
@@ -40,19 +40,14 @@ def learning_curve(
     used. A fold's test lines stay the same; the training lines, or markers, of a smaller share are
     drawn from those of a larger one.
 
-    Returns CURVE: how many lines were trained on and markers used, and the correlation with the
-    test lines' values (NaN where the prediction is constant). Shares of fewer than LEAST lines, or
-    markers, are left out. The fit is ridge regression, whose predictions are those of GBLUP.
+    Returns CURVE: how many lines (in several environments, values) were trained on and markers
+    used, and the correlation with the test lines' values (NaN where the prediction is constant).
+    Shares of fewer than LEAST lines, or markers, are left out. The fit is ridge regression, whose
+    predictions are those of GBLUP.
     """
-    every = Lines(
-        codes,
-        ploidy,
-        lines[covariate_columns(lines)],
-        lines["value"].to_numpy(np.float64),
-        lines["weight"].to_numpy(np.float64),
-    )
+    every = Lines.of(codes, ploidy, lines)
     rows = []
-    for unit in units(plan[plan["repeat"] == 0], lines["sample"].tolist(), permutations=0):
+    for unit in units(plan[plan["repeat"] == 0], lines, permutations=0):
         rng = np.random.default_rng(derive_seed(seed, "learning curve", unit.fold))
         train, markers = rng.permutation(unit.train), rng.permutation(codes.shape[1])
         test = every.take(unit.test)
@@ -61,7 +56,7 @@ def learning_curve(
         for by, share, used, where in parts:
             given = _at(every.take(used), where)
             predicted = RRBLUP().fit(given, 0, "cpu").predict(_at(test, where).blind()).mean
-            score = pearson(test.observed, predicted)
+            score = _ability(test, predicted)
             rows.append((by, share, len(used), len(where), unit.fold, score))
     return pd.DataFrame(rows, columns=CURVE)
 
@@ -112,6 +107,13 @@ def _errors(merit: Merit) -> np.ndarray:
     shared = K[new, known] @ VX
     g = K[new, new] - K[new, known] @ explained + shared @ b @ shared.T
     return np.block([[g, -shared @ b], [-b @ shared.T, b]])
+
+
+def _ability(lines: Lines, predicted: np.ndarray) -> float:
+    """The correlation with the lines' values, within environments where there are any."""
+    told = np.full(len(lines), None) if lines.environment is None else lines.environment
+    found = within(told, lambda at: {"pearson": pearson(lines.observed[at], predicted[at])})
+    return found["pearson"]
 
 
 def _parts(shuffled: np.ndarray, shares: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:

@@ -31,7 +31,8 @@ def alike_to_training(plan: pd.DataFrame, pairs: pd.DataFrame) -> pd.MultiIndex:
     partners = pd.DataFrame(both, columns=columns, dtype=str)
     unit = ["repeat", "fold"]
     tests, trains = (
-        plan.loc[plan["role"] == role, [*unit, "sample"]] for role in ("test", "train")
+        plan.loc[plan["role"] == role, [*unit, "sample"]].drop_duplicates()
+        for role in ("test", "train")
     )
     alike = tests.merge(partners, on="sample").merge(
         trains.rename(columns={"sample": "partner"}), on=[*unit, "partner"]

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
 
 from breedcast.errors import UserError
+from breedcast.phenotypes.records import keys
 from breedcast.seeds import derive_seed
 from breedcast.validation.plan import KFoldScheme, Split
 
@@ -30,8 +31,8 @@ MANY = {"cluster": "clusters", "family": "families", "year": "years"}
 class LineGroups:
     """Which group each line is of, and where the lines lie.
 
-    kind: `cluster`, `family` or `year`. group: by sample, missing where it is not told. points:
-    principal coordinates by sample.
+    kind: `cluster`, `family` or `year`. group: by sample, years by record (`records.keys`), missing
+    where it is not told. points: principal coordinates by sample.
     """
 
     kind: str
@@ -41,8 +42,10 @@ class LineGroups:
     @classmethod
     def of(cls, kind: str, structure: pd.DataFrame, labels: pd.DataFrame) -> LineGroups:
         """From structure.tsv, which has the clusters, and labels.tsv, which has all else."""
-        table = structure if kind == "cluster" else labels
         points = structure.set_index("sample").filter(regex="^coordinate_")
+        if kind == "year":
+            return cls(kind, labels[kind].set_axis(keys(labels)), points)
+        table = structure if kind == "cluster" else labels.drop_duplicates("sample")
         return cls(kind, table.set_index("sample")[kind], points)
 
     @property
@@ -50,13 +53,15 @@ class LineGroups:
         """What several of the groups are called."""
         return MANY[self.kind]
 
-    def of_lines(self, samples: pd.Series) -> np.ndarray:
-        """(lines,) the group of each; a UserError names a line that has none."""
-        group = self.group.loc[samples]
-        if group.isna().any():
+    def of_lines(self, lines: pd.DataFrame) -> np.ndarray:
+        """(lines,) the group of each row; a UserError names a line that has none."""
+        by_record = self.group.index.nlevels > 1
+        group = self.group.reindex(keys(lines) if by_record else lines["sample"])
+        untold = group.isna().to_numpy()
+        if untold.any():
             raise UserError(
-                f"line {group.index[group.isna()][0]!r} has a value and no {self.kind} "
-                f"({int(group.isna().sum())} such lines): give it one in the column that "
+                f"line {lines['sample'].iloc[untold.argmax()]!r} has a value and no {self.kind} "
+                f"({int(untold.sum())} such lines): give it one in the column that "
                 f"phenotypes: {self.kind} names, or choose another validation: scheme"
             )
         return group.to_numpy()
@@ -72,8 +77,8 @@ class StratifiedScheme(KFoldScheme):
 
     known: LineGroups
 
-    def groups(self, samples: pd.Series) -> np.ndarray:
-        return self.known.of_lines(samples)
+    def groups(self, dealt: pd.DataFrame) -> np.ndarray:
+        return self.known.of_lines(dealt)
 
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
         for repeat in range(self.repeats):
@@ -141,9 +146,9 @@ class LeaveGroupOutScheme(KFoldScheme):
 
     known: LineGroups
 
-    def groups(self, samples: pd.Series) -> np.ndarray:
-        points = self.known.points.loc[samples].to_numpy()
-        return self._without_small(self.known.of_lines(samples), points)
+    def groups(self, dealt: pd.DataFrame) -> np.ndarray:
+        points = self.known.points.loc[dealt["sample"]].to_numpy()
+        return self._without_small(self.known.of_lines(dealt), points)
 
     def check(self, groups: np.ndarray, trait: str) -> None:
         found, size = np.unique(groups, return_counts=True)
@@ -211,15 +216,19 @@ class LeaveGroupOutScheme(KFoldScheme):
 @dataclass(frozen=True)
 class ForwardScheme(LeaveGroupOutScheme):
     """Each year's lines are tested by fits on those of the years before, once: `folds` and
-    `repeats` have no part in it.
+    `repeats` have no part in it. What is dealt are records: of a line that was grown in several
+    years each year's are trained on, or tested, with that year.
 
     A year of fewer than LEAST_TESTED lines with a value, or with fewer than two lines an inner
     fold before it, is not tested; its lines train for later ones. Inner folds are whole years, as
     LeaveGroupOutScheme deals them.
     """
 
-    def groups(self, samples: pd.Series) -> np.ndarray:
-        return self.known.of_lines(samples)
+    def dealt_as_one(self, known: pd.DataFrame, alike: pd.DataFrame | None) -> np.ndarray:
+        return np.arange(len(known))
+
+    def groups(self, dealt: pd.DataFrame) -> np.ndarray:
+        return self.known.of_lines(dealt)
 
     def check(self, groups: np.ndarray, trait: str) -> None:
         years, tested = np.unique(groups), self._tested(groups)

@@ -12,9 +12,18 @@ FOLLOWED = {
     "within_family": "family",
     "forward": "year",
 }
-#: Schemes that deal all lines to the folds at random.
-RANDOM = ("kfold", "stratified", "stratified_family")
+#: Schemes of traits that were measured in several environments.
+OF_ENVIRONMENTS = ("cv1", "cv2", "cv0", "cv00")
+#: Schemes that deal all lines, or records, to the folds at random.
+RANDOM = ("kfold", "stratified", "stratified_family", "cv1", "cv2")
 #: The scheme that is read from a file.
 OWN = "own"
-#: Schemes that deal no lines: which of them share a fold is given.
-GIVEN = ("forward", OWN)
+#: Schemes that do not deal whole lines, so that nearly identical ones cannot be kept together.
+DEAL_NO_LINES = ("forward", OWN, "cv2", "cv0", "cv00")
+
+
+def scheme_of_candidates(scheme: str) -> str:
+    """What the candidates' intervals are calibrated under: they are new lines, and not tested in
+    environments of their own.
+    """
+    return "cv1" if scheme in OF_ENVIRONMENTS else scheme

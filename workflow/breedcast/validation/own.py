@@ -33,11 +33,20 @@ class OwnScheme(KFoldScheme):
         """As KFoldScheme's, but `alike` is not heeded: no line is dealt."""
         has_value = lines["value"].notna().to_numpy()
         phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
-        position = {lines["sample"].iloc[row]: int(row) for row in phenotyped}
+        position: dict[str, list[int]] = {}
+        for row in phenotyped.tolist():
+            position.setdefault(lines["sample"].iloc[row], []).append(row)
+        environment = lines["environment"].tolist()
         self._tell(position, trait)
         parts = []
         for (repeat, fold), rows in self.plan.units().items():
-            known = sorted((position[it.sample], it) for it in rows if it.sample in position)
+            known = [
+                (row, it)
+                for it in rows
+                for row in position.get(it.sample, ())
+                if it.environment in (None, environment[row])
+            ]
+            known.sort(key=lambda pair: pair[0])
             train = [(row, it) for row, it in known if it.role == "train"]
             test = [row for row, it in known if it.role == "test"]
             where = f"trait {trait!r}: {self.plan.path}, {rows[0].where}"
@@ -83,7 +92,7 @@ class OwnScheme(KFoldScheme):
         seed = derive_seed(self.seed, "inner folds", repeat, fold)
         return self.inner(np.zeros(lines, dtype=int), seed)
 
-    def _tell(self, position: dict[str, int], trait: str) -> None:
+    def _tell(self, position: dict[str, list[int]], trait: str) -> None:
         """Say in the log which lines the plan and the trait do not share."""
         named = {row.sample for row in self.plan.rows}
         if left := len(named - set(position)):

@@ -13,13 +13,16 @@ from breedcast.errors import UserError
 from breedcast.phenotypes.table import MISSING, read_records
 
 #: Its columns: the first two are required.
-COLUMNS = ("sample", "fold", "repeat", "role", "inner_fold")
+COLUMNS = ("sample", "fold", "repeat", "role", "inner_fold", "environment")
 ROLES = ("train", "test")
 
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What a line does in a fold. number: of the row in the file."""
+    """What a line does in a fold, in one environment or (None) in all.
+
+    number: of the row in the file.
+    """
 
     number: int
     sample: str
@@ -27,6 +30,7 @@ class PlanRow:
     fold: int
     role: str
     inner_fold: int | None
+    environment: str | None = None
 
     @property
     def where(self) -> str:
@@ -60,10 +64,11 @@ class OwnPlan:
 def read_own_plan(path: str | Path) -> OwnPlan:
     """Read and check a plan; a UserError names the line of the file that is wrong.
 
-    Columns sample and fold, and where given repeat (else all are of one), role and inner_fold, in
-    any order; others are not looked at. With roles a row says what a line does in a fold: a
-    plan.tsv of Breedcast is such a file. Without, a line is tested in its fold, and trains in the
-    other folds of the repeat. Rows of a negative repeat are left out: those of the candidates.
+    Columns sample and fold, and where given repeat (else all are of one), role, inner_fold and
+    environment (else a row is of all), in any order; others are not looked at. With roles a row
+    says what a line does in a fold: a plan.tsv of Breedcast is such a file. Without, a line is
+    tested in its fold, and trains in the other folds of the repeat. Rows of a negative repeat are
+    left out: those of the candidates.
     """
     path = Path(path)
     if not path.is_file():
@@ -116,6 +121,7 @@ def _row(cells: dict[str, str], where: str, number: int) -> PlanRow:
         fold=_whole(cells["fold"], f"{where}, column 'fold'"),
         role=role,
         inner_fold=None if inner in MISSING else _whole(inner, f"{where}, column 'inner_fold'"),
+        environment=None if cells.get("environment", "") in MISSING else cells["environment"],
     )
 
 
@@ -130,7 +136,7 @@ def _refuse_repeats(rows: Iterable[PlanRow], path: Path, unit: tuple[str, ...]) 
     """Raise a UserError for a line that stands twice in a unit."""
     seen: dict[tuple[object, ...], int] = {}
     for row in rows:
-        key = (row.sample, *(getattr(row, name) for name in unit))
+        key = (row.sample, row.environment, *(getattr(row, name) for name in unit))
         first = seen.setdefault(key, row.number)
         if first != row.number:
             told = row.where if "fold" in unit else f"repeat {row.repeat}"

@@ -1,4 +1,8 @@
-"""Who trains and who is tested: the plan that every model of a trait follows."""
+"""Who trains and who is tested: the plan that every model of a trait follows.
+
+What is dealt to folds are lines, with all their records where there are several environments,
+unless a scheme says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ import pandas as pd
 from sklearn.model_selection import KFold
 
 from breedcast.errors import UserError
+from breedcast.phenotypes.records import keys
 from breedcast.seeds import derive_seed
 from breedcast.validation.alike import bundles
 
 #: The repeat and fold of the unit in which every phenotyped line trains.
 CANDIDATE_UNIT = -1
 
-#: A repeat, a fold, and positions of lines: those it trains on, those it tests.
+#: A repeat, a fold, and positions of what is dealt: that it trains on, that it tests.
 Split = tuple[int, int, np.ndarray, np.ndarray]
 
 
@@ -47,9 +52,9 @@ class KFoldScheme:
         """
         has_value = lines["value"].notna().to_numpy()
         phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
-        samples = lines["sample"].iloc[phenotyped]
-        bundle = np.arange(len(samples)) if alike is None else bundles(samples, alike)
-        groups = self.groups(samples.iloc[np.unique(bundle, return_index=True)[1]])
+        known = lines.iloc[phenotyped]
+        bundle = self.dealt_as_one(known, alike)
+        groups = self.groups(known.iloc[np.unique(bundle, return_index=True)[1]])
         self.check(groups, trait)
         units = [
             (repeat, fold, train, phenotyped[np.isin(bundle, test)])
@@ -60,16 +65,23 @@ class KFoldScheme:
         for repeat, fold, train, test in units:
             seed = derive_seed(self.seed, "inner folds", repeat, fold)
             inner = np.full(len(groups), -1)
-            inner[train] = self.inner(groups[train], seed)
+            fold_of = self.inner if repeat != CANDIDATE_UNIT else self.inner_of_candidates
+            inner[train] = fold_of(groups[train], seed)
             trains = np.isin(bundle, train)
-            parts.append(
-                unit_rows(lines, phenotyped[trains], inner[bundle[trains]], test, repeat, fold)
-            )
+            rows = unit_rows(lines, phenotyped[trains], inner[bundle[trains]], test, repeat, fold)
+            parts.append(self.with_left_out(rows))
         return pd.concat(parts, ignore_index=True)
 
-    def groups(self, samples: pd.Series) -> np.ndarray:
-        """(lines,) the group of each line with a value: here there is one."""
-        return np.zeros(len(samples), dtype=int)
+    def dealt_as_one(self, known: pd.DataFrame, alike: pd.DataFrame | None) -> np.ndarray:
+        """(records,) the number of what each record with a value is dealt with: here its line."""
+        if alike is not None:
+            return bundles(known["sample"], alike)
+        line: np.ndarray = pd.factorize(known["sample"])[0]
+        return line
+
+    def groups(self, dealt: pd.DataFrame) -> np.ndarray:
+        """(dealt,) the group of each; here there is one. dealt: the first record of each."""
+        return np.zeros(len(dealt), dtype=int)
 
     def check(self, groups: np.ndarray, trait: str) -> None:
         """Raise a UserError where the lines with a value are too few."""
@@ -82,14 +94,22 @@ class KFoldScheme:
             )
 
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
-        """Every repeat and fold, with the positions of its training and of its test lines."""
+        """Every repeat and fold, with the positions of what trains and of what is tested."""
         for repeat in range(self.repeats):
             split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
             for fold, (train, test) in enumerate(split.split(groups)):
                 yield repeat, fold, train, test
 
+    def inner_of_candidates(self, groups: np.ndarray, seed: int) -> np.ndarray:
+        """`inner` of the unit that predicts the candidates, which are new lines."""
+        return self.inner(groups, seed)
+
+    def with_left_out(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a unit, with the column left_out where the scheme needs it."""
+        return rows
+
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
-        """(lines,) the inner fold of each of a unit's training lines."""
+        """(dealt,) the inner fold of all that a unit trains on."""
         inner = np.empty(len(groups), dtype=int)
         split = KFold(self.inner_folds, shuffle=True, random_state=seed)
         for number, (_, held_out) in enumerate(split.split(groups)):
@@ -119,9 +139,11 @@ def unit_rows(
 class Unit:
     """One training set of a plan and what is predicted from it.
 
-    train, test: positions of lines; inner_fold: (train,) the inner fold of each training line.
-    permutation: 0 for the real trait, else the number of the permuted trait (the control), which
-    is negative where it was permuted within families.
+    train, test: positions of records; inner_fold: (train,) the inner fold of each that trains.
+    left_out: (train, inner folds) which of them have no part in the fit without that inner fold,
+    beside those that it holds out; None where that is so of none. permutation: 0 for the real
+    trait, else the number of the permuted trait (the control), which is negative where it was
+    permuted within families.
     """
 
     repeat: int
@@ -130,6 +152,7 @@ class Unit:
     train: np.ndarray
     inner_fold: np.ndarray
     test: np.ndarray
+    left_out: np.ndarray | None = None
 
     @property
     def is_candidates(self) -> bool:
@@ -143,21 +166,23 @@ class Unit:
 
 
 def units(
-    plan: pd.DataFrame, samples: list[str], permutations: int, within_families: bool = False
+    plan: pd.DataFrame, lines: pd.DataFrame, permutations: int, within_families: bool = False
 ) -> list[Unit]:
     """The units of a plan; those of repeat 0 once more for each permuted trait.
 
-    samples: the lines whose positions the units speak of. within_families: whether as many more
+    lines: phenotypes.tsv, whose positions the units speak of. within_families: whether as many more
     traits are permuted within families, numbered from -1 down.
     """
-    position = {sample: index for index, sample in enumerate(samples)}
+    positions = keys(lines).get_indexer(keys(plan))
     real = []
-    for _, rows in plan.groupby(["repeat", "fold"], sort=False):
-        index = rows["sample"].map(position).to_numpy(dtype=int)
+    for _, rows in plan.assign(position=positions).groupby(["repeat", "fold"], sort=False):
+        index = rows["position"].to_numpy()
         trains = (rows["role"] == "train").to_numpy()
         inner = rows["inner_fold"].to_numpy(dtype=float)[trains].astype(int)
         repeat, fold = int(rows["repeat"].iloc[0]), int(rows["fold"].iloc[0])
-        real.append(Unit(repeat, fold, 0, index[trains], inner, index[~trains]))
+        told = rows.get("left_out")
+        left_out = None if told is None else _folds_named(told[trains], int(inner.max()) + 1)
+        real.append(Unit(repeat, fold, 0, index[trains], inner, index[~trains], left_out))
     numbers = list(range(1, permutations + 1))
     if within_families:
         numbers += [-number for number in numbers]
@@ -168,3 +193,11 @@ def units(
         if unit.repeat == 0
     ]
     return real + control
+
+
+def _folds_named(told: pd.Series, folds: int) -> np.ndarray:
+    """(rows, folds) whether the column left_out names the fold."""
+    found = np.zeros((len(told), folds), dtype=bool)
+    for row, text in enumerate(told.fillna("")):
+        found[row, [int(number) for number in text.split()]] = True
+    return found

@@ -1,5 +1,6 @@
 """The validation schemes by their names in the config."""
 
+from breedcast.validation.environments import CV0Scheme, CV00Scheme, CV2Scheme
 from breedcast.validation.groups import (
     ForwardScheme,
     LeaveGroupOutScheme,
@@ -19,5 +20,9 @@ SCHEMES: dict[str, type[KFoldScheme]] = {
     "leave_family_out": LeaveGroupOutScheme,
     "within_family": WithinGroupScheme,
     "forward": ForwardScheme,
+    "cv1": KFoldScheme,
+    "cv2": CV2Scheme,
+    "cv0": CV0Scheme,
+    "cv00": CV00Scheme,
     OWN: OwnScheme,
 }

@@ -1,0 +1,266 @@
+"""Genetic values of lines in each of several environments: main effect and interaction.
+
+With K the relationships of lines, values of two lines in two environments covary by K times a
+covariance of the environments, which is
+
+    unstructured: any, estimated for each pair (as that of traits, `multivariate.py`), errors having
+        a variance of their own in each; of it the interaction is all but its mean.
+    uniform: a main effect and an interaction of one variance in all (Jarquín et al. 2014, Theor
+        Appl Genet 127:595, without covariates; Lopez-Cruz et al. 2015, G3 5:569, of one variance).
+
+K may be several kernels of markers (Cuevas et al. 2017, G3 7:41). Departures: variances by REML,
+and of several kernels shares that are the same in all environments, from the lines' means.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.kernel_sum import ADDITIVE, KernelSum
+from breedcast.models.kernels import Kernel
+from breedcast.models.kinship import Kinship
+from breedcast.models.linear import absolute_effects
+from breedcast.models.multikernel import combined, kernel_shares, some_lines
+from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
+from breedcast.models.reml import MixedModel, fit_reml
+from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
+
+NONE, UNIFORM, UNSTRUCTURED = "none", "uniform", "unstructured"
+INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED)
+#: Told by a model that has the option.
+DESCRIPTION = (
+    "Where there are environments, how a line's values in them go together: unstructured (a "
+    "covariance for each pair), uniform (main effect and interaction), none (main effect alone), "
+    "or auto, the first that the data allow."
+)
+#: Limits of `auto`: environments and values of an unstructured covariance, and the fewest values of
+#: an environment; values of an interaction.
+MOST_ENVIRONMENTS, MOST_UNSTRUCTURED, LEAST_VALUES = 8, 4000, 50
+MOST_UNIFORM = 10_000
+
+
+def interaction_of(lines: Lines, wanted: str) -> str:
+    """The interaction that these training lines are fitted with; of one environment there is none.
+
+    `auto` takes what the numbers of environments and values allow, another name stands as it is.
+    """
+    if lines.environment is None:
+        return NONE
+    sizes = np.unique(lines.environment, return_counts=True)[1]
+    if len(sizes) == 1 or wanted != "auto":
+        return NONE if len(sizes) == 1 else wanted
+    if len(sizes) <= MOST_ENVIRONMENTS and sizes.sum() <= MOST_UNSTRUCTURED:
+        return UNSTRUCTURED if sizes.min() >= LEAST_VALUES else UNIFORM
+    return UNIFORM if sizes.sum() <= MOST_UNIFORM else NONE
+
+
+class AcrossEnvironments(ABC):
+    """What was learnt of lines in environments over one kernel, that of the distinct lines."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> dict[str, float]:
+        """What the variances are."""
+
+    @property
+    @abstractmethod
+    def main_dual(self) -> np.ndarray:
+        """(distinct lines,) what multiplies their kernel with a line for its main effect."""
+
+    @abstractmethod
+    def predict(self, k: np.ndarray, k_self: np.ndarray, lines: Lines) -> Prediction:
+        """Lines in their environments; k: (lines, distinct lines), k_self: (lines,) kernels."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What was learnt, by name."""
+
+
+@dataclass(frozen=True)
+class Unstructured(AcrossEnvironments):
+    """names: the environments, in the order of the model's columns; fixed: covariates' effects and
+    environments' means, which the model is fitted beside.
+    """
+
+    names: np.ndarray
+    fixed: FixedEffects
+    model: MultivariateModel
+
+    @classmethod
+    def fit(cls, K: np.ndarray, line: np.ndarray, lines: Lines) -> Unstructured:
+        """K: (distinct, distinct); line: (lines,) each one's row of it.
+
+        A line counts by its mean weight. Environments' means are corrected beside genetic values.
+        """
+        names, column = np.unique(np.asarray(lines.environment), return_inverse=True)
+        fixed = FixedEffects.fit(lines.covariates, lines.observed, lines.weights)
+        Y = np.full((len(K), len(names)), np.nan)
+        Y[line, column] = lines.observed - fixed.predict(lines.covariates)
+        weights = np.bincount(line, lines.weights) / np.bincount(line)
+        X = np.ones((len(K), 1))
+        return cls(names, fixed, fit_multivariate(K, Y, X, weights, correlated_residuals=False))
+
+    @property
+    def facts(self) -> dict[str, float]:
+        between = correlations(self.model.genetic)
+        pairs = zip(*np.triu_indices(len(self.names), 1), strict=True)
+        return {
+            "heritability": float(self.model.heritabilities.mean()),
+            **{
+                f"genetic_correlation {self.names[one]}, {self.names[two]}": between[one, two]
+                for one, two in pairs
+                if np.isfinite(between[one, two])
+            },
+        }
+
+    @property
+    def main_dual(self) -> np.ndarray:
+        dual: np.ndarray = self.model.dual @ self.model.genetic.mean(axis=1)
+        return dual
+
+    def predict(self, k: np.ndarray, k_self: np.ndarray, lines: Lines) -> Prediction:
+        """A new environment is the mean of the known ones, with no reliability."""
+        x = np.ones((len(lines), 1))
+        mean = self.model.predict(k, x).mean(axis=1)
+        sd, reliability = np.full((2, len(lines)), np.nan)
+        for column, name in enumerate(self.names):
+            here = lines.environment == name
+            found = self.model.prediction(k[here], k_self[here], x[here], column)
+            mean[here], sd[here] = found.mean, found.sd
+            reliability[here] = found.reliability
+        return Prediction(mean + self.fixed.predict(lines.covariates), sd, reliability)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "genetic_covariances": self.model.genetic,
+            "residual_variances": np.diag(self.model.residual),
+            "environment_means": self.model.fixed_effects[0],
+            "fixed_effects": self.fixed.coefficients,
+            "dual": self.model.dual,
+        }
+
+
+@dataclass(frozen=True)
+class Uniform(AcrossEnvironments):
+    """shares: of main effect and interaction; line, environment: of the training lines."""
+
+    shares: np.ndarray
+    design: FullRankDesign
+    mixed: MixedModel
+    line: np.ndarray
+    environment: np.ndarray
+
+    @classmethod
+    def fit(cls, K: np.ndarray, line: np.ndarray, lines: Lines, seed: int) -> Uniform:
+        """As of `Unstructured`, by values: a value counts by its own weight."""
+        environment = np.asarray(lines.environment)
+        root = np.sqrt(lines.weights)
+        main = K[np.ix_(line, line)] * np.outer(root, root)
+        own = main * (environment[:, None] == environment)
+        design = FullRankDesign.fit(lines.covariates)
+        y, X = lines.observed * root, design.matrix(lines.covariates) * root[:, None]
+        some = some_lines(len(lines), seed)
+        at = np.ix_(some, some)
+        shares = kernel_shares([main[at], own[at]], y[some], X[some])
+        mixed = fit_reml(combined(shares, [main, own]), y, X).unweighted(root)
+        return cls(shares, design, mixed, line, environment)
+
+    @property
+    def facts(self) -> dict[str, float]:
+        return {
+            "heritability": self.mixed.heritability,
+            "share_interaction": float(self.shares[1]),
+        }
+
+    @property
+    def main_dual(self) -> np.ndarray:
+        return np.bincount(self.line, self.shares[0] * self.mixed.dual)
+
+    def predict(self, k: np.ndarray, k_self: np.ndarray, lines: Lines) -> Prediction:
+        same = np.asarray(lines.environment)[:, None] == self.environment
+        between = self.shares[0] + self.shares[1] * same
+        x = self.design.matrix(lines.covariates)
+        return self.mixed.prediction(k[:, self.line] * between, k_self, x)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {
+            "interaction_shares": self.shares,
+            "fixed_effects": self.mixed.fixed_effects,
+            "dual": self.mixed.dual,
+            "line": self.line,
+        }
+
+
+@dataclass(frozen=True)
+class FittedInEnvironments(KernelSum, Fitted):
+    """The kernels are of the distinct training lines, and so are the codes."""
+
+    codes: np.ndarray
+    across: AcrossEnvironments
+
+    @classmethod
+    def fit(
+        cls,
+        genomes: Mapping[str, Kinship],
+        kernels: Mapping[str, Kernel],
+        matrices: Sequence[np.ndarray],
+        lines: Lines,
+        interaction: str,
+        seed: int,
+    ) -> FittedInEnvironments:
+        """genomes, kernels, matrices (n, n) of each: of `distinct(lines)`, in its order."""
+        first, line = distinct(lines)
+        fixed = FixedEffects.fit(lines.covariates, lines.observed, lines.weights)
+        left = lines.observed - fixed.predict(lines.covariates)
+        means = np.bincount(line, left) / np.bincount(line)
+        some = some_lines(len(first), seed)
+        at = np.ix_(some, some)
+        shares = kernel_shares([K[at] for K in matrices], means[some], np.ones((len(some), 1)))
+        K = combined(shares, matrices)
+        across: AcrossEnvironments
+        if interaction == UNSTRUCTURED:
+            across = Unstructured.fit(K, line, lines)
+        else:
+            across = Uniform.fit(K, line, lines, seed)
+        return cls(genomes, kernels, shares, lines.codes[first], across)
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        shares = zip(self.kernels, self.shares, strict=True)
+        told = {f"share_{name}": float(share) for name, share in shares}
+        return self.across.facts | (told if len(told) > 1 else {})
+
+    @property
+    def saliency(self) -> dict[str, np.ndarray]:
+        """Main effects of the markers, where these are additive."""
+        return absolute_effects(self.marker_effects) if list(self.kernels) == [ADDITIVE] else {}
+
+    @property
+    def marker_effects(self) -> np.ndarray:
+        """(markers,) main effect of one allele copy, by the additive kernel."""
+        dual = self.across.main_dual
+        scaled = (dual - dual.mean()) / self.kernels[ADDITIVE].scale
+        return self.genomes[ADDITIVE].marker_effects(scaled)
+
+    def predict(self, lines: Lines) -> Prediction:
+        return self.across.predict(*self.relationships(lines), lines)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return {
+            **self.across.arrays(),
+            "kernel_shares": self.shares,
+            "training_codes": self.codes,
+        }
+
+
+def distinct(lines: Lines) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of each line's first value, and (lines,) which of these each value's line is."""
+    if lines.line is None:
+        raise ValueError("these values do not tell of which line they are")
+    _, first, line = np.unique(lines.line, return_index=True, return_inverse=True)
+    return first, line
