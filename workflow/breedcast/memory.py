@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from breedcast.models.limits import MOST_EXACT
+
 MEGABYTE = 1_000_000
-#: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
-MOST_EXACT = 10_000
 #: What Snakemake itself takes inside a cluster's job, beside the job (MB; measured: 260).
 SNAKEMAKE_MB = 300
 #: What a process holds that gathers the results of several others (MB).
