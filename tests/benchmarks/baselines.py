@@ -1,10 +1,12 @@
 """Accuracy and time of models on the folds of wheat599 (20 a trait) and soynam (5 a trait).
 
     OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/baselines.py \
-        name[:json options] ... [--data wheat599 soynam] [--traits env1 ...] [--seeds 0 ...]
+        name[:json options] ... [--data wheat599 soynam] [--traits env1 ...] [--seeds 0 ...] \
+        [--folds 0 ...] [--lines 1000]
 
 Folds are KFold(5, shuffle=True, random_state=seed) over the phenotyped lines in the order of the
-table, genotypes as the default filter leaves them, no covariates. Data: BREEDCAST_DATA, by
+table, or over so many of them drawn at random, genotypes as the default filter leaves them, no
+covariates. Data: BREEDCAST_DATA, by
 default ../shared/data. Prints per model the mean Pearson correlation of each trait (soynam: also
 the mean of those within families, weighted by lines) and the seconds of a fit with its predictions.
 """
@@ -45,12 +47,15 @@ def read(name: str) -> tuple[np.ndarray, pd.DataFrame]:
     return genotypes.of(table["sample"].tolist()), table
 
 
-def measure(model: Model, lines: Lines, seeds: Iterable[int]) -> tuple[pd.DataFrame, float]:
+def measure(
+    model: Model, lines: Lines, seeds: Iterable[int], folds: Iterable[int] = range(5)
+) -> tuple[pd.DataFrame, float]:
     """Every test prediction (fold, line, predicted), and the median seconds of a fold."""
     rows, seconds = [], []
     for seed in seeds:
-        split = KFold(5, shuffle=True, random_state=seed).split(lines.codes)
-        for fold, (train, test) in enumerate(split):
+        split = list(KFold(5, shuffle=True, random_state=seed).split(lines.codes))
+        for fold in folds:
+            train, test = split[fold]
             start = time.perf_counter()
             fitted = model.fit(lines.take(train), 100 * seed + fold, "cpu")
             predicted = fitted.predict(lines.take(test).blind()).mean
@@ -77,10 +82,15 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=list(DATASETS))
     parser.add_argument("--traits", nargs="+")
     parser.add_argument("--seeds", nargs="+", type=int)
+    parser.add_argument("--folds", nargs="+", type=int, default=range(5))
+    parser.add_argument("--lines", type=int)
     parser.add_argument("models", nargs="+")
     asked = parser.parse_args()
     for data in asked.data:
         codes, table = read(data)
+        if asked.lines:
+            drawn = np.random.default_rng(7).choice(len(codes), asked.lines, replace=False)
+            codes, table = codes[np.sort(drawn)], table.iloc[np.sort(drawn)]
         traits, seeds = DATASETS[data]
         print(f"{data}: {codes.shape[0]} lines, {codes.shape[1]} markers", flush=True)
         for text in asked.models:
@@ -90,7 +100,7 @@ def main() -> None:
             for trait in asked.traits or traits:
                 value = table[trait].to_numpy()
                 lines = Lines(codes, 2, pd.DataFrame(index=range(len(codes))), value)
-                predictions, seconds = measure(model, lines, asked.seeds or seeds)
+                predictions, seconds = measure(model, lines, asked.seeds or seeds, asked.folds)
                 predictions["value"] = value[predictions["line"]]
                 r = predictions.groupby("fold")[["predicted", "value"]].apply(correlation).mean()
                 cell = f"{trait} {r:.4f}"

@@ -143,8 +143,9 @@ def main() -> None:
                 asked = law.process_mb(lines, markers)
             else:
                 work, arguments = train, (name, lines, markers, processes)
-                is_network = model_class(MODELS[name]).is_network
-                asked = training_mb(name, is_network, lines, markers, processes)
+                model = model_class(MODELS[name])()
+                given = name, model.is_network, lines, markers, processes
+                asked = training_mb(*given, model.has_shortcut)
             process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
             process.start()
             held = peak(process)

@@ -119,7 +119,7 @@ def test_other_lines_change_no_weight(network: type[NetworkModel]) -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_stop_lines_change_the_stopping_epoch_only(network: type[NetworkModel]) -> None:
     lines = simulate(80, 50)
-    model = network(epochs=6, patience=6)
+    model = network(epochs=6, patience=6, shortcut=())
     stop = np.sort(np.random.default_rng(4).permutation(80)[:8])
     values = lines.observed.copy()
     values[stop] = values[stop].mean() - 5 * values[stop]
@@ -157,7 +157,7 @@ def test_covariate_effects_are_taken_out_and_added_back() -> None:
 def test_saliency_is_the_slope_by_one_allele(kind: str) -> None:
     """A network that is nearly linear: its saliency against a change of one call."""
     lines = simulate(120, 30, missing=0.0)
-    fitted = DLGWAS(input=kind, epochs=20, variance=1.0).fit(lines, 0, "cpu")
+    fitted = DLGWAS(input=kind, epochs=20, variance=1.0, shortcut=()).fit(lines, 0, "cpu")
     slopes = np.empty(30)
     for marker in range(30):
         low, high = lines.codes.copy(), lines.codes.copy()
@@ -213,7 +213,7 @@ def test_what_cannot_be_learnt_is_refused() -> None:
 
 
 def test_facts_and_history() -> None:
-    fitted = DeepGS(epochs=4).fit(simulate(60, 40), 0, "cpu")
+    fitted = DeepGS(epochs=4, shortcut=()).fit(simulate(60, 40), 0, "cpu")
     assert [record["epoch"] for record in fitted.history] == [1, 2, 3, 4]
     best = min(fitted.history, key=lambda record: record["stop_loss"])
     assert fitted.facts == {"best_epoch": best["epoch"]}
@@ -232,7 +232,7 @@ def test_covariates_can_join_the_network_behind_its_features() -> None:
     rng = np.random.default_rng(0)
     lines = simulate(300, 40)
     age = pd.DataFrame({"age": rng.normal(size=300)})
-    shifted = Lines(lines.codes, 2, age, rng.normal(size=300) / 4 + np.abs(age["age"]))
+    shifted = Lines(lines.codes, 2, age, rng.normal(size=300) / 4 + np.abs(age["age"].to_numpy()))
     model = DeepGS(covariates="appended", learning_rate=0.01, initialise="xavier")
     fitted = model.fit(shifted.take(np.arange(200)), 0, "cpu")
     test = shifted.take(np.arange(200, 300))
@@ -275,12 +275,11 @@ def test_networks_of_other_numbers_of_classes_are_not_stacked() -> None:
 
 def test_several_networks_are_their_mean() -> None:
     lines = simulate(60, 40)
-    both = DeepGS(epochs=2, networks=2).fit(lines, 5, "cpu")
+    model = DeepGS(epochs=2, shortcut=())
+    both = replace(model, networks=2).fit(lines, 5, "cpu")
     blind = lines.blind()
     single = [network.own(blind).mean for network in both.networks]
-    np.testing.assert_array_equal(
-        single[0], DeepGS(epochs=2).fit(lines, 5, "cpu").predict(blind).mean
-    )
+    np.testing.assert_array_equal(single[0], model.fit(lines, 5, "cpu").predict(blind).mean)
     assert not np.array_equal(*single)
     np.testing.assert_allclose(both.predict(blind).mean, np.mean(single, axis=0))
     np.testing.assert_allclose(both.predict(blind).sd, np.std(single, axis=0))

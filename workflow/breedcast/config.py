@@ -62,6 +62,11 @@ class ModelConfig:
         """Whether it is computed on the config's device."""
         return model_class(self.location).is_network
 
+    @property
+    def has_shortcut(self) -> bool:
+        """Whether it is a network that is added to a mixed model."""
+        return model_class(self.location)(**self.options).has_shortcut
+
 
 def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     """The config with defaults filled in and ${VARIABLES} in paths expanded.

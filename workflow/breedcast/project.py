@@ -393,7 +393,8 @@ class Project:
         lines, markers = shape(codes_json)
         lines *= max(1, self.environments)  # a model sees each line once for each
         chosen, processes = self.models[model], self.config["threads"]
-        needed = training_mb(chosen.kind, chosen.is_network, lines, markers, processes)
+        law = chosen.kind, chosen.is_network
+        needed = training_mb(*law, lines, markers, processes, chosen.has_shortcut)
         if self.config["imputation"] == "nearest":
             needed += processes * 8 * lines * lines / MEGABYTE
         return needed

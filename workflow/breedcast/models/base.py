@@ -277,6 +277,11 @@ class Model(ABC):
         """Whether candidates are predicted by their own values in the helper traits too."""
         return False
 
+    @property
+    def has_shortcut(self) -> bool:
+        """Whether it is a network that is added to a mixed model."""
+        return False
+
     def remarks(self) -> list[str]:
         """What a user should know of the model with these options, a sentence each."""
         return []

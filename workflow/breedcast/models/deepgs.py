@@ -30,6 +30,8 @@ class DeepGS(NetworkModel):
     The last dropout stands after the output, as published.
 
     Departures from the publication:
+    - the network is added to a mixed model of kernels and learns what that leaves (published:
+      it predicts alone, which shortcut: [] has it do);
     - dosages are centred and scaled by the lines trained on (published: as they are);
     - the target is standardised on the lines trained on;
     - early stopping by mean squared error, after 20 epochs without improvement (published:
@@ -41,6 +43,7 @@ class DeepGS(NetworkModel):
 
     #: One window of the convolution for each position of one pool.
     minimum_length: ClassVar[int] = WIDTH + POOL - 1
+    own_shortcut: ClassVar[tuple[str, ...]] = ("additive", "gaussian")
 
     input: str = redefault("input", "dosage")
     patience: int = redefault("patience", 20)

@@ -10,7 +10,7 @@ reproduces from their weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from breedcast.models.base import option
 from breedcast.models.network import NetworkModel
@@ -24,6 +24,8 @@ class DLGWAS(NetworkModel):
     """Linear up to the bounded ISRU output, with 10 (residual) or 15 and 20 filters.
 
     Departures from the publication:
+    - the network is added to a mixed model of kernels and learns what that leaves (published:
+      it predicts alone, which shortcut: [] has it do);
     - the state frequencies of the lines trained on are taken from the one-hot channels. As
       the network is linear before its output this changes no function it can express, only
       that dropout no longer acts on what all lines share;
@@ -36,6 +38,8 @@ class DLGWAS(NetworkModel):
       mean absolute error, the last weights kept);
     - batches of 32 (published: 250).
     """
+
+    own_shortcut: ClassVar[tuple[str, ...]] = ("additive", "gaussian")
 
     form: str = option(
         "residual",

@@ -9,7 +9,7 @@ module reproduces from its weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from breedcast.models.network import NetworkModel
 from breedcast.models.options import redefault
@@ -25,6 +25,8 @@ class DNNGP(NetworkModel):
     Dropout stands before the first two batch normalisations, as published.
 
     Departures from the publication:
+    - the network is added to a mixed model of kernels and learns what that leaves (published:
+      it predicts alone, which shortcut: [] has it do);
     - the components are learnt from the lines trained on, not from all lines, and their
       scores are divided by one common number (published: raw scores);
     - the target is standardised; early stopping on a stop set, with the best weights
@@ -35,6 +37,8 @@ class DNNGP(NetworkModel):
       which with a dozen steps an epoch lags too far behind for early stopping to judge by;
     - learning rate 0.0001 and batches of 32 (published: 0.01 and 10).
     """
+
+    own_shortcut: ClassVar[tuple[str, ...]] = ("additive", "gaussian")
 
     input: str = redefault("input", "pca")
     learning_rate: float = redefault("learning_rate", 0.0001)

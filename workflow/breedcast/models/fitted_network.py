@@ -156,7 +156,17 @@ class FittedNetworks(Fitted):
 
     @property
     def facts(self) -> Mapping[str, float]:
-        return {"best_epoch": float(np.mean([it.trained.best_epoch for it in self.networks]))}
+        """network_share: of the variance of the predictions, where a shortcut has the rest.
+
+        Over the lines of the fit, as if network and shortcut were independent.
+        """
+        facts = {"best_epoch": float(np.mean([it.trained.best_epoch for it in self.networks]))}
+        if self.shortcut is not None:
+            lines = self.networks[0].learnt.lines.blind()
+            own = float(np.var(Prediction.mean_of([it.own(lines) for it in self.networks]).mean))
+            whole = own + float(np.var(self.shortcut.predict(lines)))
+            facts["network_share"] = own / whole if whole > 0 else 0.0
+        return facts
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:

@@ -127,9 +127,9 @@ class NetworkModel(NetworkOptions):
 
     def _beyond_shortcut(self, fit: Fit) -> tuple[Fit, Shortcut | None]:
         """What is left to learn of a fit, and the shortcut that leaves it, if there is one."""
-        if not self.shortcut:
+        if not self.beside:
             return fit, None
-        shortcut = Shortcut.fit(self.shortcut, fit.lines, fit.seed)
+        shortcut = Shortcut.fit(self.beside, fit.lines, fit.seed)
         return replace(fit, lines=shortcut.left_of(fit.lines)), shortcut
 
     def _trained_together(

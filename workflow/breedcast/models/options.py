@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from breedcast.models.base import Model, Range, option
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Losses for traits that are scored in few classes.
 SCORED = ("cross_entropy", "ordinal")
+#: Losses whose networks predict on no scale of the trait's, or classes.
+UNITLESS = (*SCORED, "correlation")
 OWN = "own"
 #: Kernels of a shortcut: those of rkhs that are functions of centred dosages.
 SHORTCUTS = ("additive", "gaussian", "arc_cosine", "epistatic")
@@ -21,6 +23,9 @@ SHORTCUTS = ("additive", "gaussian", "arc_cosine", "epistatic")
 @dataclass(frozen=True)
 class NetworkOptions(Model):
     """Every option of the shared trainer. Raises ValueError where two contradict each other."""
+
+    #: The kernels that a network is added to unless the options say otherwise.
+    own_shortcut: ClassVar[tuple[str, ...]] = ()
 
     input: str = option(
         "one_hot",
@@ -35,10 +40,11 @@ class NetworkOptions(Model):
         exclusiveMinimum=0,
         maximum=1,
     )
-    shortcut: tuple[str, ...] = option(
-        (),
+    shortcut: tuple[str, ...] | None = option(
+        None,
         "Kernels whose mixed model is fitted first; the network learns what it leaves of lines "
-        "taken out of it, and is added to it. None: the network predicts alone.",
+        "taken out of it, and is added to it. [] has the network predict alone; null is the "
+        "network's own choice where loss and pretrained allow one.",
         items={"type": "string", "enum": list(SHORTCUTS)},
         uniqueItems=True,
     )
@@ -186,15 +192,9 @@ class NetworkOptions(Model):
         if self.pretrained and self.initialise != OWN:
             raise ValueError("initialise would overwrite the pretrained weights; leave one out")
         if self.shortcut and self.pretrained:
-            raise ValueError(
-                "pretrained weights predict the trait, not what a shortcut leaves of it; set "
-                "shortcut: []"
-            )
-        if self.shortcut and self.loss in (*SCORED, "correlation"):
-            raise ValueError(
-                f"what loss: {self.loss} learns cannot be added to a shortcut's predictions; set "
-                "shortcut: []"
-            )
+            raise ValueError("pretrained weights predict the trait, not what a shortcut leaves")
+        if self.shortcut and self.loss in UNITLESS:
+            raise ValueError(f"loss: {self.loss} learns nothing that a shortcut could be added to")
         if self.mask_markers and self.input == "pca":
             raise ValueError("mask_markers needs markers; set input to one_hot or dosage")
         if self.loss in SCORED and (self.mixup or self.label_noise):
@@ -203,6 +203,20 @@ class NetworkOptions(Model):
             )
         if self.momentum and self.optimiser not in ("sgd", "rmsprop"):
             raise ValueError(f"momentum is an option of sgd and rmsprop, not of {self.optimiser}")
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The kernels of the shortcut; none where the network predicts alone."""
+        if self.shortcut is None:
+            return () if self.pretrained or self.loss in UNITLESS else self.own_shortcut
+        return tuple(self.shortcut)  # the config has lists
+
+    @property
+    def has_shortcut(self) -> bool:
+        return bool(self.beside)
+
+    def uses_products(self, lines: int, markers: int) -> bool:
+        return self.has_shortcut
 
     def settings(self) -> Settings:
         """What the trainer is told."""

@@ -39,6 +39,7 @@ JSON_TYPES: dict[str, str | list[str]] = {
     "bool": "boolean",
     "str": "string",
     "tuple[str, ...]": "array",
+    "tuple[str, ...] | None": ["array", "null"],
     "tuple[float, ...]": "array",
 }
 

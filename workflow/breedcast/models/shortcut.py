@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from breedcast.errors import UserError
 from breedcast.models.base import Lines
 from breedcast.models.kernel_sum import ADDITIVE
 from breedcast.models.products import Products
@@ -26,16 +25,13 @@ class Shortcut:
     fitted: FittedRKHS
 
     @classmethod
-    def fit(cls, kernels: Sequence[str], lines: Lines, seed: int) -> Shortcut:
+    def fit(cls, kernels: tuple[str, ...], lines: Lines, seed: int) -> Shortcut:
         """Covariates are fixed effects; missing calls count as the mean.
 
         Raises UserError where the markers or the trait do not vary.
         """
         StandardisedTarget.fit(lines)
-        try:
-            return cls(RKHS(kernels=tuple(kernels)).learn(lines, seed))
-        except ValueError as error:
-            raise UserError(f"nothing for a shortcut to learn from: {error}") from error
+        return cls(RKHS(kernels=kernels).learn(lines, seed))
 
     def left_of(self, lines: Lines) -> Lines:
         """The lines it is fitted to, their values less what it predicts for each by the others."""

@@ -222,6 +222,7 @@ def epochs_table(trait: TraitResult) -> Table | None:
     for model in networks:
         best = model.fact("best_epoch")["value"]
         limit = epoch_limit(model)
+        share = model.fact("network_share")["value"]
         rows.append(
             [
                 model.name,
@@ -230,12 +231,14 @@ def epochs_table(trait: TraitResult) -> Table | None:
                 f"{best.min():g} to {best.max():g}",
                 whole(limit),
                 f"{100 * (best == limit).mean():.0f} %",
+                f"{100 * share.mean():.0f} %" if len(share) else "all",
             ]
         )
     return table(
         "Best epoch of each fit: the one in which its stop set was predicted best, whose weights "
-        "are kept. Many at the limit means that more epochs may help.",
-        ["Model", "Networks", "Median", "Range", "Limit", "At the limit"],
+        "are kept. Many at the limit means that more epochs may help. The network's share: of the "
+        "variance of the predictions, where the rest is that of a mixed model (shortcut).",
+        ["Model", "Networks", "Median", "Range", "Limit", "At the limit", "The network's share"],
         rows,
     )
 
