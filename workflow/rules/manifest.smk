@@ -16,6 +16,7 @@ results_of_rules = [
     *rules.name_regions.output,
     *rules.rank_candidates.output,
     *expand("<results>/{{trait}}/{file}", file=project.selection_tables[1:]),
+    *project.index_files,
 ]
 
 
