@@ -30,7 +30,7 @@ TRAITS = {
     "soynam": ["yield", "height", "R8", "protein"],
 }
 #: Lines of soynam, drawn at random.
-SOYNAM_LINES = 800
+SOYNAM_LINES = 400
 
 
 def lines_of(data: str) -> tuple[Lines, pd.DataFrame]:

@@ -144,6 +144,7 @@ def small_report(folder):
         "config": config,
         "random_folds": True,
         "selection_tables": ["response.tsv", *chain(*SELECTION_TABLES.values())],
+        "index": [],
         "benchmarks": str(folder / "no benchmarks"),
     }
     return collect(folder, table, settings), scores

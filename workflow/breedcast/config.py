@@ -29,6 +29,7 @@ MOST_VALUES = 1_000_000
 FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
 #: Names that stand beside the traits' folders in the output.
 RESERVED_TRAITS = {"genotypes", "figures", "report.html", "summary.json", "manifest.json"}
+RESERVED_TRAITS |= {"index.tsv", "index_gains.tsv", "index_correlations.tsv"}
 PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: What the trait table may tell of lines beside values, by its key under phenotypes.
 LABELS = ("family", "year")

@@ -28,7 +28,7 @@ from breedcast.memory import ASSOCIATION, MEGABYTE, SALIENCY_BYTES, Law, shape, 
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.table import PhenotypeTable
-from breedcast.several_traits import check_helpers, helpers
+from breedcast.several_traits import check_helpers, helpers, index_columns
 from breedcast.validation.names import FOLLOWED, OWN, RANDOM
 from breedcast.validation.own_file import read_own_plan
 
@@ -43,6 +43,8 @@ SELECTION_TABLES = {
     "contributions": ["contributions.tsv", "frontier.tsv"],
     "training_set": ["learning_curve.tsv", "phenotype_next.tsv"],
 }
+#: The files of the selection index.
+INDEX_TABLES = ("index.tsv", "index_gains.tsv", "index_correlations.tsv")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Project:
         traits = trait_ids(config, table, design.values() if design else ())
         for name, model in models.items():
             check_helpers(name, model.options, list(traits.values()), bool(table.environments))
+        index_columns(config["selection"]["index"], list(traits.values()))
         labels = label_columns(config, table)
         followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
         groups = len(set(table.text(followed))) if followed else 0
@@ -245,6 +248,33 @@ class Project:
         asked = self.config["selection"]
         return [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
 
+    @property
+    def index_traits(self) -> list[str]:
+        """The ids of the traits of the selection index; none where there is no index."""
+        named = index_columns(self.config["selection"]["index"], list(self.traits.values()))
+        return [trait for column in named for trait, it in self.traits.items() if it == column]
+
+    @property
+    def index_files(self) -> list[str]:
+        """The tables of the selection index, beside the traits' folders, where there is one."""
+        return [f"<results>/{file}" for file in INDEX_TABLES] if self.index_traits else []
+
+    @property
+    def joint_model(self) -> str | None:
+        """The model that tells how the traits go together: the first mtgblup, if there is one."""
+        return next((name for name, it in self.models.items() if it.kind == "mtgblup"), None)
+
+    def index_settings(self) -> str:
+        """The settings of the selection index: by the model that is advised without a look."""
+        best = ENSEMBLE if self.has_ensemble else self.standard or next(iter(self.models))
+        asked = self.config["selection"]
+        return settings(
+            **asked["index"] or {},
+            directions=[[self.traits[trait], self.direction(trait)] for trait in self.index_traits],
+            model=best,
+            fraction=asked["fraction"],
+        )
+
     def genetic_map(self) -> dict[str, str]:
         """The rule input that holds the genetic map, where the config gives one."""
         given = (self.config["selection"]["crosses"] or {}).get("map")
@@ -324,6 +354,7 @@ class Project:
             config=shown,
             random_folds=self.has_random_folds,
             selection_tables=self.selection_tables,
+            index=list(INDEX_TABLES) if self.index_traits else [],
             benchmarks=self.beside_output("benchmarks"),
         )
 

@@ -16,6 +16,7 @@ results_of_rules = [
     *rules.name_regions.output,
     *rules.rank_candidates.output,
     *expand("<results>/{{trait}}/{file}", file=project.asked_tables),
+    *project.index_files,
 ]
 
 

@@ -1,6 +1,7 @@
 rule render_report:
     input:
         *map(results_of, project.traits),
+        *project.index_files,
         genotypes="<results>/genotypes/codes.json",
         structure=expand(
             "<results>/genotypes/{file}", file=["structure.tsv", "structure.json"]
@@ -67,6 +68,7 @@ rule render_figures:
 rule render_overall_figures:
     input:
         *map(results_of, project.traits),
+        *project.index_files,
         rules.render_report.input.genotypes,
         rules.render_report.input.structure,
         phenotypes=rules.render_report.input.phenotypes,

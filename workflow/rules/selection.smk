@@ -149,3 +149,37 @@ rule advise_training_set:
         "See what more lines and markers are worth for {wildcards.trait}"
     script:
         "../scripts/advise_training_set.py"
+
+
+# Over the traits: made only where the config asks for an index.
+rule rank_index:
+    input:
+        candidates=expand(
+            "<results>/{trait}/candidates.tsv", trait=project.index_traits
+        ),
+        response=expand("<results>/{trait}/response.tsv", trait=project.index_traits),
+        facts=expand(
+            "<results>/{trait}/{model}/facts.tsv",
+            trait=project.index_traits if project.joint_model else [],
+            model=project.joint_model,
+        ),
+    output:
+        index="<results>/index.tsv",
+        gains="<results>/index_gains.tsv",
+        correlations="<results>/index_correlations.tsv",
+    log:
+        "<logs>/rank_index.log",
+    benchmark:
+        "<benchmarks>/rank_index.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=5,
+    params:
+        settings=lambda wildcards: project.index_settings(),
+        code=code_hash("rank_index"),
+    message:
+        "Rank the candidates on several traits at once"
+    script:
+        "../scripts/rank_index.py"

@@ -27,6 +27,7 @@ from breedcast.models.kinship import Kinship
 from breedcast.models.linear import absolute_effects
 from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
 from breedcast.phenotypes.covariates import FullRankDesign
+from breedcast.several_traits import GENETIC, RESIDUAL
 
 #: A helper trait is left out of a fit where fewer training lines than this have a value.
 LEAST_VALUES = 20
@@ -87,10 +88,10 @@ class FittedMTGBLUP(Fitted):
     @property
     def facts(self) -> Mapping[str, float]:
         found = {"heritability": float(self.mixed.heritabilities[0])}
-        for kind in ("genetic", "residual"):
-            between = correlations(getattr(self.mixed, kind))[0, 1:]
+        for prefix, covariance in ((GENETIC, self.mixed.genetic), (RESIDUAL, self.mixed.residual)):
+            between = correlations(covariance)[0, 1:]
             found |= {
-                f"{kind}_correlation with {name}": float(value)
+                prefix + name: float(value)
                 for name, value in zip(self.helpers, between, strict=True)
             }
         return found

@@ -171,6 +171,7 @@ class Report:
     genotypes: codes.json; structure, structure_facts: structure.tsv and structure.json.
     settings: as given to `collect`.
     phenotype_table: name, sha256. durations: seconds by rule, trait and model (may be empty).
+    index: index.tsv, index_gains.tsv and index_correlations.tsv by these names, if asked for.
     """
 
     settings: Mapping[str, Any]
@@ -180,6 +181,7 @@ class Report:
     phenotype_table: Mapping[str, str]
     traits: list[TraitResult]
     durations: pd.DataFrame
+    index: Mapping[str, pd.DataFrame]
 
 
 def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Report:
@@ -188,7 +190,7 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
     `models` (name and kind of each, the ensemble included), `config` as completed,
     `random_folds`, `benchmarks` (folder),
-    `selection_tables` (file names).
+    `selection_tables` and `index` (file names).
     """
     traits = [collect_trait(results / about["id"], about, settings) for about in settings["traits"]]
     genotypes = results / "genotypes"
@@ -203,6 +205,7 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
         },
         traits=traits,
         durations=_durations(Path(settings["benchmarks"]), settings),
+        index={Path(it).stem: read_table(results / it) for it in settings["index"]},
     )
 
 

@@ -19,7 +19,7 @@ from breedcast.report.gallery import overall_figures, trait_figures
 from breedcast.report.marker_tables import marker_table, method_table, region_table
 from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
-from breedcast.report.several_traits import correlation_table
+from breedcast.report.several_traits import correlation_table, index_tables
 from breedcast.report.structure import cluster_table, scheme_told
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
@@ -50,6 +50,7 @@ def render(report: Report) -> str:
         scheme_told=scheme_told(config["validation"]),
         figures=overall_figures(report, POINTS_PER_FIGURE),
         rank_table=rank_table(report),
+        index_tables=index_tables(report),
         guarantee=guarantee(config["interval"]),
         cluster_table=cluster_table(report),
         permutations=config["control"]["permutations"],

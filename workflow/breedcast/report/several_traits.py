@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from breedcast.report.collect import ModelResult
-from breedcast.report.tables import Table, number, table
+from breedcast.report.collect import ModelResult, Report
+from breedcast.report.tables import Table, decimals_for, number, table, whole
+from breedcast.selection.index import PREDICTED
+from breedcast.several_traits import GENETIC, RESIDUAL
 
-GENETIC, RESIDUAL = "genetic_correlation with ", "residual_correlation with "
+#: Rows of the table of the selection index.
+INDEX_ROWS = 500
 
 
 def correlation_table(model: ModelResult, trait: str) -> Table | None:
@@ -67,3 +70,77 @@ def own_helper_doubts(models: Sequence[ModelResult]) -> list[str]:
             )
         )
     return said
+
+
+def index_tables(report: Report) -> list[Table]:
+    """The candidates by the selection index, what it gains, and how the traits go together."""
+    if not report.index:
+        return []
+    lines, gains, between = (
+        report.index[name] for name in ("index", "index_gains", "index_correlations")
+    )
+    if lines.empty:
+        said = "No line is a candidate for all traits of the index, so that none is ranked by it."
+        return [table(said, ["Line"], [])]
+    selected = int(lines["selected"].sum())
+    decimals = {
+        trait: decimals_for(float(lines[PREDICTED + trait].std())) for trait in gains["trait"]
+    }
+    wanted = bool(gains["desired"].notna().any())
+    made = (
+        "weighted so that the gains are in the proportions that you want (Pesek & Baker 1969)"
+        if wanted
+        else "each trait's prediction times what a unit for the better is worth to you"
+    )
+    return [
+        table(
+            f"What selecting the best {whole(selected)} of {whole(len(lines))} candidates by the "
+            f"index gains over all of them: {made}. Gains are in each trait's units and for the "
+            "better where above 0; borne out: as far as predictions of held-out lines bear them "
+            "out (which errs to the low side with few lines).",
+            ["Trait", "Better", "Weight", *["Gain wanted"] * wanted, "Gain", "Gain borne out"],
+            [
+                [
+                    row["trait"],
+                    row["direction"],
+                    f"{row['weight']:.3g}",
+                    *[f"{row['desired']:g}"] * wanted,
+                    *(number(row[it], decimals[row["trait"]]) for it in ("gain", "validated_gain")),
+                ]
+                for row in gains.to_dict("records")
+            ],
+            text=(0, 1),
+        ),
+        table(
+            "How the traits go together: correlations of the candidates' predicted values and, "
+            "where a model of several traits told them, of the genetic values of all measured "
+            "lines. Where better in one goes with worse in the other, an index gives up some of "
+            "each.",
+            ["Traits", "Predicted values", "Genetic values"],
+            [
+                [
+                    f"{row['trait_1']} and {row['trait_2']}",
+                    number(row["predicted"]),
+                    number(row["genetic"]),
+                ]
+                for row in between.to_dict("records")
+            ],
+        ),
+        table(
+            f"The best {whole(min(INDEX_ROWS, len(lines)))} candidates by the index, which is "
+            "told about the mean of all of them, with their predicted values.",
+            ["Line", "Rank", "Index", "Selected", *gains["trait"]],
+            [
+                [
+                    row["sample"],
+                    whole(row["rank"]),
+                    number(row["index"], decimals_for(float(lines["index"].std()))),
+                    "yes" if row["selected"] else "no",
+                    *(number(row[PREDICTED + it], decimals[it]) for it in gains["trait"]),
+                ]
+                for row in lines.head(INDEX_ROWS).to_dict("records")
+            ],
+            text=(0, 3),
+            file="index",
+        ),
+    ]

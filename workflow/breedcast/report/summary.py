@@ -41,6 +41,7 @@ def summary(report: Report) -> dict[str, Any]:
             "validation": config["validation"],
             "permutations": config["control"]["permutations"],
             "interval": config["interval"],
+            "index": _index(report),
             "traits": {trait.id: _trait(trait, report) for trait in report.traits},
         }
     )
@@ -68,6 +69,20 @@ def _trait(trait: TraitResult, report: Report) -> dict[str, Any]:
             "first": [_region(row) for row in trait.regions.head(FIRST).to_dict("records")],
         },
         "models": _models(trait),
+    }
+
+
+def _index(report: Report) -> dict[str, Any] | None:
+    """The selection index; None where the config asked for none."""
+    if not report.index:
+        return None
+    lines = report.index["index"]
+    return {
+        "candidates": len(lines),
+        "selected": int(lines["selected"].sum()),
+        "gains": report.index["index_gains"].to_dict("records"),
+        "correlations": report.index["index_correlations"].to_dict("records"),
+        "first": lines.loc[:, ["sample", "index", "rank"]].head(FIRST).to_dict("records"),
     }
 
 
