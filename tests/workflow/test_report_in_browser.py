@@ -139,7 +139,7 @@ def test_keys_alone_choose_a_trait_open_a_section_and_scroll_a_table(page):
     second = chooser.locator("option").nth(1).inner_text()
     section = page.locator("section[data-trait]").locator("visible=true")
     assert section.locator("h2").all_inner_texts() == [second]
-    closed = section.locator("details:not([open]) > summary").first
+    closed = section.locator("details:not([open]) > summary").first.element_handle()
     closed.focus()
     page.keyboard.press("Enter")
     assert closed.evaluate("it => it.parentElement.open")

@@ -34,10 +34,10 @@ def accuracy_table(trait: TraitResult) -> Table | None:
         return None
     gblup = trait.of_kind(GBLUP)
     names = list(dict.fromkeys([trait.best.name, *([gblup.name] if gblup else [])]))
-    decimals = decimals_for(trait.sd)
+    decimals, figures = decimals_for(trait.sd), means.to_dict("index")
     rows = []
     for row in shown.to_dict("records"):
-        of = [means.xs((name, row["by"], row["group"])) for name in names]
+        of = [figures[name, row["by"], row["group"]] for name in names]
         rows.append(
             [
                 f"{row['by']} {row['group']}",
