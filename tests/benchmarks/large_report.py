@@ -135,7 +135,7 @@ project = Project.load(yaml.safe_load(Path("config/config.yaml").read_text(encod
 example = collect(
     Path(project.config["output"]),
     Path(project.config["phenotypes"]["path"]),
-    json.loads(project.report_settings()),
+    json.loads(project.report_settings(steps={})),
 )
 report = large(example, size)
 start = time.perf_counter()

@@ -23,11 +23,14 @@ from breedcast.markers.saliency import standings
 from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
+from breedcast.models.tuning import Tuning
+from breedcast.phenotypes.adjust import adjust_plots
+from breedcast.phenotypes.table import read_phenotypes
 from breedcast.project import SELECTION_TABLES
 from breedcast.report.collect import collect
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
-from breedcast.scoring.groups import groups_of
+from breedcast.scoring.groups import group_scores, groups_of
 from breedcast.scoring.intervals import try_intervals
 from breedcast.scoring.scores import score
 from breedcast.selection.candidates import expected_response, rank_candidates
@@ -41,7 +44,23 @@ from breedcast.validation.plan import KFoldScheme
 TRAIT = "<script>alert('trait')</script>"
 HOSTILE = ["</script><b>", 'O\'Brien "x"', "小麦 🌾", "=1+1", "NA", "007", "a,b", "L" * 300]
 OPTIONS = {"baseline": {}, "gblup": {}, "deepgs": {"epochs": 2}}
+#: Options that are tuned, by model.
+TUNED = {"deepgs": ["learning_rate"]}
 LINES, CANDIDATES, MARKERS = 60, 8, 40
+
+
+def trials(path):
+    """heritability.tsv of made-up plots in two environments. path: for their table."""
+    rng = np.random.default_rng(1)
+    plots = [
+        (f"L{line}", environment, replicate, line / 5 + rng.normal())
+        for environment in ("<i>north</i>", "south")
+        for replicate in ("a", "b")
+        for line in range(20)
+    ]
+    write_table(pd.DataFrame(plots, columns=["sample", "environment", "replicate", TRAIT]), path)
+    design = {"environment": "environment", "replicate": "replicate"}
+    return adjust_plots(read_phenotypes(path, of_plots=True), design, TRAIT).heritability
 
 
 def small_report(folder):
@@ -57,11 +76,13 @@ def small_report(folder):
     predictions, scores = {}, {}
     for name, options in OPTIONS.items():
         model = model_class(MODELS[name])(**options)
-        job = TrainingJob(model, name, TRAIT, lines, codes, 2, plan, 1, 0, "cpu")
+        tuning = Tuning(TUNED[name], trials=2) if name in TUNED else None
+        job = TrainingJob(model, name, TRAIT, lines, codes, 2, plan, 1, 0, "cpu", tuning=tuning)
         tables = job.run(threads=1)
         predictions[name] = tables.predictions
         write_parquet(tables.history, folder / "t" / name / "history.parquet")
         write_parquet(tables.saliency, folder / "t" / name / "saliency.parquet")
+        write_table(tables.studies, folder / "t" / name / "studies.tsv")
         write_table(tables.facts, folder / "t" / name / "facts.tsv")
         write_arrays(tables.weights, folder / "t" / name / "weights.safetensors", {})
         write_json(job.run_facts(), folder / "t" / name / "run.json")
@@ -104,6 +125,8 @@ def small_report(folder):
     curve = learning_curve(lines, codes, 2, plan, **parts)
     write_table(curve, folder / "t" / "learning_curve.tsv")
     groups = groups_of(lines, place, pd.DataFrame({"sample": samples}))
+    write_table(group_scores(predictions, lines, groups), folder / "t" / "group_scores.tsv")
+    write_table(trials(folder / "plots.tsv"), folder / "t" / "heritability.tsv")
     intervals = try_intervals(predictions, lines, groups, 0.9)
     write_table(intervals, folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
@@ -140,11 +163,13 @@ def small_report(folder):
     }
     settings = {
         "traits": [{"id": "t", "name": TRAIT, "direction": "high"}],
-        "models": [{"name": name, "kind": name} for name in predictions],
+        "models": [{"name": it, "kind": it, "tuned": it in TUNED} for it in predictions],
+        "plots": True,
         "config": config,
         "random_folds": True,
         "selection_tables": ["response.tsv", *chain(*SELECTION_TABLES.values())],
         "index": [],
         "benchmarks": str(folder / "no benchmarks"),
+        "steps": {"read": [], "train": ["read"], "test": ["read"], "report": ["test", "train"]},
     }
     return collect(folder, table, settings), scores

@@ -44,7 +44,7 @@ def png_chunks(data):
 
 def test_every_figure_is_there_in_both_forms_with_its_caption(figures, folder):
     names = {"accuracy", "observed", "training", "manhattan", "quantiles", "saliency", "structure"}
-    names |= {"crosses", "frontier", "learning"}  # what was asked for of the selection
+    names |= {"steps", "crosses", "frontier", "learning"}  # what was asked for of the selection
     assert set(figures) == names  # of one trait no ranks
     expected = {f"{name}.{kind}" for name in names for kind in ("svg", "png")} | {"captions.tsv"}
     assert {path.name for path in folder.iterdir()} == expected

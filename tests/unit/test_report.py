@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 from html.parser import HTMLParser
 from io import StringIO
@@ -128,6 +129,15 @@ def test_the_page_asks_nothing_of_the_network(page):
             assert target.startswith("#") or not target, (tag, target)
     assert "@import" not in page.split("</style>")[0]
     assert len(page) < 5_000_000
+
+
+def test_the_page_is_valid_html(page, tmp_path, command):
+    """By the W3C's checker, whose program BREEDCAST_VNU names; it is silent where all is well."""
+    if "BREEDCAST_VNU" not in os.environ and "CI" not in os.environ:
+        pytest.skip("NO HTML CHECKER: BREEDCAST_VNU names no vnu.jar (npm: vnu-jar)")
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    checker = ["-jar", os.environ["BREEDCAST_VNU"], "--stdout", "--exit-zero-always"]
+    assert command("java", *checker, tmp_path / "page.html") == ""
 
 
 def test_every_figure_has_a_caption_and_a_text_for_those_who_do_not_see_it(page):

@@ -5,6 +5,7 @@ import re
 import zipfile
 
 import jsonschema
+import networkx
 import pytest
 import yaml
 
@@ -40,14 +41,13 @@ def test_every_trait_has_its_tables_and_figures(page):
             f"results/{trait}/{name}.tsv" for name in ("candidates", "response")
         }
     assert set(categories["All traits"]["Figures"]) == {
-        "results/figures/structure.svg",
-        "results/figures/ranks.svg",
+        f"results/figures/{name}.svg" for name in ("structure", "ranks", "steps")
     }
 
 
 def test_every_entry_is_labelled_and_captioned(page):
     results = variable(page, "results")
-    assert len(results) == 3 * (9 + 9 + 6) + 4  # scores, other tables, figures
+    assert len(results) == 3 * (9 + 9 + 6) + 5  # scores, other tables, figures
     for path, entry in results.items():
         assert set(entry["labels"]) == {"content", "model"}, path
         assert "{" not in "".join(entry["labels"].values())
@@ -71,3 +71,21 @@ def test_the_summary_is_as_its_schema_says(example):
     summary = json.loads((example.folder / "results/summary.json").read_text())
     assert list(jsonschema.Draft202012Validator(schema).iter_errors(summary)) == []
     assert set(summary["traits"]) == set(TRAITS)
+
+
+def test_the_steps_drawn_are_those_of_snakemakes_own_graph(example):
+    printed = example.run("--rulegraph", "--forceall", "--quiet").output
+    named = dict(re.findall(r'(\d+)\[label = "(\w+)"', printed))
+    graph = networkx.DiGraph(
+        (named[one], named[other]) for one, other in re.findall(r"(\d+) -> (\d+)", printed)
+    )
+    led = graph.subgraph({"render_report", *networkx.ancestors(graph, "render_report")})
+    direct = networkx.transitive_reduction(led)
+    page = (example.folder / "results" / "report.html").read_text(encoding="utf-8")
+    told = re.search(r'aria-label="Diagram of the workflow&#39;s steps. ([^"]*)\."', page)[1]
+    drawn = {
+        (it.replace(" ", "_"), rule.replace(" ", "_"))
+        for rule, needed in (part.split(" needs ") for part in told.split("; "))
+        for it in needed.split(", ")
+    }
+    assert drawn == set(direct.edges)

@@ -16,24 +16,32 @@ from breedcast.project import Project
 from breedcast.report.collect import collect
 from breedcast.report.page import render
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+#: Debian's programs: Firefox is driven by its BiDi protocol, since Playwright brings no browser.
+BROWSERS = {"chromium": ["chromium", "chromium-browser"], "firefox": ["firefox-esr", "firefox"]}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 HOSTILE = ["<img src=x onerror=alert(1)>", "=1+1", "-5", 'a "b", c', "小麦 🌾", "L" * 300, "007"]
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ,
-    reason="NO BROWSER: install chromium to test the report as a person sees it",
-)
 
+@pytest.fixture(scope="module", params=BROWSERS)
+def browser(request):
+    from playwright.sync_api import Error, sync_playwright
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
+    program = next(filter(None, map(shutil.which, BROWSERS[request.param])), None)
+    if program is None and "CI" not in os.environ:
+        pytest.skip(f"NO BROWSER: install {request.param} to test the report as people see it")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
+        if request.param == "chromium":
+            launched = playwright.chromium.launch(executable_path=program, args=QUIET)
+        else:
+            launched = playwright.firefox.launch(executable_path=program, channel="moz-firefox")
+        try:
+            launched.new_page().close()
+        except Error as error:
+            if "CI" in os.environ:
+                raise
+            pytest.skip(f"NO BROWSER: this Playwright cannot drive this {request.param}: {error}")
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
@@ -77,7 +85,7 @@ def choose_trait(page, trait):
 def test_every_chart_is_drawn_and_nothing_sticks_out(page, look):
     choose_trait(page, "all traits")
     charts = page.locator(".chart")
-    assert charts.count() == 3 * 6 + 2  # a trait's; ranks and structure
+    assert charts.count() == 3 * 6 + 3  # a trait's; ranks, structure and steps
     for number in range(charts.count()):
         charts.nth(number).scroll_into_view_if_needed()
         charts.nth(number).locator("svg").wait_for()
@@ -87,7 +95,8 @@ def test_every_chart_is_drawn_and_nothing_sticks_out(page, look):
     if folder := os.environ.get("BREEDCAST_SCREENSHOTS"):
         choose_trait(page, "yield")
         page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=Path(folder) / f"report-{width}-{scheme}.png", full_page=True)
+        name = page.context.browser.browser_type.name
+        page.screenshot(path=Path(folder) / f"report-{name}-{width}-{scheme}.png", full_page=True)
 
 
 def test_the_page_shows_the_tables_numbers(page, example):
@@ -119,6 +128,25 @@ def test_one_trait_is_shown_until_another_is_chosen(page):
     page.evaluate("location.hash = 'trait-3'")
     page.locator("#trait-3").wait_for()
     assert shown.locator("visible=true").all_inner_texts() == ["disease"]
+
+
+def test_keys_alone_choose_a_trait_open_a_section_and_scroll_a_table(page):
+    page.keyboard.press("Tab")
+    chooser = page.get_by_role("combobox", name="Trait", exact=True)
+    assert chooser.evaluate("it => it === document.activeElement")
+    assert chooser.evaluate("it => getComputedStyle(it).outlineStyle") != "none"
+    page.keyboard.press("ArrowDown")
+    second = chooser.locator("option").nth(1).inner_text()
+    section = page.locator("section[data-trait]").locator("visible=true")
+    assert section.locator("h2").all_inner_texts() == [second]
+    closed = section.locator("details:not([open]) > summary").first.element_handle()
+    closed.focus()
+    page.keyboard.press("Enter")
+    assert closed.evaluate("it => it.parentElement.open")
+    table = section.locator(f".scroll:has(table[data-file={second}_candidates])")
+    table.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("it => it.scrollTop > 0", arg=table.element_handle())
 
 
 def test_a_marker_tells_its_name(page, example):
@@ -156,11 +184,13 @@ def test_candidates_are_filtered_sorted_and_saved_as_they_are_shown(page, exampl
     assert f"{len(ranked)} of " in tools.locator("output").inner_text()
 
 
-def test_what_was_not_looked_at_is_printed_too(page):
+def test_what_was_not_looked_at_is_printed_too(page, browser):
+    if browser.browser_type.name == "firefox":
+        pytest.skip("Playwright prints by Chromium alone")
     charts = page.locator(".chart:visible")
     assert page.locator(".chart:visible:has(svg)").count() < charts.count()
     assert page.pdf(format="A4").startswith(b"%PDF")
-    assert page.locator(".chart:visible:has(svg)").count() == charts.count() == 6 + 2
+    assert page.locator(".chart:visible:has(svg)").count() == charts.count() == 6 + 3
 
 
 def test_axe_finds_nothing_serious(page):
@@ -174,11 +204,16 @@ def test_axe_finds_nothing_serious(page):
     assert serious == []
 
 
-def test_snakemakes_report_opens_and_lists_a_traits_figures(open_page, example, tmp_path):
-    path = tmp_path / "all.html"
+@pytest.fixture(scope="module")
+def snakemakes_report(example, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "all.html"
     made = example.run("--report", path)
     assert made.status == 0, made.output
-    page = open_page(path)
+    return path
+
+
+def test_snakemakes_report_opens_and_lists_a_traits_figures(open_page, example, snakemakes_report):
+    page = open_page(snakemakes_report)
     for choice in ("yield", "Figures"):
         page.get_by_text(choice, exact=True).click()
     listed = page.locator("table tr td:first-child").all_inner_texts()
@@ -191,7 +226,7 @@ def test_hostile_names_are_text_on_the_page_and_in_what_is_saved(
 ):
     monkeypatch.chdir(example.folder)
     project = Project.load(yaml.safe_load(Path("config/config.yaml").read_text()))
-    settings = json.loads(project.report_settings())
+    settings = json.loads(project.report_settings(steps={}))
     settings["traits"] = settings["traits"][:1]
     report = collect(Path("results"), Path(project.config["phenotypes"]["path"]), settings)
     (trait,) = report.traits

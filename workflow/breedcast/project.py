@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,11 @@ class Project:
     def scored_models(self) -> list[str]:
         """Every model that is scored: the config's, and the ensemble where there is one."""
         return [*self.models, ENSEMBLE] if self.has_ensemble else list(self.models)
+
+    @property
+    def tuned_models(self) -> list[str]:
+        """The models whose options are tuned."""
+        return [name for name, model in self.models.items() if model.tune]
 
     @property
     def standard(self) -> str | None:
@@ -343,8 +348,11 @@ class Project:
         told = {key: it for key, it in self.complete_config.items() if key not in NO_RESULT}
         return settings(seed=self.config["validation"]["seed"], config=told)
 
-    def report_settings(self) -> str:
-        """The settings of the report: the config but for what changes no result."""
+    def report_settings(self, steps: Mapping[str, Sequence[str]]) -> str:
+        """The settings of the report: the config but for what changes no result.
+
+        steps: of every rule that leads to the report, those whose files it reads.
+        """
         shown = {
             key: value for key, value in self.complete_config.items() if key not in WORK_SHARING
         }
@@ -355,6 +363,8 @@ class Project:
             random_folds=self.has_random_folds,
             selection_tables=self.selection_tables,
             index=list(INDEX_TABLES) if self.index_traits else [],
+            plots=self.design is not None,
+            steps=steps,
             benchmarks=self.beside_output("benchmarks"),
         )
 
@@ -366,16 +376,24 @@ class Project:
             models=self._kinds(),
             config=shown,
             selection_tables=self.selection_tables,
+            plots=self.design is not None,
         )
 
     def _about(self, trait: str) -> dict[str, str]:
         """A trait's id, name and direction."""
         return {"id": trait, "name": self.traits[trait], "direction": self.direction(trait)}
 
-    def _kinds(self) -> list[dict[str, str]]:
-        """Name and kind of every model that is scored."""
+    def _kinds(self) -> list[dict[str, Any]]:
+        """Name and kind of every model that is scored, and whether it is tuned."""
         kinds = {name: model.kind for name, model in self.models.items()}
-        return [{"name": name, "kind": kinds.get(name, ENSEMBLE)} for name in self.scored_models]
+        return [
+            {
+                "name": name,
+                "kind": kinds.get(name, ENSEMBLE),
+                "tuned": name in self.tuned_models,
+            }
+            for name in self.scored_models
+        ]
 
     def training_devices(self) -> dict[str, Callable[..., int]]:
         """The resource that asks a scheduler for a GPU, where the config demands one."""

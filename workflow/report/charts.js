@@ -24,7 +24,9 @@
 
   const draw = (chart) => {
     const spec = fitted(JSON.parse(chart.dataset.spec), chart.clientWidth, Number(chart.dataset.cell));
-    vegaEmbed(chart, { ...spec, config }, { actions: false, renderer: "svg" });
+    vegaEmbed(chart, { ...spec, config }, { actions: false, renderer: "svg" }).then(() => {
+      if (chart.scrollWidth > chart.clientWidth) chart.tabIndex = 0; // so that keys scroll it
+    });
   };
 
   const charts = [...document.querySelectorAll(".chart")];

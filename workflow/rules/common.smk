@@ -1,3 +1,5 @@
+from snakemake.iocontainers import Wildcards
+
 from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
 from breedcast.config import ENSEMBLE, check_command_line
 from breedcast.errors import UserError
@@ -76,12 +78,14 @@ def results_of(trait):
                 "dropped.tsv",
                 "plan.tsv",
                 "comparison.tsv",
+                "group_scores.tsv",
                 "candidates.tsv",
                 "intervals.tsv",
                 "association.parquet",
                 "regions.tsv",
                 "region_methods.tsv",
                 *project.selection_tables,
+                *(["heritability.tsv"] if project.design else []),
             ],
         ),
         *expand(
@@ -97,10 +101,35 @@ def results_of(trait):
             file=["history.parquet", "saliency.parquet", "facts.tsv", "run.json"],
         ),
         *expand(
+            "<results>/{trait}/{model}/studies.tsv",
+            trait=trait,
+            model=project.tuned_models,
+        ),
+        *expand(
             f"<results>/{{trait}}/{ENSEMBLE}/weights.tsv",
             trait=trait if project.has_ensemble else [],
         ),
     ]
+
+
+def steps_before(last):
+    """Every rule whose files lead to those of `last`, with the rules that it reads from."""
+    found, waiting = {}, [(last, {})]
+    while waiting:
+        step, wildcards = waiting.pop()
+        if step.name in found:
+            continue
+        makers = {}
+        for file in step.expand_input(Wildcards(fromdict=wildcards))[0]:
+            # those known first: most files are of few rules
+            for maker in [*makers.values(), *workflow.rules]:
+                if maker.is_producer(file):
+                    if maker.name not in makers:
+                        makers[maker.name] = maker
+                        waiting.append((maker, maker.get_wildcards(file)))
+                    break
+        found[step.name] = sorted(makers)
+    return found
 
 
 # The category of what is of no single trait; no trait's id has a blank.

@@ -24,7 +24,9 @@ rule render_report:
         mem_mb=memory(2000),
         runtime=5,
     params:
-        settings=lambda wildcards: project.report_settings(),
+        settings=lambda wildcards: project.report_settings(
+            steps_before(rules.render_report.rule)
+        ),
         code=code_hash("render_report"),
         page=file_hash(PACKAGE.parent / "report", "*.html", "*.css", "*.js"),
     message:
@@ -91,7 +93,9 @@ rule render_overall_figures:
         mem_mb=memory(2000),
         runtime=5,
     params:
-        settings=lambda wildcards: project.report_settings(),
+        settings=lambda wildcards: project.report_settings(
+            steps_before(rules.render_report.rule)
+        ),
         code=code_hash("render_overall_figures"),
     message:
         "Draw the figures of all traits together"

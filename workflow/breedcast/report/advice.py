@@ -50,7 +50,7 @@ def findings(trait: TraitResult) -> list[tuple[str, str]]:
     """The advice on a trait in sentences, each with what it is about."""
     best = trait.best
     gblup, baseline = trait.of_kind(GBLUP), trait.of_kind(BASELINE)
-    said = [("Use", _use(trait)), ("How good", _how_good(trait))]
+    said = [("Use", _use(trait)), ("Select", _selected(trait)), ("How good", _how_good(trait))]
     if gblup is not None and gblup is not best:
         said.append(("Beside GBLUP", _compared(trait, best, gblup)))
     if baseline is not None and baseline is not best:
@@ -58,7 +58,6 @@ def findings(trait: TraitResult) -> list[tuple[str, str]]:
     said.append(("Beside chance", _control_told(best)))
     if not np.isnan(limit(trait)):
         said.append(("Beside the limit", _limit_told(trait)))
-    said.append(("Select", _selected(trait)))
     return said
 
 
@@ -143,7 +142,7 @@ def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> 
         "more than chance" if row["p_holm"] < SIGNIFICANT else "no more than chance could make it"
     )
     return (
-        f"{beside}: a difference of {number(row['difference'])}, {verdict} "
+        f"{beside}: a difference of {number(row['difference'], 3)}, {verdict} "
         f"(corrected resampled t-test, p = {p_text(row['p_holm'])} by Holm)."
     ).replace("p = <", "p < ")
 

@@ -33,7 +33,7 @@ class ModelResult:
     summary: mean, sd, folds, undefined by metric; scores: the folds' own values.
     test: repeat, fold, sample, environment, predicted, observed, lower, upper of every tested line,
     the latter two its interval.
-    history, facts, saliency, run, weights are None where the model has no such thing.
+    history, facts, saliency, run, weights, studies are None where the model has no such thing.
     """
 
     name: str
@@ -46,6 +46,7 @@ class ModelResult:
     saliency: pd.DataFrame | None = None
     run: Mapping[str, Any] | None = None
     weights: pd.DataFrame | None = None
+    studies: pd.DataFrame | None = None
 
     def mean(self, metric: str) -> float:
         """The mean of a metric over folds; NaN where it was not scored."""
@@ -94,7 +95,7 @@ class TraitResult:
     """One trait: its lines, its models in the config's order, and what came of them.
 
     selection: what follows from the candidates, by the name of the table: `response`, and what the
-    config asked for.
+    config asked for. trials: heritability.tsv; None where the table of traits has no plots.
     """
 
     id: str
@@ -105,12 +106,14 @@ class TraitResult:
     plan: pd.DataFrame
     models: list[ModelResult]
     comparison: pd.DataFrame
+    group_scores: pd.DataFrame
     candidates: pd.DataFrame
     intervals: pd.DataFrame
     association: pd.DataFrame
     regions: pd.DataFrame
     region_methods: pd.DataFrame
     selection: Mapping[str, pd.DataFrame]
+    trials: pd.DataFrame | None
 
     @property
     def best(self) -> ModelResult:
@@ -188,9 +191,10 @@ def collect(results: Path, phenotypes: Path, settings: Mapping[str, Any]) -> Rep
     """Read the results folder.
 
     phenotypes: the user's trait table. settings: `traits` (id, name, direction of each),
-    `models` (name and kind of each, the ensemble included), `config` as completed,
-    `random_folds`, `benchmarks` (folder),
-    `selection_tables` and `index` (file names).
+    `models` (name and kind of each, and whether it is tuned, the ensemble included), `config` as
+    completed, `plots` (whether the table has a row per plot),
+    `random_folds`, `benchmarks` (folder), `selection_tables` and `index` (file names),
+    `steps` (of every rule that led to the report, those whose files it reads).
     """
     traits = [collect_trait(results / about["id"], about, settings) for about in settings["traits"]]
     genotypes = results / "genotypes"
@@ -214,8 +218,8 @@ def collect_trait(
 ) -> TraitResult:
     """Read a trait's folder.
 
-    about: id, name and direction. settings: `models`, `selection_tables` and `config` as for
-    `collect`, of the latter `interval` alone.
+    about: id, name and direction. settings: `models`, `selection_tables`, `plots` and `config` as
+    for `collect`, of the latter `interval` alone.
     """
     phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
     return TraitResult(
@@ -226,29 +230,32 @@ def collect_trait(
         dropped=read_table(folder / "dropped.tsv"),
         plan=read_table(folder / "plan.tsv"),
         models=[
-            _model(folder / model["name"], model["kind"], phenotypes, level)
-            for model in settings["models"]
+            _model(folder / model["name"], model, phenotypes, level) for model in settings["models"]
         ],
         comparison=read_table(folder / "comparison.tsv"),
+        group_scores=read_table(folder / "group_scores.tsv"),
         candidates=read_table(folder / "candidates.tsv"),
         intervals=read_table(folder / "intervals.tsv"),
         association=read_parquet(folder / "association.parquet"),
         regions=read_table(folder / "regions.tsv"),
         region_methods=read_table(folder / "region_methods.tsv"),
         selection={Path(it).stem: read_table(folder / it) for it in settings["selection_tables"]},
+        trials=read_table(folder / "heritability.tsv") if settings["plots"] else None,
     )
 
 
-def _model(folder: Path, kind: str, phenotypes: pd.DataFrame, level: float) -> ModelResult:
+def _model(
+    folder: Path, about: Mapping[str, Any], phenotypes: pd.DataFrame, level: float
+) -> ModelResult:
     scores = read_table(folder / "scores.tsv")
     common: dict[str, Any] = {
         "name": folder.name,
-        "kind": kind,
+        "kind": about["kind"],
         "scores": scores,
         "summary": summarise(scores).set_index("metric"),
         "test": _tested(read_parquet(folder / "predictions.parquet"), phenotypes, level),
     }
-    if kind == "ensemble":
+    if about["kind"] == "ensemble":
         return ModelResult(**common, weights=read_table(folder / "weights.tsv"))
     return ModelResult(
         **common,
@@ -256,6 +263,7 @@ def _model(folder: Path, kind: str, phenotypes: pd.DataFrame, level: float) -> M
         facts=read_table(folder / "facts.tsv"),
         saliency=summarise_saliency(folder / "saliency.parquet"),
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
+        studies=read_table(folder / "studies.tsv") if about["tuned"] else None,
     )
 
 

@@ -10,6 +10,7 @@ from breedcast.report.figures import Figure, accuracy_figure, observed_figure, t
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
 from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_figure
+from breedcast.report.steps import steps_figure
 from breedcast.report.structure import structure_figure
 
 
@@ -28,7 +29,11 @@ def trait_figures(trait: TraitResult, config: Mapping[str, Any], limit: int) -> 
 
 def overall_figures(report: Report, limit: int) -> dict[str, Figure]:
     """The figures of all traits together that there are. limit: points that each may hold."""
-    return _drawn(structure=structure_figure(report, limit), ranks=rank_figure(report))
+    return _drawn(
+        structure=structure_figure(report, limit),
+        ranks=rank_figure(report),
+        steps=steps_figure(report.settings["steps"]),
+    )
 
 
 def _drawn(**figures: Figure | None) -> dict[str, Figure]:

@@ -10,7 +10,7 @@ import vl_convert
 from markupsafe import Markup
 
 from breedcast.code import PACKAGE
-from breedcast.report import accuracy, data, environments, made
+from breedcast.report import accuracy, data, environments, groups, made
 from breedcast.report.advice import advice_table, findings
 from breedcast.report.candidates import candidate_table, response_table
 from breedcast.report.collect import Report, TraitResult
@@ -21,6 +21,8 @@ from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
 from breedcast.report.several_traits import correlation_table, index_tables
 from breedcast.report.structure import cluster_table, scheme_told
+from breedcast.report.trials import trial_table
+from breedcast.report.tuned import tuned_table
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
 TEMPLATES = PACKAGE.parent / "report"
@@ -97,6 +99,9 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
         ],
         "environments": environments.ability_table(trait),
         "candidate_values": environments.candidate_values(trait),
+        "groups": groups.accuracy_table(trait),
+        "trials": trial_table(trait),
+        "tuned": tuned_table(trait),
         "epochs": accuracy.epochs_table(trait),
         "variances": [table for table in variances if table],
         "weights": accuracy.weights_table(trait),

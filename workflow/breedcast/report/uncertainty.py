@@ -5,11 +5,10 @@ from __future__ import annotations
 from scipy.stats import binom
 
 from breedcast.report.collect import TraitResult
+from breedcast.report.groups import LEAST_LINES, told_apart
 from breedcast.report.tables import Cell, Table, decimals_for, number, table, whole
 from breedcast.scoring.intervals import FOLD, pooled
 
-#: Groups with fewer tested lines tell nothing of coverage; no more groups than these are shown.
-LEAST_LINES, MOST_GROUPS = 10, 20
 SURE = 0.95
 
 
@@ -51,16 +50,12 @@ def group_table(trait: TraitResult, level: float) -> Table | None:
     groups = pooled(found, ["by", "group"])
     repeats = trait.intervals["repeat"].nunique()
     groups["lines"] //= repeats
-    told = groups[groups["lines"] >= LEAST_LINES]
-    if len(told) < 2:
+    shown = told_apart(groups)
+    if shown is None:
         return None
-    largest = told.nlargest(MOST_GROUPS, "lines", keep="first")
     decimals = decimals_for(trait.sd)
     rows = []
-    in_order = sorted(
-        largest.to_dict("records"), key=lambda row: (row["by"], len(row["group"]), row["group"])
-    )  # cluster 2 before cluster 10
-    for row in in_order:
+    for row in shown.to_dict("records"):
         low, high = band(row["lines"], level)
         rows.append(
             [
