@@ -35,6 +35,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
     )
     plan = KFoldScheme(folds=folds, repeats=1, inner_folds=2, seed=0).make_plan(lines, "yield")
     height = np.where(rng.random(count) < 0.9, codes[:, :20].sum(axis=1), np.nan)
+    helpers = pd.DataFrame({"height": height + rng.normal(size=count)})
     return TrainingJob(
         model=model,
         name=name,
@@ -47,7 +48,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
         seed=0,
         device="cpu",
         windows=np.arange(0, MARKERS + 1, 30),
-        helpers=pd.DataFrame({"height": height + rng.normal(size=count)}),
+        helpers=helpers if hasattr(model, "helper_traits") else None,  # as the script has it
     )
 
 
@@ -68,8 +69,10 @@ def with_other_test_lines(job):
     test = job.plan.loc[job.plan["role"] == "test", "sample"]
     rows = job.lines.index[job.lines["sample"].isin(test)]
     rng = np.random.default_rng(5)
-    lines, codes, helpers = job.lines.copy(), job.codes.copy(), job.helpers.copy()
-    helpers.loc[rows] = 1000.0
+    lines, codes, helpers = job.lines.copy(), job.codes.copy(), job.helpers
+    if helpers is not None:
+        helpers = helpers.copy()
+        helpers.loc[rows] = 1000.0
     lines.loc[rows, "value"] = rng.normal(1000, 100, len(rows))
     lines.loc[rows, "family"] = "C"
     codes[rows] = rng.integers(0, 4, (len(rows), MARKERS))

@@ -124,6 +124,13 @@ def test_its_gblup_figures_are_those_of_the_fits(report):
     assert found["heritability"]["mean"] == pytest.approx(heritability.mean())
     assert found["heritability"]["highest"] == heritability.max()
     assert found["limit"] == pytest.approx(heritability.mean() ** 0.5)
+
+
+def test_gblup_as_the_best_model_is_not_told_beside_itself(report):
+    collected, _ = report
+    trait = collected.traits[0]
+    alone = dataclasses.replace(trait, models=[trait.of_kind("gblup")])
+    found = told(dataclasses.replace(collected, traits=[alone]))["traits"]["t"]
     assert found["best_model"] == "gblup"
     assert found["beside_gblup"] is None
 
