@@ -18,7 +18,7 @@ CAPTIONS = [
 ]
 FIGURES = (
     *("accuracy", "observed", "training", "manhattan", "quantiles", "saliency"),
-    *("structure", "ranks", "crosses", "frontier", "learning"),
+    *("structure", "ranks", "crosses", "frontier", "learning", "parents", "hybrids"),
 )
 CONFIG = {
     "validation": {"scheme": "kfold", "folds": 5, "repeats": 2},

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
+from breedcast.report.hybrids import parents_told
 from breedcast.report.tables import (
     MISSING,
     Cell,
@@ -59,6 +60,8 @@ def findings(trait: TraitResult) -> list[tuple[str, str]]:
     if not np.isnan(limit(trait)):
         said.append(("Beside the limit", _limit_told(trait)))
     said.append(("Select", _selected(trait)))
+    if trait.is_hybrids:
+        said.append(("Parents", parents_told(trait)))
     return said
 
 
@@ -164,6 +167,8 @@ def _limit_told(trait: TraitResult) -> str:
 
 def _selected(trait: TraitResult) -> str:
     first = first_candidates(trait)
+    if first.empty and trait.is_hybrids:
+        return "there are no candidates: candidates: all_crosses predicts every cross not made."
     if first.empty:
         return "there are no candidates: every genotyped line has a value."
     decimals = decimals_for(trait.sd)
