@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 
 from breedcast.files import read_table
 from breedcast.phenotypes.hybrids import parents_by_sample
@@ -17,11 +18,11 @@ RESULTS = "results-hybrids"
 def workflow(make_workflow):
     """The example of hybrids by plain folds, run to the report with two models."""
     workflow = make_workflow()
-    run = workflow.run(
-        *("--configfile", "config/hybrids.yaml", "--config", f"traits=[{TRAIT}]"),
-        "validation={scheme: kfold, folds: 3, repeats: 1, inner_folds: 3}",
-        "models={gblup: {}, gca_sca: {}}",
-    )
+    config = yaml.safe_load((workflow.folder / "config" / "hybrids.yaml").read_text())
+    config |= {"traits": [TRAIT], "models": {"gblup": {}, "gca_sca": {}}}
+    config["validation"] = {"scheme": "kfold", "folds": 3, "repeats": 1, "inner_folds": 3}
+    (workflow.folder / "changed.yaml").write_text(yaml.safe_dump(config))
+    run = workflow.run("--configfile", "changed.yaml")
     assert run.status == 0, run.output
     return workflow
 
@@ -89,7 +90,7 @@ def test_the_report_speaks_of_hybrids(results):
 )
 def test_schemes_by_parents_test_their_class(workflow, results, scheme, wanted):
     run = workflow.run(
-        *(f"{RESULTS}/{TRAIT}/plan.tsv", "--configfile", "config/hybrids.yaml"),
+        *(f"{RESULTS}/{TRAIT}/plan.tsv", "--configfile", "changed.yaml"),
         *("--config", f"validation={{scheme: {scheme}, folds: 3, repeats: 2}}"),
     )
     assert run.status == 0, run.output
@@ -100,15 +101,15 @@ def test_schemes_by_parents_test_their_class(workflow, results, scheme, wanted):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("config", "changes", "told"),
     [
-        ("validation={scheme: leave_cluster_out}", "clusters are of genotyped lines"),
-        ("selection={crosses: {}}", "see parents.tsv"),
-        ("phenotypes={path: resources/hybrids/hybrids.tsv}", "asks for the parents of hybrids"),
+        ("hybrids", "validation={scheme: leave_cluster_out}", "clusters are of genotyped lines"),
+        ("hybrids", "selection={crosses: {}}", "see parents.tsv"),
+        ("config", "validation={scheme: one_parent_new}", "asks for the parents of hybrids"),
     ],
 )
-def test_what_does_not_apply_is_one_line(workflow, changes, told):
-    run = workflow.run("-n", "--configfile", "config/hybrids.yaml", "--config", changes)
+def test_what_does_not_apply_is_one_line(workflow, config, changes, told):
+    run = workflow.run("-n", "--configfile", f"config/{config}.yaml", "--config", changes)
     assert run.status != 0
     assert told in run.output
     assert "Traceback" not in run.output
