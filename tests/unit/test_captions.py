@@ -19,6 +19,7 @@ CAPTIONS = [
 FIGURES = (
     *("accuracy", "observed", "training", "manhattan", "quantiles", "saliency"),
     *("structure", "ranks", "steps", "crosses", "frontier", "learning"),
+    *("parents", "hybrids"),
 )
 CONFIG = {
     "validation": {"scheme": "kfold", "folds": 5, "repeats": 2},

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from breedcast.errors import UserError
-from breedcast.models.base import Fitted, Model, Prediction, model_class
+from breedcast.models.base import Fitted, Model, Parents, Prediction, model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme, units
@@ -36,6 +36,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
     plan = KFoldScheme(folds=folds, repeats=1, inner_folds=2, seed=0).make_plan(lines, "yield")
     height = np.where(rng.random(count) < 0.9, codes[:, :20].sum(axis=1), np.nan)
     helpers = pd.DataFrame({"height": height + rng.normal(size=count)})
+    rows = np.stack([rng.integers(0, 12, count), rng.integers(12, 20, count)], axis=1)
     return TrainingJob(
         model=model,
         name=name,
@@ -49,6 +50,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
         device="cpu",
         windows=np.arange(0, MARKERS + 1, 30),
         helpers=helpers if hasattr(model, "helper_traits") else None,  # as the script has it
+        parents=Parents(rng.integers(0, 2, (20, MARKERS)).astype(np.uint8) * 2, rows, True),
     )
 
 
@@ -267,6 +269,7 @@ def test_without_candidates_there_are_still_final_weights():
     lines, helpers = job.lines.iloc[:PHENOTYPED], job.helpers.iloc[:PHENOTYPED]
     plan = KFoldScheme(folds=3, repeats=1, inner_folds=2, seed=0).make_plan(lines, "yield")
     job = replace(job, lines=lines, codes=job.codes[:PHENOTYPED], plan=plan, helpers=helpers)
+    job = replace(job, parents=None)
     tables = job.run(threads=1)
     assert tables.weights
     assert not (tables.predictions["role"] == "candidate").any()

@@ -17,8 +17,9 @@ import yaml
 from breedcast.errors import UserError
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS, options_schema
+from breedcast.phenotypes.hybrids import ALL_CROSSES
 from breedcast.phenotypes.table import PhenotypeTable
-from breedcast.validation.names import DEAL_NO_LINES, FOLLOWED, OF_ENVIRONMENTS, OWN
+from breedcast.validation.names import BY_PARENTS, DEAL_NO_LINES, FOLLOWED, OF_ENVIRONMENTS, OWN
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
@@ -94,6 +95,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     if phenotypes["plots"] is not None and phenotypes["weights"]:
         raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
     _check_environments(config)
+    _check_hybrids(config)
     _check_validation(config["validation"])
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
@@ -172,7 +174,8 @@ def trait_ids(
     """
     covariates = config["phenotypes"]["covariates"]
     weights = config["phenotypes"]["weights"]
-    others = {*covariates, *weights.values(), *design, *label_columns(config, table).values()}
+    labels = label_columns(config, table).values()
+    others = {*covariates, *weights.values(), *design, *labels, *parent_columns(config, table)}
     apart = config["phenotypes"]["environments"]
     if isinstance(apart, str):
         others.add(apart)
@@ -204,7 +207,7 @@ def trait_ids(
     if both:
         raise UserError(
             f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight, a family, a "
-            "year, an environment or a description of plots"
+            "year, a parent, an environment or a description of plots"
         )
     return {trait_id(column): column for column in columns}
 
@@ -376,6 +379,70 @@ def _check_environments(config: dict[str, Any]) -> None:
             "config, validation: scheme forward: a line's mean over all its plots carries years "
             "that are tested into training; set phenotypes: environments: true"
         )
+
+
+def _check_hybrids(config: dict[str, Any]) -> None:
+    """A UserError tells of what needs the parents of hybrids, or does not apply to hybrids."""
+    scheme, selection = config["validation"]["scheme"], config["selection"]
+    kinds = {name: _kind_and_options(name, given)[0] for name, given in config["models"].items()}
+    by_parents = [name for name, kind in kinds.items() if model_class(MODELS[kind]).needs_parents]
+    if config["phenotypes"]["parents"] is None:
+        asked = {
+            f"validation: scheme {scheme}": scheme in BY_PARENTS,
+            f"candidates: {ALL_CROSSES}": config["candidates"] == ALL_CROSSES,
+            f"models: {', '.join(by_parents)}": bool(by_parents),
+        }
+        for key in (key for key, is_asked in asked.items() if is_asked):
+            raise UserError(
+                f"config, {key}: asks for the parents of hybrids: name the columns that hold them "
+                "(phenotypes: parents: [female, male])"
+            )
+        return
+    validation = config["validation"]
+    inapt = [
+        (
+            config["phenotypes"]["environments"] is not None,
+            "phenotypes: environments: hybrids' values in single environments are not told apart; "
+            "give their means",
+        ),
+        (
+            FOLLOWED.get(scheme) == "cluster",
+            f"validation: scheme {scheme}: clusters are of genotyped lines, here the parents; "
+            f"choose one of {', '.join(BY_PARENTS)}",
+        ),
+        (
+            validation["keep_together"],
+            "validation: keep_together: hybrids are not compared line by line; leave it out",
+        ),
+        (
+            config["imputation"] == "nearest",
+            "imputation: nearest: hybrids' calls follow from their parents'; take mean or mode",
+        ),
+        (
+            selection["crosses"] is not None,
+            "selection: crosses: tells of lines bred from crosses of inbred lines, not of hybrids; "
+            "see parents.tsv, and leave it out",
+        ),
+        (
+            selection["contributions"] is not None,
+            "selection: contributions: hybrids are not crossed further; see parents.tsv, and "
+            "leave it out",
+        ),
+    ]
+    for told in (told for applies, told in inapt if applies):
+        raise UserError(f"config, {told} (phenotypes: parents is set)")
+
+
+def parent_columns(config: dict[str, Any], table: PhenotypeTable) -> list[str]:
+    """The columns of the trait table that name hybrids' parents; a UserError for one not there."""
+    columns: list[str] = config["phenotypes"]["parents"] or []
+    for column in columns:
+        if column not in table.columns:
+            raise UserError(
+                f"config, phenotypes: parents: {table.path} has no column {column!r}"
+                f"{_nearest(column, table.columns)}"
+            )
+    return columns
 
 
 def _check_validation(validation: dict[str, Any]) -> None:

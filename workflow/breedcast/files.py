@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Columns of names, in which NA is a name too.
-NAMES = ("sample", "id", "contig", "line_1", "line_2", "partner")
+NAMES = ("sample", "id", "contig", "line_1", "line_2", "partner", "female", "male", "parent")
 
 
 @contextmanager

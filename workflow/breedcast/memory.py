@@ -18,6 +18,8 @@ SNAKEMAKE_MB = 300
 GATHERING_MB = 150
 #: Calls of a block of markers, at most.
 BLOCK_CALLS = 1 << 24
+#: What a process holds while it predicts a block of candidates; hybrids have many (MB).
+PREDICTED_MB = 600
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,26 @@ from breedcast.config import (
     check_config,
     label_columns,
     model_configs,
+    parent_columns,
     trait_ids,
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
-from breedcast.memory import ASSOCIATION, MEGABYTE, SALIENCY_BYTES, Law, shape, training_mb
+from breedcast.memory import (
+    ASSOCIATION,
+    MEGABYTE,
+    PREDICTED_MB,
+    SALIENCY_BYTES,
+    Law,
+    shape,
+    training_mb,
+)
 from breedcast.phenotypes.design import design_columns
+from breedcast.phenotypes.hybrids import ALL_CROSSES, read_crosses
 from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.several_traits import check_helpers, helpers, index_columns
-from breedcast.validation.names import FOLLOWED, OWN, RANDOM
+from breedcast.validation.names import BY_PARENTS, FOLLOWED, OWN, RANDOM
 from breedcast.validation.own_file import read_own_plan
 
 #: Keys of the config that share out the work, and with `output` those that no result follows from.
@@ -45,6 +55,8 @@ SELECTION_TABLES = {
 }
 #: The files of the selection index.
 INDEX_TABLES = ("index.tsv", "index_gains.tsv", "index_correlations.tsv")
+#: The files that tell of hybrids and their parents.
+HYBRID_TABLES = ("parents.tsv", "hybrids.tsv", "hybrid_variances.tsv")
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,8 @@ class Project:
     tells of those that the validation follows, if any; own_folds: of each repeat of the user's own
     plan, if there is one; told: by trait, a hash of what the table tells of it. This re-runs its
     jobs, and the table itself does not: a column that is added to it changes no other trait.
-    environments: how many are told apart, 0 where they are not.
+    environments: how many are told apart, 0 where they are not. parents: the table's columns of
+    hybrids' female and male parents, if any; hybrids: how many these have.
     """
 
     config: dict[str, Any]
@@ -71,6 +84,8 @@ class Project:
     own_folds: list[int] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     environments: int = 0
+    parents: list[str] = field(default_factory=list)
+    hybrids: int = 0
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
@@ -82,13 +97,16 @@ class Project:
         table = read_trait_table(given["path"], plots, given["environments"])
         design = None if plots is None else design_columns(plots, table)
         paths = config["genotypes"]["path"]
-        lines_in = next(filter(None, (orientation(path, table.samples) for path in paths)), None)
+        parents = parent_columns(config, table)
+        crosses = read_crosses(table, parents) if parents else {}
+        named = list(dict.fromkeys(parent for pair in crosses.values() for parent in pair))
+        named, what = (named, "parents") if parents else (table.samples, "lines")
+        lines_in = next(filter(None, (orientation(path, named) for path in paths)), None)
         genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
-        phenotyped = set(table.samples)
-        if not phenotyped & set(genotyped):
+        if not set(named) & set(genotyped):
             raise UserError(
-                f"{config['phenotypes']['path']}: none of its {len(phenotyped)} lines is in "
-                f"{', '.join(paths)} (table: {table.samples[0]!r}, genotypes: "
+                f"{config['phenotypes']['path']}: none of its {len(set(named))} {what} is in "
+                f"{', '.join(paths)} (table: {next(iter(named), '')!r}, genotypes: "
                 f"{genotyped[0]!r}, ...); use the same line names in both files"
             )
         traits = trait_ids(config, table, design.values() if design else ())
@@ -101,12 +119,14 @@ class Project:
         plan = config["validation"]["plan"]
         folds = [] if plan is None else read_own_plan(plan).folds
         told = {
-            trait: _told(table, column, config, [*labels.values(), *(design or {}).values()])
+            trait: _told(
+                table, column, config, [*labels.values(), *parents, *(design or {}).values()]
+            )
             for trait, column in traits.items()
         }
         environments = len(set(table.environments or ()))
         known = (config, traits, models, lines_in, design, labels, groups, folds, told)
-        return cls(*known, environments)
+        return cls(*known, environments, parents, len(crosses))
 
     @property
     def scored_models(self) -> list[str]:
@@ -161,7 +181,7 @@ class Project:
         scheme, folds, repeats = (validation[key] for key in ("scheme", "folds", "repeats"))
         if scheme == OWN:
             return sum(self.own_folds), self.own_folds[0]
-        if scheme in RANDOM:
+        if scheme in RANDOM or scheme in BY_PARENTS:
             return folds * repeats, folds
         if scheme == "within_family":
             return self.groups * folds * repeats, self.groups * folds
@@ -239,7 +259,12 @@ class Project:
     def candidate_file(self) -> dict[str, str]:
         """The rule input that names the candidates, where the config gives one."""
         given = self.config["candidates"]
-        return {} if given == UNPHENOTYPED else {"candidates": given}
+        return {} if given in (UNPHENOTYPED, ALL_CROSSES) else {"candidates": given}
+
+    @property
+    def all_crosses(self) -> str | None:
+        """What the config says where every cross of the parents that was not made is predicted."""
+        return ALL_CROSSES if self.config["candidates"] == ALL_CROSSES else None
 
     @property
     def selection_tables(self) -> list[str]:
@@ -251,7 +276,8 @@ class Project:
     def asked_tables(self) -> list[str]:
         """Those of them that the config asks for."""
         asked = self.config["selection"]
-        return [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
+        wanted = [file for key, files in SELECTION_TABLES.items() if asked[key] for file in files]
+        return [*(HYBRID_TABLES if self.parents else []), *wanted]
 
     @property
     def index_traits(self) -> list[str]:
@@ -439,14 +465,21 @@ class Project:
 
     def training_mb(self, model: str, codes_json: str) -> float:
         """Memory of a training job in MB: its processes, and what fills their missing calls."""
-        lines, markers = shape(codes_json)
+        lines, markers = self.shape(codes_json)
         lines *= max(1, self.environments)  # a model sees each line once for each
         chosen, processes = self.models[model], self.config["threads"]
         law = chosen.kind, chosen.is_network
         needed = training_mb(*law, lines, markers, processes, chosen.has_shortcut)
+        if self.parents:
+            needed += processes * PREDICTED_MB
         if self.config["imputation"] == "nearest":
             needed += processes * 8 * lines * lines / MEGABYTE
         return needed
+
+    def shape(self, codes_json: str) -> tuple[int, int]:
+        """Lines, or hybrids of the table where these are more, and markers."""
+        lines, markers = shape(codes_json)
+        return max(lines, self.hybrids), markers
 
     def training_minutes(self, model: str) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""

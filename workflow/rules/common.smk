@@ -10,7 +10,6 @@ from breedcast.memory import (
     MERIT,
     SNAKEMAKE_MB,
     STRUCTURE,
-    shape,
 )
 from breedcast.project import Project, settings
 from breedcast.validation.names import scheme_of_candidates
@@ -55,7 +54,7 @@ def memory(megabytes):
 
 def by_codes(law):
     """The MB that a rule's script takes by a law of memory, given the shape of its codes."""
-    return lambda wildcards, input: law.process_mb(*shape(input.codes_summary))
+    return lambda wildcards, input: law.process_mb(*project.shape(input.codes_summary))
 
 
 def for_all_models(path):

@@ -66,6 +66,8 @@ rule clean_phenotypes:
             weights=project.weights(wildcards.trait),
             plots=project.config["phenotypes"]["plots"],
             environments=project.config["phenotypes"]["environments"],
+            parents=project.parents,
+            all_crosses=project.all_crosses,
         ),
         told=lambda wildcards: project.told[wildcards.trait],
         code=code_hash("clean_phenotypes"),

@@ -132,6 +132,7 @@ rule try_intervals:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         labels="<results>/{trait}/labels.tsv",
         structure="<results>/genotypes/structure.tsv",
+        plan="<results>/{trait}/plan.tsv",
     output:
         intervals=shown(
             "<results>/{trait}/intervals.tsv",

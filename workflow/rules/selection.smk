@@ -54,6 +54,39 @@ rule rank_candidates:
         "../scripts/rank_candidates.py"
 
 
+rule rate_parents:
+    input:
+        codes="<results>/genotypes/codes.zarr",
+        codes_summary="<results>/genotypes/codes.json",
+        phenotypes="<results>/{trait}/phenotypes.tsv",
+    output:
+        parents="<results>/{trait}/parents.tsv",
+        hybrids="<results>/{trait}/hybrids.tsv",
+        variances="<results>/{trait}/hybrid_variances.tsv",
+    log:
+        "<logs>/{trait}/rate_parents.log",
+    benchmark:
+        "<benchmarks>/{trait}/rate_parents.tsv"
+    group:
+        "selection"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=memory(by_codes(MERIT)),
+        runtime=60,
+    params:
+        settings=lambda wildcards: settings(
+            trait=wildcards.trait,
+            direction=project.direction(wildcards.trait),
+            seed=project.config["validation"]["seed"],
+        ),
+        code=code_hash("rate_parents"),
+    message:
+        "Rate the parents of hybrids for {wildcards.trait}"
+    script:
+        "../scripts/rate_parents.py"
+
+
 rule predict_crosses:
     input:
         **project.genetic_map(),

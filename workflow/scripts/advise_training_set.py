@@ -1,9 +1,13 @@
 from breedcast.script import job
 
 with job(snakemake) as settings:
+    import numpy as np
+    import pandas as pd
+
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.columns import CodeColumns
     from breedcast.genotypes.store import read_codes
+    from breedcast.phenotypes.hybrids import parents_of
     from breedcast.phenotypes.records import line_means
     from breedcast.seeds import derive_seed
     from breedcast.selection.merit import Merit
@@ -12,11 +16,15 @@ with job(snakemake) as settings:
     genotypes = read_codes(snakemake.input.codes)
     records, ploidy = read_table(snakemake.input.phenotypes), genotypes.ploidy
     lines = line_means(records)
-    merit = Merit.fit(CodeColumns.of(genotypes.of(lines["sample"]), ploidy), lines)
+
+    def codes_of(rows: pd.DataFrame) -> np.ndarray:
+        return np.asarray(genotypes.of(rows["sample"], parents_of(rows)))
+
+    merit = Merit.fit(CodeColumns.of(codes_of(lines), ploidy), lines)
     write_table(phenotype_next(merit, settings["measure"]), snakemake.output.next)
     curve = learning_curve(
         records,
-        genotypes.of(records["sample"]),
+        codes_of(records),
         ploidy,
         read_table(snakemake.input.plan),
         line_shares=settings["line_shares"],

@@ -7,6 +7,7 @@ with job(snakemake) as settings:
     from breedcast.markers.regions import as_bed, as_csv, find_regions, name_markers
     from breedcast.markers.saliency import standings
     from breedcast.phenotypes.clean import phenotyped_lines
+    from breedcast.phenotypes.hybrids import parents_of
     from breedcast.phenotypes.records import line_means
 
     genotypes = StoredCodes.open(snakemake.input.codes)
@@ -17,7 +18,9 @@ with job(snakemake) as settings:
     genes = snakemake.input.get("genes")
     if genes is not None:
         genes = read_genes(genes, genotypes.markers["contig"].unique())
-    regions = find_regions(genotypes.of(lines["sample"]), association, naming, genes)
+    regions = find_regions(
+        genotypes.of(lines["sample"], parents_of(lines)), association, naming, genes
+    )
     write_table(naming.methods, snakemake.output.methods)
     write_table(regions, snakemake.output.regions)
     for text, path in (

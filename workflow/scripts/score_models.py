@@ -4,11 +4,13 @@ with job(snakemake) as settings:
     from functools import partial
 
     from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.phenotypes.hybrids import parents_by_sample
     from breedcast.phenotypes.labels import families_of, read_labels
     from breedcast.phenotypes.line_values import heritability_of_values
     from breedcast.phenotypes.records import has_environments
     from breedcast.scoring.groups import group_scores, groups_of
     from breedcast.scoring.scores import score
+    from breedcast.validation.classes import hybrid_classes
     from breedcast.validation.control import permuted
 
     lines, labels = read_table(snakemake.input.phenotypes), read_labels(snakemake.input.labels)
@@ -25,4 +27,6 @@ with job(snakemake) as settings:
         found = score(table, plan, values, settings["direction"], alike, families=families, **told)
         write_table(found, scores)
     groups = groups_of(lines, read_table(snakemake.input.structure), labels)
-    write_table(group_scores(predictions, lines, groups), snakemake.output.groups)
+    parents = parents_by_sample(lines)
+    classes = None if parents is None else hybrid_classes(plan, parents)
+    write_table(group_scores(predictions, lines, groups, classes), snakemake.output.groups)

@@ -13,11 +13,12 @@ with job(snakemake) as settings:
         write_yaml,
     )
     from breedcast.genotypes.store import read_codes
-    from breedcast.models.base import model_class
+    from breedcast.models.base import Parents, model_class
     from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
     from breedcast.models.tuning import Tuning
     from breedcast.phenotypes.helpers import helper_values, with_helper_lines
+    from breedcast.phenotypes.hybrids import parents_of
     from breedcast.phenotypes.labels import families_of, read_labels
 
     genotypes = read_codes(snakemake.input.codes)
@@ -28,12 +29,13 @@ with job(snakemake) as settings:
         lines = with_helper_lines(lines, helpers)
     model = model_class(settings.pop("model"))(**settings.pop("options"))
     tune = settings.pop("tune")
-    labels = snakemake.input.get("labels")
+    labels, parents = snakemake.input.get("labels"), parents_of(lines)
     training = TrainingJob(
         model=model,
         tuning=tune and Tuning(**tune),
         lines=lines,
-        codes=genotypes.of(lines["sample"]),
+        codes=genotypes.of(lines["sample"], parents),
+        parents=None if parents is None else Parents.of(genotypes, parents),
         ploidy=genotypes.ploidy,
         plan=read_table(snakemake.input.plan),
         families=families_of(read_labels(labels)) if labels else None,

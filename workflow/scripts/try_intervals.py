@@ -2,14 +2,20 @@ from breedcast.script import job
 
 with job(snakemake) as settings:
     from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.phenotypes.hybrids import parents_by_sample
     from breedcast.phenotypes.labels import read_labels
     from breedcast.scoring.groups import groups_of
     from breedcast.scoring.intervals import try_intervals
+    from breedcast.validation.classes import hybrid_classes
 
     lines, labels = read_table(snakemake.input.phenotypes), read_labels(snakemake.input.labels)
     groups = groups_of(lines, read_table(snakemake.input.structure), labels)
     predictions = dict(
         zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
     )
-    intervals = try_intervals(predictions, lines, groups, settings["interval"])
+    parents = parents_by_sample(lines)
+    classes = None
+    if parents is not None:
+        classes = hybrid_classes(read_table(snakemake.input.plan), parents)
+    intervals = try_intervals(predictions, lines, groups, settings["interval"], classes)
     write_table(intervals.assign(scheme=settings["scheme"]), snakemake.output.intervals)

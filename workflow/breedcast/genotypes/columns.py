@@ -12,6 +12,7 @@ import pandas as pd
 import zarr
 
 from breedcast.errors import UserError
+from breedcast.genotypes.hybrids import crossed, rows_of
 from breedcast.genotypes.store import (
     REMAKE,
     Checksum,
@@ -25,7 +26,8 @@ from breedcast.genotypes.store import (
 class CodeColumns:
     """Codes (lines, markers) uint8 of chosen lines, in an array in memory or in codes.zarr.
 
-    rows: positions of these lines in `codes`. step: markers that are read at a time.
+    rows: positions of these lines in `codes`, or (lines, 2) those of hybrids' parents, as
+    `hybrids.rows_of` gives them. step: markers that are read at a time.
     """
 
     codes: Any
@@ -46,8 +48,8 @@ class CodeColumns:
 
     def read(self, first: int, end: int) -> np.ndarray:
         """The codes of the markers from `first` to before `end`."""
-        codes: np.ndarray = self.codes[:, first:end][self.rows]
-        return codes
+        codes: np.ndarray = self.codes[:, first:end]
+        return codes[self.rows] if self.rows.ndim == 1 else crossed(codes, self.rows)
 
     def blocks(self, first: int, end: int) -> Iterator[np.ndarray]:
         """The same, some at a time; a block ends where a chunk on disk does."""
@@ -88,8 +90,7 @@ class StoredCodes:
             raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
         return cls(codes, summary.ploidy, samples, markers)
 
-    def of(self, samples: Sequence[str]) -> CodeColumns:
-        """The codes of these lines, in this order."""
-        row = {sample: number for number, sample in enumerate(self.samples)}
-        rows = np.array([row[sample] for sample in samples])
+    def of(self, samples: Sequence[str], parents: pd.DataFrame | None = None) -> CodeColumns:
+        """The codes of these lines, in this order. parents: female and male of hybrids."""
+        rows = rows_of(samples, parents, self.samples)
         return CodeColumns(self.codes, rows, self.ploidy, self.codes.chunks[1])

@@ -26,6 +26,7 @@ import pyarrow as pa
 from breedcast.errors import UserError
 from breedcast.files import write_json
 from breedcast.genotypes.arrow import repeated
+from breedcast.genotypes.hybrids import CrossedCodes, rows_of
 from breedcast.genotypes.source import MARKERS, Block
 
 if TYPE_CHECKING:
@@ -147,10 +148,14 @@ class Codes:
     samples: list[str]
     markers: pd.DataFrame
 
-    def of(self, samples: Sequence[str]) -> np.ndarray:
-        """(samples, markers) the codes of these lines, in this order."""
-        row = {sample: index for index, sample in enumerate(self.samples)}
-        return self.codes[[row[sample] for sample in samples]]
+    def of(self, samples: Sequence[str], parents: pd.DataFrame | None = None) -> Any:
+        """(samples, markers) the codes of these lines, in this order.
+
+        An array or, given the female and male parents of hybrids, CrossedCodes, which makes theirs
+        when they are read.
+        """
+        rows = rows_of(samples, parents, self.samples)
+        return self.codes[rows[:, 0]] if parents is None else CrossedCodes(self.codes, rows)
 
 
 class Imported:

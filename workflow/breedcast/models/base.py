@@ -11,7 +11,7 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,11 +19,41 @@ import pandas as pd
 from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.models.products import DosageProducts
 from breedcast.phenotypes.covariates import covariate_columns
+from breedcast.phenotypes.hybrids import is_factorial
 from breedcast.phenotypes.records import has_environments
 from breedcast.progress import Listener, unheard
 
 #: The covariate that names each line's environment; no user's column can be called so.
 ENVIRONMENT = "environment"
+
+
+if TYPE_CHECKING:
+    from breedcast.genotypes.store import Codes
+
+
+@dataclass(frozen=True)
+class Parents:
+    """The parents of some lines that are hybrids.
+
+    codes: (parents, markers) uint8 of all parents; rows: (lines, 2) which of them are the female
+    and the male parent of each line. factorial: whether no parent is female of one hybrid and male
+    of another, among all that are known.
+    """
+
+    codes: np.ndarray
+    rows: np.ndarray
+    factorial: bool
+
+    @classmethod
+    def of(cls, genotypes: Codes, parents: pd.DataFrame) -> Parents:
+        """Of hybrids with these female and male parents, all of which are genotyped."""
+        row = {sample: number for number, sample in enumerate(genotypes.samples)}
+        rows = np.array([[row[name] for name in pair] for pair in parents.to_numpy()])
+        return cls(genotypes.codes, rows.reshape(-1, 2), is_factorial(parents.to_numpy().tolist()))
+
+    def take(self, rows: np.ndarray) -> Parents:
+        """Those of the lines at these positions."""
+        return replace(self, rows=self.rows[rows])
 
 
 @dataclass(frozen=True)
@@ -44,6 +74,7 @@ class Lines:
         It is a covariate too: a model that only heeds covariates so knows the environments' means,
         and takes a new environment for the mean of those it knows.
     line: (lines,) a number for each line, the same in all its environments; None as environment.
+    parents: theirs where they are hybrids.
     """
 
     codes: np.ndarray
@@ -55,6 +86,7 @@ class Lines:
     helpers: pd.DataFrame | None = None
     environment: np.ndarray | None = None
     line: np.ndarray | None = None
+    parents: Parents | None = None
 
     @classmethod
     def of(
@@ -64,6 +96,7 @@ class Lines:
         table: pd.DataFrame,
         products: DosageProducts | None = None,
         helpers: pd.DataFrame | None = None,
+        parents: Parents | None = None,
     ) -> Lines:
         """The rows of a phenotypes.tsv, with the codes (rows, markers) of their lines."""
         covariates = table[covariate_columns(table)]
@@ -82,6 +115,7 @@ class Lines:
             helpers,
             environment,
             line,
+            parents,
         )
 
     def __len__(self) -> int:
@@ -99,6 +133,7 @@ class Lines:
             None if self.helpers is None else self.helpers.iloc[rows],
             None if self.environment is None else self.environment[rows],
             None if self.line is None else self.line[rows],
+            None if self.parents is None else self.parents.take(rows),
         )
 
     def with_codes(self, codes: np.ndarray) -> Lines:
@@ -157,6 +192,12 @@ class Prediction:
         """Predictions of a model that knows no posterior variance."""
         unknown = np.full(len(mean), np.nan)
         return cls(np.asarray(mean, dtype=np.float64), unknown, unknown)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Prediction]) -> Prediction:
+        """Those of some lines after those of others."""
+        names = [it.name for it in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     @classmethod
     def mean_of(cls, predictions: Sequence[Prediction]) -> Prediction:
@@ -258,6 +299,8 @@ class Model(ABC):
     #: Whether windows of markers are permuted to see what they are worth to it: for models whose
     #: marker effects cannot be read off. It costs as many predictions of some lines as windows.
     permutes_windows: ClassVar[bool] = False
+    #: Whether it asks who the parents of the lines are: for hybrids alone.
+    needs_parents: ClassVar[bool] = False
     #: Modules that the results hang on, for the record.
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "scipy")
 

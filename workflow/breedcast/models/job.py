@@ -23,8 +23,9 @@ import pandas as pd
 
 from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
+from breedcast.genotypes.hybrids import CrossedCodes
 from breedcast.genotypes.impute import IMPUTERS, Imputer
-from breedcast.models.base import Fit, Fitted, Lines, Model
+from breedcast.models.base import Fit, Fitted, Lines, Model, Parents, Prediction
 from breedcast.models.chunks import Chunk, Chunking, Work
 from breedcast.models.gathered import Gathered, Tables
 from breedcast.models.helped import own_helper_accuracies
@@ -40,6 +41,9 @@ from breedcast.workers import keep_freed_memory
 
 log = logging.getLogger(__name__)
 
+#: Calls of lines that are predicted at a time: of candidates there may be very many.
+PREDICTED_CALLS = 20_000_000
+
 
 @dataclass(frozen=True)
 class TrainingJob:
@@ -54,6 +58,8 @@ class TrainingJob:
     permuted within them too. helpers: (lines, helper traits) the lines' values in other traits, for
     a model that learns from them; the control leaves them where they are. Lines that are nowhere in
     the plan are trained on in every unit, for the sake of these.
+    parents: of all lines, where they are hybrids; codes is then
+    what makes theirs (hybrids.CrossedCodes).
     """
 
     model: Model
@@ -71,6 +77,7 @@ class TrainingJob:
     tuning: Tuning | None = None
     families: pd.Series | None = None
     helpers: pd.DataFrame | None = None
+    parents: Parents | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
@@ -163,6 +170,8 @@ class TrainingJob:
     @cached_property
     def products(self) -> DosageProducts | None:
         """Of all lines' dosages, for models that use them, where no call is missing."""
+        if isinstance(self.codes, CrossedCodes):  # hybrids, of which there may be too many
+            return None
         if not self.model.uses_products(*self.codes.shape):
             return None
         return DosageProducts.of(self.codes, self.ploidy)
@@ -267,7 +276,7 @@ class TrainingJob:
     def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
         table = permuted(self.lines, self.seed, self.trait, unit.permutation, self.families)
-        return Lines.of(self.codes, self.ploidy, table, self.products, self.helpers)
+        return Lines.of(self.codes, self.ploidy, table, self.products, self.helpers, self.parents)
 
     def _trained_on(self, task: FitTask) -> np.ndarray:
         """Positions of the lines that a fit is given: those without a value come last."""
@@ -301,14 +310,15 @@ class TrainingJob:
         )
 
     def _result(self, task: FitTask, lines: Lines, fitted: Fitted) -> Result:
-        inner = fitted.predict(self._given(lines, task.inner, task).blind())
-        to_test = self._given(lines, task.test, task)
+        inner = self._predicted(fitted, lines, task.inner, task)
         own_helpers = self.model.uses_own_helpers
-        test = fitted.predict(to_test.blind(own_helpers and task.unit.is_candidates))
+        of_candidates = own_helpers and task.unit.is_candidates
+        test = self._predicted(fitted, lines, task.test, task, of_candidates)
         predicted = np.concatenate([inner.mean, test.mean])
         constant = self._is_constant(task, predicted, lines.observed[task.train])
         unit, facts = task.unit, dict(fitted.facts)
         if own_helpers and task.final and not (unit.is_candidates or unit.permutation):
+            to_test = self._given(lines, task.test, task)
             helped = fitted.predict(to_test.blind(but_helpers=True))
             facts |= own_helper_accuracies(to_test, test.mean, helped.mean)
         return Result(
@@ -319,6 +329,21 @@ class TrainingJob:
             facts,
             self._weights(task, fitted) if task.final and unit.is_candidates else {},
             constant,
+        )
+
+    def _predicted(
+        self,
+        fitted: Fitted,
+        lines: Lines,
+        rows: np.ndarray,
+        task: FitTask,
+        own_helpers: bool = False,
+    ) -> Prediction:
+        """Predictions of the lines at these positions, so many at a time as memory allows."""
+        step = max(1, PREDICTED_CALLS // self.codes.shape[1])
+        parts = [rows[first : first + step] for first in range(0, max(len(rows), 1), step)]
+        return Prediction.joined(
+            [fitted.predict(self._given(lines, part, task).blind(own_helpers)) for part in parts]
         )
 
     def _saliency(self, task: FitTask, lines: Lines, fitted: Fitted) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ MODELS = {
     "rrblup": "breedcast.models.rrblup:RRBLUP",
     "mtgblup": "breedcast.models.mtgblup:MTGBLUP",
     "rkhs": "breedcast.models.rkhs:RKHS",
+    "gca_sca": "breedcast.models.gca_sca:GCASCA",
     "bayes": "breedcast.models.bayes:Bayes",
     "elastic_net": "breedcast.models.elastic_net:ElasticNet",
     "svr": "breedcast.models.svr:SVR",

@@ -27,6 +27,7 @@ from breedcast.models.in_environments import (
     distinct,
     interaction_of,
 )
+from breedcast.models.kernel_model import KernelModel
 from breedcast.models.kernel_sum import ADDITIVE, DOMINANCE, KernelSum, made_of
 from breedcast.models.kernels import (
     ArcCosine,
@@ -37,9 +38,8 @@ from breedcast.models.kernels import (
     mean_gaussian,
 )
 from breedcast.models.kinship import Kinship
-from breedcast.models.multikernel import combined, kernel_shares, some_lines
 from breedcast.models.products import Products
-from breedcast.models.reml import MixedModel, fit_reml
+from breedcast.models.reml import MixedModel
 from breedcast.phenotypes.covariates import FullRankDesign
 
 KERNELS = ("gaussian", "arc_cosine", "epistatic", ADDITIVE, DOMINANCE)
@@ -91,18 +91,10 @@ class RKHS(Model):
 
     def learn(self, lines: Lines, seed: int) -> FittedRKHS:
         """The kernels, their variances and the effects of these lines."""
-        design = FullRankDesign.fit(lines.covariates)
-        root = np.sqrt(lines.weights)
         genomes = self._genomes(lines)
         kernels, matrices = self._kernels({it: genomes[it].among_training() for it in genomes})
-        for K in matrices:
-            K *= root
-            K *= root[:, None]
-        y, X = lines.observed * root, design.matrix(lines.covariates) * root[:, None]
-        some = some_lines(len(lines), seed)
-        shares = kernel_shares([K[np.ix_(some, some)] for K in matrices], y[some], X[some])
-        mixed = fit_reml(combined(shares, matrices), y, X).unweighted(root)
-        return FittedRKHS(genomes, kernels, shares, design, mixed, lines.codes)
+        model = KernelModel.fit(matrices, lines, seed)
+        return FittedRKHS(genomes, kernels, model.shares, model.design, model.mixed, lines.codes)
 
     def _genomes(self, lines: Lines) -> dict[str, Kinship]:
         """What the kernels are made of: products of dosages, of dominance codes, or both."""

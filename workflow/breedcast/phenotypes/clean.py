@@ -93,9 +93,11 @@ def clean_phenotypes(
 def _candidates(names: list[str] | None, genotyped: list[str], phenotyped: set[str]) -> list[str]:
     if names is None:
         return [sample for sample in genotyped if sample not in phenotyped]
-    for name in names:
-        if name in phenotyped:
-            log.warning("candidate %r has a value: it trains, and is not ranked", name)
+    if measured := [name for name in names if name in phenotyped]:
+        log.warning(
+            "candidates with a value train, and are not ranked: %d, the first %r",
+            *(len(measured), measured[0]),
+        )
     wanted = set(names) - phenotyped
     return [sample for sample in genotyped if sample in wanted]
 

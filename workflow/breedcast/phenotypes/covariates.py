@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.hybrids import SIDES
+
 
 def covariate_columns(lines: pd.DataFrame) -> list[str]:
     """The user's covariate columns of a phenotypes.tsv."""
-    return [
-        column
-        for column in lines.columns
-        if column not in ("sample", "environment", "value", "weight")
-    ]
+    others = ("sample", "environment", "value", "weight", *SIDES)
+    return [column for column in lines.columns if column not in others]
 
 
 @dataclass(frozen=True)

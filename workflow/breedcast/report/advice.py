@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
+from breedcast.report.hybrids import parents_told
 from breedcast.report.tables import (
     MISSING,
     Cell,
@@ -50,7 +51,10 @@ def findings(trait: TraitResult) -> list[tuple[str, str]]:
     """The advice on a trait in sentences, each with what it is about."""
     best = trait.best
     gblup, baseline = trait.of_kind(GBLUP), trait.of_kind(BASELINE)
-    said = [("Use", _use(trait)), ("Select", _selected(trait)), ("How good", _how_good(trait))]
+    said = [("Use", _use(trait)), ("Select", _selected(trait))]
+    if trait.is_hybrids:
+        said.append(("Parents", parents_told(trait)))
+    said.append(("How good", _how_good(trait)))
     if gblup is not None and gblup is not best:
         said.append(("Beside GBLUP", _compared(trait, best, gblup)))
     if baseline is not None and baseline is not best:
@@ -163,6 +167,8 @@ def _limit_told(trait: TraitResult) -> str:
 
 def _selected(trait: TraitResult) -> str:
     first = first_candidates(trait)
+    if first.empty and trait.is_hybrids:
+        return "there are no candidates: candidates: all_crosses predicts every cross not made."
     if first.empty:
         return "there are no candidates: every genotyped line has a value."
     decimals = decimals_for(trait.sd)

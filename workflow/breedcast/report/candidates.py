@@ -32,9 +32,11 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
         for column, heading in IN_TRAIT_UNITS.items()
         if shown[column].notna().any()
     }
+    parents = ["female", "male", "hybrid_class"] if "hybrid_class" in shown else []
     has_reliability = bool(shown["reliability"].notna().any())
     headings = [
-        *("Line", "Model", "Rank", *values.values(), *["Reliability"] * has_reliability),
+        *("Line", "Model", "Rank", *(["Female", "Male", "Class"] if parents else [])),
+        *(*values.values(), *["Reliability"] * has_reliability),
         *("Chance", "Far"),
     ]
     return table(
@@ -45,6 +47,7 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
                 row["sample"],
                 row["model"],
                 whole(row["rank"]),
+                *(row[column] for column in parents),
                 *(number(row[column], decimals) for column in values),
                 *[number(row["reliability"])] * has_reliability,
                 number(row["top_probability"]),
@@ -52,7 +55,7 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
             ]
             for row in shown.to_dict("records")
         ],
-        text=(0, 1, len(headings) - 1),
+        text=(0, 1, *range(3, 3 + len(parents)), len(headings) - 1),
         file=f"{trait.id}_candidates",
         menu=1,
     )

@@ -17,6 +17,7 @@ from breedcast.files import read_parquet, read_table
 from breedcast.markers.saliency import summarise as summarise_saliency
 from breedcast.phenotypes.clean import phenotyped_lines
 from breedcast.phenotypes.covariates import covariate_columns
+from breedcast.phenotypes.hybrids import parents_of
 from breedcast.scoring.intervals import FOLD, pooled, tested_intervals
 from breedcast.scoring.scores import summarise
 from breedcast.validation.folds import fold_sizes
@@ -134,6 +135,17 @@ class TraitResult:
     def sd(self) -> float:
         """Standard deviation of the trait's values."""
         return float(self.phenotypes["value"].std())
+
+    @property
+    def is_hybrids(self) -> bool:
+        """Whether the lines are hybrids, whose genotypes follow from their parents'."""
+        return parents_of(self.phenotypes) is not None
+
+    def genotyped(self, rows: pd.Series) -> np.ndarray:
+        """The lines of these rows (a mask) of phenotypes.tsv, or the parents of hybrids."""
+        parents = parents_of(self.phenotypes)
+        names = self.phenotypes["sample"] if parents is None else parents
+        return pd.unique(names[rows].to_numpy().ravel())
 
     @property
     def covariates(self) -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 from breedcast.report.accuracy import epoch_limit
 from breedcast.report.advice import first_candidates
 from breedcast.report.collect import BASELINE, GBLUP, TraitResult
+from breedcast.report.hybrids import classes_told
 from breedcast.report.several_traits import own_helper_doubts
 from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
@@ -37,6 +38,7 @@ def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[st
         *_weak(trait),
         *_controls(trait),
         *_clusters(trait, structure),
+        *classes_told(trait),
         *_far_candidates(trait),
         *_coverage(trait, level),
         *_undefined(trait),

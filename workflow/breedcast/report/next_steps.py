@@ -12,6 +12,7 @@ from breedcast.report.crosses import (
     frontier_figure,
 )
 from breedcast.report.figures import Figure
+from breedcast.report.hybrids import hybrid_figure, hybrid_table, parent_figure, parent_table
 from breedcast.report.tables import Table
 from breedcast.report.training_set import learning_figure, next_table
 
@@ -34,6 +35,11 @@ class Step:
 def next_steps(trait: TraitResult, limit: int) -> list[Step]:
     """Those that the config asked for. limit: points of a figure."""
     steps, asked = [], trait.selection
+    if "parents" in asked:
+        parents = parent_figure(trait), parent_table(trait)
+        steps.append(Step("What parents give to their hybrids", *parents, "parents.tsv"))
+        hybrids = hybrid_figure(trait, limit), hybrid_table(trait)
+        steps.append(Step("Which hybrids to make", *hybrids, "hybrids.tsv"))
     if "crosses" in asked:
         crosses = cross_figure(trait, limit), cross_table(trait)
         steps.append(Step("What to cross", *crosses, "crosses.tsv"))

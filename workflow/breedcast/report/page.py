@@ -16,6 +16,7 @@ from breedcast.report.candidates import candidate_table, response_table
 from breedcast.report.collect import Report, TraitResult
 from breedcast.report.doubts import doubts
 from breedcast.report.gallery import overall_figures, trait_figures
+from breedcast.report.hybrids import class_table
 from breedcast.report.marker_tables import marker_table, method_table, region_table
 from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
@@ -105,6 +106,7 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
         "epochs": accuracy.epochs_table(trait),
         "variances": [table for table in variances if table],
         "weights": accuracy.weights_table(trait),
+        "hybrid_classes": class_table(trait),
         "candidates": candidate_table(trait, level, CANDIDATE_ROWS // len(report.traits)),
         "markers": marker_table(trait),
         "regions": region_table(trait),

@@ -47,6 +47,12 @@ def scheme_told(validation: Mapping[str, Any]) -> str:
         "cv00": f"leaving out one environment and a part of the lines at a time ({folds} parts, "
         f"{repeats} repeat{'s' * (repeats != 1)}): how well are new lines predicted in a new "
         "environment?",
+        "both_parents_tested": f"{kfold} over hybrids whose parents both have others in training "
+        "(T2): how well are new hybrids of tested parents predicted?",
+        "one_parent_new": f"{kfold} over parents, testing hybrids of one new and one tested parent "
+        "(T1): how well are the hybrids of a new parent with tested ones predicted?",
+        "both_parents_new": f"{kfold} over parents, testing hybrids of two new parents (T0): how "
+        "well are hybrids predicted before either parent has any in a trial?",
         "own": "a plan of your own, from a file: how well are the lines predicted that it tests?",
     }[validation["scheme"]]
 
@@ -97,7 +103,8 @@ def structure_figure(report: Report, limit: int) -> Figure | None:
         "structure-lines",
         f"{part[0].upper()}{part[1:]} on the first two principal coordinates (classical scaling) "
         "of the squared difference of their allele shares, to which a missing call adds what is to "
-        "be expected. The nearer, the more alike; triangles are candidates for at least one trait. "
+        "be expected. The nearer, the more alike; triangles are candidates for at least "
+        "one trait, or parents of candidates that are hybrids. "
         f"{told}",
         "Scatter plot of the genotyped lines on two principal coordinates, coloured by cluster. "
         f"Clusters: {clusters}; the table below has their sizes.",
@@ -112,9 +119,9 @@ def cluster_table(report: Report) -> Table:
     sizes = [np.bincount(cluster, minlength=count + 1)[1:]]
     headings = ["Cluster", "Lines"]
     for trait in report.traits:
-        measured = trait.phenotypes.loc[trait.phenotypes["value"].notna(), "sample"]
-        sizes.append(np.bincount(cluster.loc[measured.unique()], minlength=count + 1)[1:])
-        headings.append(f"With a value of {trait.name}")
+        measured = trait.genotyped(trait.phenotypes["value"].notna())
+        sizes.append(np.bincount(cluster.loc[measured], minlength=count + 1)[1:])
+        headings.append(f"{'Parents' if trait.is_hybrids else 'With a value'} of {trait.name}")
     return table(
         "Lines by cluster, the largest first. Cluster and coordinates of every line are in "
         "genotypes/structure.tsv.",
@@ -127,8 +134,7 @@ def _lines(report: Report) -> pd.DataFrame:
     """line, cluster, the first two coordinates, whether a candidate, and of how many traits."""
     of = pd.Series(0, index=report.structure["sample"])
     for trait in report.traits:
-        candidates = trait.phenotypes.loc[trait.phenotypes["value"].isna(), "sample"]
-        of.loc[candidates.unique()] += 1
+        of.loc[trait.genotyped(trait.phenotypes["value"].isna())] += 1
     candidate_for = of.to_numpy()
     return pd.DataFrame(
         {

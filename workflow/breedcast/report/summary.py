@@ -14,6 +14,7 @@ from breedcast.report import made
 from breedcast.report.advice import findings, first_candidates, limit
 from breedcast.report.collect import GBLUP, ModelResult, Report, TraitResult
 from breedcast.report.doubts import doubts
+from breedcast.report.hybrids import class_abilities
 from breedcast.report.markers import thresholds
 from breedcast.scoring.intervals import FOLD, pooled
 
@@ -62,6 +63,7 @@ def _trait(trait: TraitResult, report: Report) -> dict[str, Any]:
         "findings": dict(findings(trait)),
         "doubts": doubts(trait, report.structure, report.settings["config"]["interval"]),
         "first_candidates": first_candidates(trait, FIRST)[CANDIDATE].to_dict("records"),
+        "hybrids": _hybrids(trait),
         "association": _association(trait),
         "regions": {
             "number": len(trait.regions),
@@ -104,6 +106,19 @@ def _heritability(trait: TraitResult) -> dict[str, Any] | None:
         "mean": float(values.mean()),
         "lowest": float(values.min()),
         "highest": float(values.max()),
+    }
+
+
+def _hybrids(trait: TraitResult) -> dict[str, Any] | None:
+    """What is told of hybrids alone; None of other lines."""
+    if not trait.is_hybrids:
+        return None
+    parents = trait.selection["parents"].groupby("pool", sort=False)
+    variances = trait.selection["hybrid_variances"].set_index("component")["share"]
+    return {
+        "classes": class_abilities(trait).loc[trait.best.name].to_dict(),
+        "variances": variances.to_dict(),
+        "parents": {pool: rows["parent"].head(FIRST).tolist() for pool, rows in parents},
     }
 
 

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.hybrids import parents_of
 from breedcast.phenotypes.records import LEAST, keys
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.metrics import pearson, rmse
 
+#: What `by` holds for hybrids by how many of their parents were tested.
+HYBRID_CLASS = "hybrid_class"
 COLUMNS = ["model", "repeat", "by", "group", "lines", "pearson", "rmse"]
 
 
@@ -47,13 +50,16 @@ def groups_of(
 ) -> dict[str, pd.Series]:
     """Kinds of groups that are known, and the group of each row of phenotypes.tsv, as text.
 
-    structure, labels: structure.tsv and labels.tsv. Kinds are cluster, family, year, environment.
+    structure, labels: structure.tsv and labels.tsv. Kinds are cluster, family, year, environment;
+    hybrids are of no cluster, which are of genotyped lines.
     """
     cluster = structure.set_index("sample")["cluster"].reindex(phenotypes["sample"])
     rows = labels.assign(
         cluster=cluster.to_numpy(), environment=phenotypes["environment"].to_numpy()
     )
     known = {by: rows[by] for by in ("cluster", "family", "year", "environment") if by in rows}
+    if parents_of(phenotypes) is not None:
+        del known["cluster"]
     return {
         by: group.map(lambda it: f"{it:.10g}" if isinstance(it, float) else str(it), "ignore")
         for by, group in known.items()
@@ -65,10 +71,12 @@ def group_scores(
     predictions: Mapping[str, pd.DataFrame],
     phenotypes: pd.DataFrame,
     groups: Mapping[str, pd.Series],
+    classes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """group_scores.tsv: every model's accuracy within every group, by repeat.
 
-    groups: as `groups_of` gives them. A group's test lines of a repeat are taken together, in
+    groups: as `groups_of` gives them. classes: those of test hybrids, as `hybrid_classes` gives
+    them: one more kind of groups. A group's test lines of a repeat are taken together, in
     whichever fold they were: single folds hold few of them. Returns COLUMNS; pearson is NaN of
     fewer than LEAST lines, and where the predictions are constant.
     """
@@ -77,10 +85,20 @@ def group_scores(
         tests = table[(table["permutation"] == 0) & (table["role"] == "test")]
         position, value = keys(phenotypes).get_indexer(keys(tests)), observed(phenotypes, tests)
         pairs = tests[["repeat", "predicted"]].assign(value=value).reset_index(drop=True)
-        for by, group in groups.items():
-            dealt = pairs.groupby(["repeat", group.to_numpy()[position]])
+        told = {by: group.to_numpy()[position] for by, group in groups.items()}
+        if classes is not None:
+            told[HYBRID_CLASS] = class_of(tests, classes)
+        for by, of in told.items():
+            dealt = pairs.groupby(["repeat", of])
             records += [(model, repeat, by, name, *_figures(it)) for (repeat, name), it in dealt]
     return pd.DataFrame(records, columns=COLUMNS)
+
+
+def class_of(tests: pd.DataFrame, classes: pd.DataFrame) -> np.ndarray:
+    """(rows,) the class of test hybrids; both with repeat, fold and sample."""
+    named = classes.set_index(["repeat", "fold", "sample"])["class"]
+    wanted = pd.MultiIndex.from_frame(tests[["repeat", "fold", "sample"]])
+    return np.asarray(named.reindex(wanted))
 
 
 def _figures(lines: pd.DataFrame) -> tuple[int, float, float]:

@@ -22,6 +22,7 @@ from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.records import keys
 from breedcast.scoring.alignment import lines_of, observed
 from breedcast.scoring.conformal import cv_plus, useful_scale
+from breedcast.scoring.groups import HYBRID_CLASS, class_of
 
 COLUMNS = [
     *("model", "repeat", "fold", "by", "group", "method", "lines"),
@@ -48,12 +49,14 @@ def try_intervals(
     phenotypes: pd.DataFrame,
     groups: Mapping[str, pd.Series],
     level: float,
+    classes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The intervals of every model, tried on the lines of each test fold.
 
     They are learnt from the inner predictions of the fold's own training lines, as those of the
     candidates are from all lines. groups: kinds of groups and the group of each row of phenotypes,
-    as `groups.groups_of` gives them. Returns COLUMNS: a row for each fold (by is `fold`, group
+    as `groups.groups_of` gives them; classes: those of test hybrids, as `hybrid_classes` gives
+    them. Returns COLUMNS: a row for each fold (by is `fold`, group
     `all`), and within it one for each group, those of covariates that are text too. method: ALIKE
     or SCALED. width: mean, of the intervals; trivial_width: of the interval between the quantiles
     of the training values, the same for all lines; winkler: the mean score of either.
@@ -64,7 +67,11 @@ def try_intervals(
         real = table[(table["permutation"] == 0) & (table["repeat"] >= 0)]
         for (repeat, fold), unit in real.groupby(["repeat", "fold"]):
             tried = tested_intervals(unit, phenotypes, level)
-            for by, group, rows in _parts(unit[unit["role"] == "test"], lines, known):
+            test = unit[unit["role"] == "test"]
+            dealt = {by: group[lines.get_indexer(keys(test))] for by, group in known.items()}
+            if classes is not None:
+                dealt[HYBRID_CLASS] = class_of(test, classes)
+            for by, group, rows in _parts(dealt, len(test)):
                 named = {"model": model, "repeat": repeat, "fold": fold, "by": by, "group": group}
                 records.append(named | _figures(tried[rows], level))
     return pd.DataFrame(records, columns=COLUMNS)
@@ -171,13 +178,12 @@ def _all_groups(phenotypes: pd.DataFrame, groups: Mapping[str, pd.Series]) -> di
     }
 
 
-def _parts(
-    test: pd.DataFrame, lines: pd.MultiIndex, groups: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, str, np.ndarray]]:
-    """A kind of group, the name of one, and which test lines are in it."""
-    yield FOLD, "all", np.full(len(test), True)
-    position = lines.get_indexer(keys(test))
-    for by, group in groups.items():
-        dealt = group[position]
+def _parts(groups: Mapping[str, np.ndarray], lines: int) -> Iterator[tuple[str, str, np.ndarray]]:
+    """A kind of group, the name of one, and which test lines are in it.
+
+    groups: by kind, (lines,) the group of each test line.
+    """
+    yield FOLD, "all", np.full(lines, True)
+    for by, dealt in groups.items():
         for name in pd.unique(dealt[~pd.isna(dealt)]):
             yield by, name, dealt == name

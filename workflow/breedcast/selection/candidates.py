@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from breedcast.phenotypes.hybrids import parents_of
 from breedcast.phenotypes.records import keys
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, best_count, directed, regression
+from breedcast.validation.classes import CLASSES
 from breedcast.validation.plan import CANDIDATE_UNIT
 
 COLUMNS = [
@@ -48,16 +50,18 @@ def rank_candidates(
     means, whose errors draw it towards `fraction`. distance, extrapolated: by `far_from_measured`.
     rank: 1 is best in the trait's direction; lines predicted alike share the better rank. rank_sd:
     standard deviation of the line's rank over the fits without each inner fold; how firm its place
-    is where some lines are not measured, and a network trains from other first weights. No
+    is where some lines are not measured, and a network trains from other first weights. Of hybrids
+    also female, male and hybrid_class, T2, T1 or T0 by how many of these have measured hybrids. No
     candidates, no rows.
     """
     parts = [
         _of_one_model(table, phenotypes, level, fraction, direction).assign(model=model)
         for model, table in predictions.items()
     ]
-    return pd.concat(parts, ignore_index=True).join(
+    ranked = pd.concat(parts, ignore_index=True).join(
         far_from_measured(phenotypes, structure), on="sample"
     )[COLUMNS]
+    return _with_parents(ranked, phenotypes)
 
 
 def expected_response(
@@ -120,7 +124,7 @@ def far_from_measured(phenotypes: pd.DataFrame, structure: pd.DataFrame) -> pd.D
     """
     from scipy.spatial import KDTree
 
-    place = structure.set_index("sample").filter(like="coordinate_").assign(origin=0.0)
+    place = _places(phenotypes.drop_duplicates("sample"), structure)
     has_value = phenotypes["value"].notna()
     measured = place.loc[phenotypes.loc[has_value, "sample"].unique()]
     candidates = place.loc[phenotypes.loc[~has_value, "sample"].unique()]
@@ -129,6 +133,34 @@ def far_from_measured(phenotypes: pd.DataFrame, structure: pd.DataFrame) -> pd.D
     distance = tree.query(candidates)[0]
     far = distance > np.quantile(usual, FAR_QUANTILE)
     return pd.DataFrame({"distance": distance, "extrapolated": far}, index=candidates.index)
+
+
+def _with_parents(candidates: pd.DataFrame, phenotypes: pd.DataFrame) -> pd.DataFrame:
+    """The candidates and, where they are hybrids, their parents and class beside their names."""
+    lines = phenotypes.drop_duplicates("sample").set_index("sample")
+    parents = parents_of(lines)
+    if parents is None:
+        return candidates
+    tested = parents[lines["value"].notna()].to_numpy().ravel()
+    pairs = parents.loc[candidates["sample"]]
+    known = pairs.isin(set(tested)).sum(axis=1).to_numpy()
+    candidates.insert(1, "female", pairs["female"].to_numpy())
+    candidates.insert(2, "male", pairs["male"].to_numpy())
+    candidates.insert(3, "hybrid_class", np.array(CLASSES)[known])
+    return candidates
+
+
+def _places(phenotypes: pd.DataFrame, structure: pd.DataFrame) -> pd.DataFrame:
+    """Coordinates of the lines by sample; those of a hybrid are the mean of its parents'.
+
+    Coordinates are linear in dosages, and an F1 has the mean dosage of inbred parents.
+    """
+    known = structure.set_index("sample").filter(like="coordinate_").assign(origin=0.0)
+    parents = parents_of(phenotypes)
+    if parents is None:
+        return known.loc[phenotypes["sample"]]
+    halves = [known.loc[parents[side]].to_numpy() for side in parents]
+    return pd.DataFrame(np.mean(halves, axis=0), phenotypes["sample"], known.columns)
 
 
 def _of_one_model(

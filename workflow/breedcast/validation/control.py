@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.hybrids import SIDES
 from breedcast.seeds import derive_seed
 
 
@@ -42,7 +43,7 @@ def permuted(
             for it in (rows, dealt)
         )
     order[rows] = dealt
-    moved = lines.columns.difference(["sample", "environment"], sort=False)
+    moved = lines.columns.difference(["sample", "environment", *SIDES], sort=False)
     result = lines.copy()
     result[moved] = lines[moved].take(order).set_axis(lines.index)
     return result

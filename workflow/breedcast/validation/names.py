@@ -16,6 +16,8 @@ FOLLOWED = {
 OF_ENVIRONMENTS = ("cv1", "cv2", "cv0", "cv00")
 #: Schemes that deal all lines, or records, to the folds at random.
 RANDOM = ("kfold", "stratified", "stratified_family", "cv1", "cv2")
+#: Schemes that split hybrids by their parents: both tested in others (T2), one new (T1), both (T0).
+BY_PARENTS = ("both_parents_tested", "one_parent_new", "both_parents_new")
 #: The scheme that is read from a file.
 OWN = "own"
 #: Schemes that do not deal whole lines, so that nearly identical ones cannot be kept together.

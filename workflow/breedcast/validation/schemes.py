@@ -7,11 +7,17 @@ from breedcast.validation.groups import (
     StratifiedScheme,
     WithinGroupScheme,
 )
+from breedcast.validation.hybrids import (
+    BothParentsNewScheme,
+    BothParentsTestedScheme,
+    OneParentNewScheme,
+)
 from breedcast.validation.names import OWN
 from breedcast.validation.own import OwnScheme
 from breedcast.validation.plan import KFoldScheme
 
-#: Those that follow groups (names.FOLLOWED) are given `known`, the one of a file its `plan`.
+#: Those that follow groups (names.FOLLOWED) are given `known`, those of hybrids (names.BY_PARENTS)
+#: `parents`, the one of a file its `plan`.
 SCHEMES: dict[str, type[KFoldScheme]] = {
     "kfold": KFoldScheme,
     "stratified": StratifiedScheme,
@@ -24,5 +30,8 @@ SCHEMES: dict[str, type[KFoldScheme]] = {
     "cv2": CV2Scheme,
     "cv0": CV0Scheme,
     "cv00": CV00Scheme,
+    "both_parents_tested": BothParentsTestedScheme,
+    "one_parent_new": OneParentNewScheme,
+    "both_parents_new": BothParentsNewScheme,
     OWN: OwnScheme,
 }
