@@ -66,15 +66,19 @@ def learnt(tables):
     return inner, tables.saliency, tables.facts, tables.history
 
 
+def moved_helpers(job, samples, by):
+    """The helper traits' values, those of some lines moved; None where the model has none."""
+    if job.helpers is None:
+        return None
+    return job.helpers + by * job.lines["sample"].isin(samples).to_numpy()[:, None]
+
+
 def with_other_test_lines(job):
     """The job, its test lines of other values (in all traits), family and genotypes."""
     test = job.plan.loc[job.plan["role"] == "test", "sample"]
     rows = job.lines.index[job.lines["sample"].isin(test)]
     rng = np.random.default_rng(5)
-    lines, codes, helpers = job.lines.copy(), job.codes.copy(), job.helpers
-    if helpers is not None:
-        helpers = helpers.copy()
-        helpers.loc[rows] = 1000.0
+    lines, codes, helpers = job.lines.copy(), job.codes.copy(), moved_helpers(job, test, 1000.0)
     lines.loc[rows, "value"] = rng.normal(1000, 100, len(rows))
     lines.loc[rows, "family"] = "C"
     codes[rows] = rng.integers(0, 4, (len(rows), MARKERS))
@@ -93,20 +97,18 @@ class TestEveryModel:
     def test_the_test_values_move_no_prediction(self, name):
         job = only_first_fold(make_job(quick(name)))
         test = job.plan.loc[job.plan["role"] == "test", "sample"]
-        lines, helpers = job.lines.copy(), job.helpers.copy()
+        lines = job.lines.copy()
         lines.loc[lines["sample"].isin(test), "value"] *= -3
-        helpers.loc[lines["sample"].isin(test)] += 50
-        changed = replace(job, lines=lines, helpers=helpers)
+        changed = replace(job, lines=lines, helpers=moved_helpers(job, test, 50))
         before, after = job.run(threads=1), changed.run(threads=1)
         pd.testing.assert_frame_equal(before.predictions, after.predictions, check_exact=True)
 
     def test_an_inner_folds_values_do_not_move_its_own_predictions(self, name):
         job = only_first_fold(make_job(quick(name)))
         held_out = job.plan.loc[job.plan["inner_fold"] == 0, "sample"]
-        lines, helpers = job.lines.copy(), job.helpers.copy()
+        lines = job.lines.copy()
         lines.loc[lines["sample"].isin(held_out), "value"] += 50
-        helpers.loc[lines["sample"].isin(held_out)] -= 50
-        changed = replace(job, lines=lines, helpers=helpers)
+        changed = replace(job, lines=lines, helpers=moved_helpers(job, held_out, -50))
         tables = [job.run(threads=1), changed.run(threads=1)]
         first, second = (
             table.predictions[
@@ -266,7 +268,8 @@ def test_an_absent_gpu_is_an_error_for_networks_alone():
 
 def test_without_candidates_there_are_still_final_weights():
     job = make_job(quick("deepgs"))
-    lines, helpers = job.lines.iloc[:PHENOTYPED], job.helpers.iloc[:PHENOTYPED]
+    lines = job.lines.iloc[:PHENOTYPED]
+    helpers = None if job.helpers is None else job.helpers.iloc[:PHENOTYPED]
     plan = KFoldScheme(folds=3, repeats=1, inner_folds=2, seed=0).make_plan(lines, "yield")
     job = replace(job, lines=lines, codes=job.codes[:PHENOTYPED], plan=plan, helpers=helpers)
     job = replace(job, parents=None)

@@ -10,7 +10,7 @@ from breedcast.files import write_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.project import Project
 from breedcast.validation.groups import LineGroups
-from breedcast.validation.names import FOLLOWED, OF_ENVIRONMENTS, RANDOM
+from breedcast.validation.names import BY_PARENTS, FOLLOWED, OF_ENVIRONMENTS, RANDOM
 from breedcast.validation.own_file import read_own_plan
 from breedcast.validation.plan import units
 from breedcast.validation.schemes import SCHEMES
@@ -241,6 +241,11 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
         given_to["known"] = LineGroups.of(FOLLOWED[scheme], structure(told), told)
     if scheme in OF_ENVIRONMENTS:
         table = lines_in_trials()[0]
+    phenotypes = {"path": "p.tsv", "environments": "trial"}
+    if scheme in BY_PARENTS:
+        phenotypes = {"path": "p.tsv", "parents": ["female", "male"]}
+        pairs = [(f"F{number % 10}", f"M{number // 10}") for number in range(len(table))]
+        given_to["parents"] = pd.DataFrame(pairs, table["sample"], ["female", "male"])
     if scheme == "own":
         rows = [f"L{number},{number % 5},{number % 2}" for number in range(87)]
         path = given(tmp_path, "\n".join(["sample,fold,repeat", *rows]))
@@ -248,7 +253,7 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     config = check_config(
         {
             "genotypes": {"path": "g.vcf"},
-            "phenotypes": {"path": "p.tsv", "environments": "trial"},
+            "phenotypes": phenotypes,
             "validation": chosen,
             "structure": {"clusters": 4},
             "control": {"permutations": 2},

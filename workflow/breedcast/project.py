@@ -39,7 +39,7 @@ from breedcast.phenotypes.hybrids import ALL_CROSSES, read_crosses
 from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.several_traits import check_helpers, helpers, index_columns
-from breedcast.validation.names import BY_PARENTS, FOLLOWED, OWN, RANDOM
+from breedcast.validation.names import BY_PARENTS, FOLLOWED, OWN, RANDOM, grid_parts
 from breedcast.validation.own_file import read_own_plan
 
 #: Keys of the config that share out the work, and with `output` those that no result follows from.
@@ -170,6 +170,8 @@ class Project:
         """Fits of one training job: every unit's inner folds and a refit."""
         inner: int = self.config["validation"]["inner_folds"]
         parts = 1
+        if self.config["validation"]["scheme"] == "both_parents_new":  # the candidates' unit too
+            return self.units_per_job * (grid_parts(inner) ** 2 + 1)
         if self.config["validation"]["scheme"] == "cv00":  # of lines and of environments
             parts = max(1, min(inner, self.environments - 1))
         return (self.units_per_job - 1) * (inner * parts + 1) + inner + 1

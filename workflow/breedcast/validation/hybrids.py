@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold
 from breedcast.errors import UserError
 from breedcast.phenotypes.hybrids import SIDES, is_factorial
 from breedcast.seeds import derive_seed
+from breedcast.validation.names import grid_parts
 from breedcast.validation.plan import KFoldScheme, Split
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ class BothParentsNewScheme(NewParentsScheme):
 
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
         if is_factorial(self._pairs(groups).tolist()):
-            parts = max(2, round(np.sqrt(self.inner_folds)))
+            parts = grid_parts(self.inner_folds)
             part = self._dealt(groups, parts, seed)
         else:  # what is left is of neither of two parts
             parts = LEAST_PARTS

@@ -3,6 +3,8 @@
 Read at every start of the workflow, so it stays light: no numpy, no pandas.
 """
 
+import math
+
 #: What a scheme groups the lines by, where it heeds groups.
 FOLLOWED = {
     "stratified": "cluster",
@@ -29,3 +31,8 @@ def scheme_of_candidates(scheme: str) -> str:
     environments of their own.
     """
     return "cv1" if scheme in OF_ENVIRONMENTS else scheme
+
+
+def grid_parts(inner_folds: int) -> int:
+    """Parts of females, and of males, whose grid has about so many inner folds: four or more."""
+    return max(2, round(math.sqrt(inner_folds)))
