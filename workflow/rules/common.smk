@@ -145,3 +145,17 @@ def shown(path, caption, about, content, category="{trait}", model="all", **opti
         labels={"content": content, "model": model},
         **options,
     )
+
+
+def candidates_by_environment():
+    """The output that tells of the candidates in each environment, where there are several."""
+    if not project.has_environments:
+        return {}
+    path = "<results>/{trait}/candidates_by_environment.tsv"
+    told = shown(
+        path,
+        "candidates_by_environment",
+        "Selection",
+        "Candidates in each environment",
+    )
+    return {"by_environment": told}

@@ -1,17 +1,3 @@
-def candidates_by_environment():
-    """The output that tells of the candidates in each environment, where there are several."""
-    if not project.has_environments:
-        return {}
-    path = "<results>/{trait}/candidates_by_environment.tsv"
-    told = shown(
-        path,
-        "candidates_by_environment",
-        "Selection",
-        "Candidates in each environment",
-    )
-    return {"by_environment": told}
-
-
 rule rank_candidates:
     input:
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
