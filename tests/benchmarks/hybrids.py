@@ -1,6 +1,7 @@
 """Hybrids of tested and of new parents: models beside each other, on simulations of known truth.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/hybrids.py [populations]
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/hybrids.py POPULATIONS
+    OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/hybrids.py scale MODEL
 
 Each population is a factorial as `resources/hybrids/make_hybrids.py` makes it (30 x 20 doubled
 haploids of two pools, 600 markers, 260 hybrids measured, heritability 0.6), by seeds 1, 2, ... With
@@ -8,18 +9,25 @@ haploids of two pools, 600 markers, 260 hybrids measured, heritability 0.6), by 
 of the workflow. Printed: mean over folds and populations of the correlation of predictions with
 true genetic values of the test hybrids, and of its paired difference to gblup, with the standard
 error of the populations' means.
+
+scale: 300 x 330 parents of 10,000 random markers, 1,000 hybrids measured and all others candidates:
+seconds and memory of the candidates' unit of a training job, one process.
 """
 
+import resource
 import sys
+import time
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from breedcast.genotypes.hybrids import f1_codes
+from breedcast.genotypes.hybrids import CrossedCodes, f1_codes
 from breedcast.models.base import Lines, Parents, model_class
+from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.names import BY_PARENTS
-from breedcast.validation.plan import units
+from breedcast.validation.plan import CANDIDATE_UNIT, KFoldScheme, units
 from breedcast.validation.schemes import SCHEMES
 from resources.example.make_example import FOUNDERS_PER_POOL, choose_sites, simulate_founders
 from resources.hybrids.make_hybrids import (
@@ -107,5 +115,44 @@ def main(populations: int) -> None:
             print(f"  {name}: {mean.mean():.3f}, {difference.mean():+.3f} (se {error:.3f})")
 
 
+def scale(name: str) -> None:
+    rng = np.random.default_rng(0)
+    codes = 2 * rng.integers(0, 2, (630, 10_000)).astype(np.uint8)
+    rows = np.array(list(product(range(300), range(300, 630))))
+    rows = rows[rng.permutation(len(rows))]
+    table = pd.DataFrame(
+        {
+            "sample": [f"{female}/{male}" for female, male in rows],
+            "environment": None,
+            "value": np.where(np.arange(len(rows)) < 1000, rng.normal(size=len(rows)), np.nan),
+            "weight": 1.0,
+        }
+    )
+    plan = KFoldScheme(5, 1, 5, 0).make_plan(table, "yield")
+    kind, options = COMPARED[name]
+    job = TrainingJob(
+        model=model_class(MODELS[kind])(**options),
+        name=name,
+        trait="yield",
+        lines=table,
+        codes=CrossedCodes(codes, rows),
+        ploidy=2,
+        plan=plan[plan["repeat"] == CANDIDATE_UNIT].reset_index(drop=True),
+        permutations=0,
+        seed=0,
+        device="cpu",
+        parents=Parents(codes, rows, factorial=True),
+    )
+    start = time.perf_counter()
+    predictions = job.run(1).predictions
+    seconds = time.perf_counter() - start
+    candidates = (predictions["role"] == "candidate").sum()
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"{name}: {candidates} candidates by 6 fits, {seconds:.0f} s, {megabytes:.0f} MB")
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
+    if sys.argv[1] == "scale":
+        scale(sys.argv[2])
+    else:
+        main(int(sys.argv[1]))
