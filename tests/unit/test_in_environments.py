@@ -8,7 +8,8 @@ from breedcast.errors import UserError
 from breedcast.phenotypes.clean import clean_phenotypes
 from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.labels import families_of, labels_of
-from breedcast.phenotypes.records import levels, line_means, within
+from breedcast.phenotypes.line_means import line_means
+from breedcast.phenotypes.records import levels, within
 from breedcast.selection.in_environments import in_each_environment, over_environments
 from tests.unit.trials import lines_in_trials
 

@@ -8,7 +8,7 @@ with job(snakemake) as settings:
     from breedcast.genotypes.columns import CodeColumns
     from breedcast.genotypes.store import read_codes
     from breedcast.phenotypes.hybrids import parents_of
-    from breedcast.phenotypes.records import line_means
+    from breedcast.phenotypes.line_means import line_means
     from breedcast.seeds import derive_seed
     from breedcast.selection.merit import Merit
     from breedcast.selection.training_set import learning_curve, phenotype_next

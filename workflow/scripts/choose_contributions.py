@@ -3,7 +3,7 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.columns import StoredCodes
-    from breedcast.phenotypes.records import line_means
+    from breedcast.phenotypes.line_means import line_means
     from breedcast.selection.contribution import choose_contributions
     from breedcast.selection.merit import Merit
 

@@ -3,7 +3,7 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.columns import StoredCodes
-    from breedcast.phenotypes.records import line_means
+    from breedcast.phenotypes.line_means import line_means
     from breedcast.seeds import derive_seed
     from breedcast.selection.crosses import predict_crosses
     from breedcast.selection.linkage import distances, read_map

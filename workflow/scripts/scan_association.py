@@ -6,7 +6,7 @@ with job(snakemake) as settings:
     from breedcast.markers.association import scan_association
     from breedcast.phenotypes.clean import phenotyped_lines
     from breedcast.phenotypes.hybrids import parents_of
-    from breedcast.phenotypes.records import line_means
+    from breedcast.phenotypes.line_means import line_means
 
     genotypes = StoredCodes.open(snakemake.input.codes)
     lines = phenotyped_lines(line_means(read_table(snakemake.input.phenotypes)))
