@@ -37,7 +37,8 @@ def figures(*names):
 
 
 def test_every_file_of_the_contract_is_there(results):
-    expected = {"report.html", "summary.json", "manifest.json"} | figures("structure", "ranks")
+    expected = {"report.html", "summary.json", "manifest.json"}
+    expected |= figures("structure", "ranks", "steps")
     expected |= {
         f"genotypes/{name}"
         for name in (
