@@ -5,6 +5,8 @@ from dataclasses import fields
 from breedcast.models.base import Model, model_class
 from breedcast.models.registry import MODELS
 
+#: The models of lines: the other ones are given parents of diploid hybrids too (test_hybrids.py).
+OF_LINES = [name for name in MODELS if name != "gca_sca"]
 #: What makes a model's training short, where it has such an option.
 SHORT = {"epochs": 3, "rounds": 20, "trees": 20}
 

@@ -15,9 +15,8 @@ from breedcast.genotypes.encode import DosageMeans
 from breedcast.genotypes.impute import IMPUTERS, NEIGHBOURS, Mode, Nearest
 from breedcast.models.base import Fitted, Model, Prediction
 from breedcast.models.job import TrainingJob
-from breedcast.models.registry import MODELS
 from breedcast.validation.plan import KFoldScheme, units
-from tests.unit.quick import quick
+from tests.unit.quick import OF_LINES, quick
 
 
 def related_codes(lines, markers, ploidy, missing, seed=0):
@@ -169,7 +168,7 @@ def make_job(model, imputation):
 
 
 @pytest.mark.parametrize("imputation", IMPUTERS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", OF_LINES)
 def test_test_lines_and_candidates_move_nothing_that_is_fitted(name, imputation):
     job = make_job(quick(name), imputation)
     plan = job.plan[job.plan["fold"] == 0].reset_index(drop=True)

@@ -110,7 +110,7 @@ def test_named_candidates_alone_are_predicted(table, caplog):
             table, "yield", [], None, ["L1", "L2", "L3", "L4"], {}, candidate_names=["L4", "L1"]
         )
     assert cleaned.lines["sample"].tolist() == ["L3", "L1", "L4"]
-    assert "'L1' has a value" in caplog.text
+    assert "are not ranked: 1, the first 'L1'" in caplog.text
     assert ("L2", "no value, and not among the named candidates") in list(
         cleaned.dropped.itertuples(index=False, name=None)
     )

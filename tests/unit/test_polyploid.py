@@ -11,10 +11,9 @@ import pytest
 from breedcast.genotypes.relationship import DominanceRelationship, Relationship
 from breedcast.models.base import Lines
 from breedcast.models.gblup import GBLUP
-from breedcast.models.registry import MODELS
 from breedcast.models.reml import fit_reml
 from breedcast.models.rkhs import KERNELS, RKHS
-from tests.unit.quick import quick
+from tests.unit.quick import OF_LINES, quick
 
 PLOIDIES = (4, 6, 8)
 
@@ -51,7 +50,7 @@ def accuracy(model, lines):
 
 
 @pytest.mark.parametrize("ploidy", PLOIDIES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", OF_LINES)
 def test_every_model_predicts_polyploids(name, ploidy):
     r = accuracy(quick(name), simulate(ploidy))
     if name == "baseline":
@@ -85,7 +84,7 @@ def potato(shared_data):
     return lines.take(order)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", OF_LINES)
 def test_every_model_predicts_potatoes(name, potato):
     assert 0.01 < (potato.codes == 5).mean() < 0.2
     r = accuracy(quick(name), potato)

@@ -73,7 +73,7 @@ def test_an_additive_trait_is_learnt_and_its_permutation_is_not(
 @pytest.mark.parametrize("network", STACKABLE)
 def test_networks_side_by_side_are_those_trained_alone(network: type[NetworkModel]) -> None:
     lines, model = simulate(40, 30), network(epochs=3, batch_size=8)
-    tasks = [model._prepare(Fit(lines, seed), seed).task for seed in range(3)]
+    tasks = [model._prepare(Fit(lines, seed), None, seed).task for seed in range(3)]
     alone, together = (
         train(tasks, model.settings(), torch.device("cpu"), side_by_side)
         for side_by_side in (False, True)

@@ -12,6 +12,7 @@ scripts_of = {
         "scan_association",
         "name_regions",
         "rank_candidates",
+        "rank_index",
         "rate_parents",
         "predict_crosses",
         "choose_contributions",
