@@ -1,6 +1,5 @@
 """The conda environments carry the lock's versions, and the lock what is asked for."""
 
-import ast
 import re
 import sys
 from importlib.metadata import version
@@ -9,7 +8,7 @@ import pytest
 import yaml
 
 from breedcast.code import libraries
-from breedcast.environment import check_imports
+from breedcast.environment import SCRIPTS, check_imports
 from breedcast.errors import UserError
 from breedcast.models.registry import MODELS
 
@@ -98,7 +97,10 @@ IN_CONDA = {
 }
 ALL_MODELS = [module.partition(":")[0] for module in MODELS.values()]
 #: What a name in a rule's `conda:` stands for, where it is no file.
-CHOSEN = {"{project.training_environment}": ("models", "models-cuda")}
+CHOSEN = {
+    "{project.training_environment}": ("models", "models-cuda"),
+    "{environment}": tuple(SCRIPTS),
+}
 
 
 def rules(repository):
@@ -113,9 +115,9 @@ def rules(repository):
 
 
 def test_a_rules_environment_has_what_its_script_imports(repository):
-    found = [it for it in rules(repository) if it[1] != "check_environment"]
+    found = list(rules(repository))
     scripts = {path.stem for path in (repository / "workflow" / "scripts").glob("*.py")}
-    assert {script for _, script in found} == scripts - {"check_environment"}
+    assert {script for _, script in found} == scripts
     for named, script in found:
         modules = ALL_MODELS if script == "train_model" else []
         tops = {name.partition(".")[0] for name in libraries(script, *modules)}
@@ -126,29 +128,26 @@ def test_a_rules_environment_has_what_its_script_imports(repository):
 
 
 def test_an_environment_is_tried_with_the_scripts_of_the_rules_that_name_it(repository):
-    text = (repository / "workflow" / "rules" / "environments.smk").read_text()
-    begins, ends = text.index("{"), text.index("\n}\n") + 2
-    listed = ast.literal_eval(text[begins:ends])
-    for environment, scripts in listed.items():
-        of_rules = {script for named, script in rules(repository) if named == environment}
-        assert set(scripts) == of_rules
-    assert {script for scripts in listed.values() for script in scripts} == {
-        script for named, script in rules(repository) if named not in CHOSEN and "{" not in named
-    }
+    of_rules = {environment: set() for environment in SCRIPTS}
+    for named, script in rules(repository):
+        for environment in CHOSEN.get(named, [named]):
+            if script != "check_environment":
+                of_rules[environment].add(script)
+    assert {environment: set(scripts) for environment, scripts in SCRIPTS.items()} == of_rules
 
 
 def test_what_every_script_imports_is_here():
-    check_imports("models", ["train_model", "render_report", "import_genotypes"], ALL_MODELS)
+    check_imports("models", ["train_model", "render_report", "import_genotypes"])
 
 
 def test_what_cannot_be_imported_is_told_in_one_line_with_the_reason(monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(UserError) as error:
-        check_imports("models", ["train_model", "render_figures"], ALL_MODELS)
+        check_imports("models", ["train_model", "render_figures"])
     line = str(error.value)
     assert "cannot import lightgbm (import of lightgbm halted" in line
     assert "vl_convert (" in line
     assert line.endswith("make this environment anew, by envs/models.yaml or envs/lock.txt")
     assert "\n" not in line
-    check_imports("models", ["train_model"], ["breedcast.models.gblup"])  # asks for neither
+    check_imports("genotypes", ["import_genotypes"])  # asks for neither

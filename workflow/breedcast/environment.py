@@ -8,14 +8,46 @@ from collections.abc import Sequence
 
 from breedcast.code import libraries
 from breedcast.errors import UserError
+from breedcast.models.registry import MODELS
+
+#: The scripts of the rules that run in each environment, by its name in envs/.
+SCRIPTS = {
+    "genotypes": ["import_genotypes", "filter_genotypes", "clean_phenotypes"],
+    "models": [
+        "describe_structure",
+        "adjust_plots",
+        "plan_validation",
+        "train_model",
+        "score_models",
+        "combine_models",
+        "compare_models",
+        "try_intervals",
+        "scan_association",
+        "name_regions",
+        "rank_candidates",
+        "rank_index",
+        "rate_parents",
+        "predict_crosses",
+        "choose_contributions",
+        "advise_training_set",
+    ],
+    "models-cuda": ["train_model"],
+    "report": ["render_report", "render_figures", "render_overall_figures", "write_manifest"],
+}
 
 
-def check_imports(environment: str, scripts: Sequence[str], models: Sequence[str]) -> None:
-    """Import all libraries of these scripts, of train_model with these modules of models.
+def check_environment(environment: str) -> None:
+    """Import all that the environment's scripts import, with any model of the zoo.
 
     Raises UserError that names each library which cannot be imported, and why not.
     """
-    modules = {"train_model": models}
+    check_imports(environment, SCRIPTS[environment])
+
+
+def check_imports(environment: str, scripts: Sequence[str]) -> None:
+    """Import all libraries of these scripts; raises as `check_environment`."""
+    zoo = [location.partition(":")[0] for location in MODELS.values()]
+    modules = {"train_model": zoo}
     names = {name for script in scripts for name in libraries(script, *modules.get(script, ()))}
     broken = [f"{name} ({why})" for name in sorted(names) if (why := _why_not(name))]
     if broken:

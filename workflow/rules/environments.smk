@@ -1,31 +1,5 @@
-# The scripts of each environment: what they import is imported before anything is computed.
-scripts_of = {
-    "genotypes": ["import_genotypes", "filter_genotypes", "clean_phenotypes"],
-    "models": [
-        "describe_structure",
-        "adjust_plots",
-        "plan_validation",
-        "score_models",
-        "combine_models",
-        "compare_models",
-        "try_intervals",
-        "scan_association",
-        "name_regions",
-        "rank_candidates",
-        "rank_index",
-        "rate_parents",
-        "predict_crosses",
-        "choose_contributions",
-        "advise_training_set",
-    ],
-    "report": [
-        "render_report",
-        "render_figures",
-        "render_overall_figures",
-        "write_manifest",
-    ],
-}
-scripts_of.setdefault(project.training_environment, []).append("train_model")
+# What is imported in each of these environments is imported before anything is computed.
+software = sorted({"genotypes", "models", "report", project.training_environment})
 
 
 rule check_environment:
@@ -36,7 +10,7 @@ rule check_environment:
     benchmark:
         "<benchmarks>/environments/{environment}.tsv"
     wildcard_constraints:
-        environment="|".join(scripts_of),
+        environment="|".join(software),
     group:
         "environments"
     conda:
@@ -45,11 +19,8 @@ rule check_environment:
         mem_mb=memory(1000),
         runtime=10,
     params:
-        settings=lambda wildcards: settings(
-            environment=wildcards.environment,
-            scripts=scripts_of[wildcards.environment],
-            models=[model.module for model in project.models.values()],
-        ),
+        # no scripts and no models: what is imported later must not run everything again
+        settings=lambda wildcards: settings(environment=wildcards.environment),
     message:
         "Try what the scripts import from {wildcards.environment}"
     script:

@@ -1,6 +1,6 @@
 from breedcast.script import job
 
 with job(snakemake) as settings:
-    from breedcast.environment import check_imports
+    from breedcast.environment import check_environment
 
-    check_imports(**settings)
+    check_environment(**settings)
