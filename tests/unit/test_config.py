@@ -1,15 +1,15 @@
 import pytest
 import yaml
 
+from breedcast.columns import trait_id, trait_ids
 from breedcast.config import (
     SCHEMA,
     ModelConfig,
     check_command_line,
     check_config,
     model_configs,
-    trait_id,
-    trait_ids,
 )
+from breedcast.demands import Demands
 from breedcast.errors import UserError
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
@@ -172,8 +172,8 @@ def test_a_scheduler_is_asked_for_the_time_of_the_trials():
     }
     given = {name: {"model": "svr"} | budget for name, budget in budgets.items()}
     checked = check_config(config(models=given))
-    project = Project(checked, {}, model_configs(checked))
-    asked = [project.training_minutes(name) - 10 for name in budgets]
+    demands = Demands(Project(checked, {}, model_configs(checked)))
+    asked = [demands.training_minutes(name) - 10 for name in budgets]
     assert asked == [16 * 6, 16 * 6 + 16 * 3 * 5, *[16 * 6 + 16 * (8 + 10) // 2] * 2]
 
 

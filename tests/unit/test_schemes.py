@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from breedcast.config import check_config, label_columns, trait_ids
+from breedcast.columns import label_columns, trait_ids
+from breedcast.config import check_config
+from breedcast.demands import Demands
 from breedcast.errors import UserError
 from breedcast.files import write_table
 from breedcast.phenotypes.table import PhenotypeTable
@@ -262,15 +264,16 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     folds = given_to["plan"].folds if scheme == "own" else []
     labelled = {"labels": {"family": "x"}, "groups": len(SIZES), "own_folds": folds}
     project = Project(config, {}, {}, environments=4, **labelled)
+    demands = Demands(project)
     plan = SCHEMES[scheme](**options, seed=0, **given_to).make_plan(table, "yield")
     work = units(plan, table, permutations=2, within_families=True)
     assert {unit.permutation for unit in work} == {-2, -1, 0, 1, 2}
-    assert project.units_per_job == len(work)
+    assert demands.units_per_job == len(work)
     fits = sum(len(unit.inner_folds) + 1 for unit in work)
     if scheme == "forward":  # inner folds are years, of which there may be few
-        assert project.networks_per_job >= fits
+        assert demands.fits_per_job >= fits
     else:
-        assert project.networks_per_job == fits
+        assert demands.fits_per_job == fits
     assert project.has_random_folds == (scheme in RANDOM)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
-from breedcast.config import check_config, trait_id
+from breedcast.columns import trait_id
+from breedcast.config import check_config
 from breedcast.files import read_parquet, read_table
 
 TRAITS = ["<script>alert(1)</script>", "../up", "产量 {kg}"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,10 @@ from typing import Any
 import jsonschema
 import yaml
 
-from breedcast.errors import UserError
+from breedcast.combinations import check_combinations
+from breedcast.errors import UserError, nearest
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS, options_schema
-from breedcast.phenotypes.hybrids import ALL_CROSSES
-from breedcast.phenotypes.table import PhenotypeTable
-from breedcast.validation.names import BY_PARENTS, DEAL_NO_LINES, FOLLOWED, OF_ENVIRONMENTS, OWN
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
@@ -28,12 +24,6 @@ ENSEMBLE = "ensemble"
 MOST_VALUES = 1_000_000
 #: Keys of the filter that name files, with one line or marker a row.
 FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
-#: Names that stand beside the traits' folders in the output.
-RESERVED_TRAITS = {"genotypes", "figures", "report.html", "summary.json", "manifest.json"}
-RESERVED_TRAITS |= {"index.tsv", "index_gains.tsv", "index_correlations.tsv"}
-PLAIN_TRAIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-#: What the trait table may tell of lines beside values, by its key under phenotypes.
-LABELS = ("family", "year")
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 #: What Snakemake reads in a path as a pattern or an option of its own, or hands to the shell of a
 #: cluster's job in quotes that it ends, with no way to escape it.
@@ -92,11 +82,10 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
     genotypes["map"] = _expand(genotypes["map"], "genotypes: map")
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
-    if phenotypes["plots"] is not None and phenotypes["weights"]:
-        raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
-    _check_environments(config)
-    _check_hybrids(config)
-    _check_validation(config["validation"])
+    kinds = {name: _kind_and_options(name, given)[0] for name, given in config["models"].items()}
+    check_combinations(config, kinds)
+    if config["validation"]["plan"] is not None:
+        config["validation"]["plan"] = _expand(config["validation"]["plan"], "validation: plan")
     for key in ("candidates", "output"):
         config[key] = _expand(config[key], key)
     for key in FILTER_LISTS:
@@ -135,89 +124,6 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
             tune = {**tune, "options": _tuned_options(kind, options)}
         models[name] = ModelConfig(kind, MODELS[kind], completed, tune)
     return models
-
-
-def label_columns(config: dict[str, Any], table: PhenotypeTable) -> dict[str, str]:
-    """The columns of the trait table that tell families and years, by these keys.
-
-    Raises UserError where one is not there, or is not named and the validation scheme follows it,
-    and for a year that is not a number.
-    """
-    given = config["phenotypes"]
-    columns = {label: given[label] for label in LABELS if given[label] is not None}
-    for label, column in columns.items():
-        if column not in table.columns:
-            raise UserError(
-                f"config, phenotypes: {label}: {table.path} has no column {column!r}"
-                f"{_nearest(column, table.columns)}"
-            )
-    scheme = config["validation"]["scheme"]
-    followed = FOLLOWED.get(scheme)
-    if followed in LABELS and followed not in columns:
-        raise UserError(
-            f"config, validation: scheme {scheme} asks for the {followed} of each line: name the "
-            f"column that holds it (phenotypes: {followed}); {table.path} has the columns "
-            f"{', '.join(table.columns)}"
-        )
-    if "year" in columns:
-        table.numbers(columns["year"])
-    return columns
-
-
-def trait_ids(
-    config: dict[str, Any], table: PhenotypeTable, design: Iterable[str] = ()
-) -> dict[str, str]:
-    """The traits to analyse: their ids (safe as folder names) and columns of the table.
-
-    design: columns that describe plots. Raises UserError for a trait, covariate or direction
-    that names no column.
-    """
-    covariates = config["phenotypes"]["covariates"]
-    weights = config["phenotypes"]["weights"]
-    labels = label_columns(config, table).values()
-    others = {*covariates, *weights.values(), *design, *labels, *parent_columns(config, table)}
-    apart = config["phenotypes"]["environments"]
-    if isinstance(apart, str):
-        others.add(apart)
-    if isinstance(apart, dict):
-        others |= set(table.columns) - set(apart)
-    if config["traits"] == "all":
-        columns = [
-            column
-            for column in table.columns
-            if column not in others and table.holds_numbers(column)
-        ]
-        if not columns:
-            raise UserError(f"{table.path}: no column holds numbers; there is no trait to analyse")
-    else:
-        columns = config["traits"]
-    for key, names in (
-        ("traits", columns),
-        ("phenotypes: covariates", covariates),
-        ("phenotypes: weights", [*weights, *weights.values()]),
-        ("directions", config["directions"]),
-    ):
-        for name in names:
-            if name not in table.columns:
-                raise UserError(
-                    f"config, {key}: {table.path} has no column {name!r}"
-                    f"{_nearest(name, table.columns)}"
-                )
-    both = set(columns) & others
-    if both:
-        raise UserError(
-            f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight, a family, a "
-            "year, a parent, an environment or a description of plots"
-        )
-    return {trait_id(column): column for column in columns}
-
-
-def trait_id(column: str) -> str:
-    """The column's name where it is safe in a path, else a slug with eight hash digits."""
-    if PLAIN_TRAIT.fullmatch(column) and column not in RESERVED_TRAITS and ".." not in column:
-        return column
-    slug = re.sub(r"[^A-Za-z0-9]+", "_", column).strip("_")[:40] or "trait"
-    return f"{slug}_{hashlib.sha256(column.encode()).hexdigest()[:8]}"
 
 
 def check_command_line(given: Any) -> None:
@@ -266,7 +172,7 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
         known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
         for key in error.instance:
             if key not in known:
-                yield f"{place}: unknown key {key!r}{_nearest(str(key), known)}"
+                yield f"{place}: unknown key {key!r}{nearest(str(key), known)}"
     elif error.validator == "required":
         yield f"{place}: {error.message.replace(' is a required property', ' is missing')}"
     elif error.validator == "oneOf" and "traits" in place:
@@ -293,7 +199,7 @@ def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
             if "model" not in options
             else (f"models: {name}: model", options["model"])
         )
-        return [f"config, {key}: unknown model {kind!r}{_nearest(str(kind), MODELS)}"]
+        return [f"config, {key}: unknown model {kind!r}{nearest(str(kind), MODELS)}"]
     kind, given = _kind_and_options(name, options)
     problems = list(_problems(given, options_schema(kind), f"models: {name}"))
     if not problems:
@@ -318,16 +224,6 @@ def _kind_and_options(name: str, given: dict[str, Any]) -> tuple[str, dict[str, 
     kind = given.get("model", name)
     options = {key: value for key, value in given.items() if key not in ("model", "tune")}
     return kind, _with_numbers(options, options_schema(kind))
-
-
-def _nearest(name: str, known: Any) -> str:
-    """What the user may have meant: the nearest known name, else all of them."""
-    names = [str(key) for key in known]
-    lower = {key.lower(): key for key in names}
-    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {lower[close[0]]!r}?"
-    return f"; known are {', '.join(names)}" if names else "; it takes no options"
 
 
 def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
@@ -358,108 +254,6 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
         if key in completed or "default" in sub:
             completed[key] = _with_defaults(completed.get(key, sub.get("default")), sub)
     return completed
-
-
-def _check_environments(config: dict[str, Any]) -> None:
-    """A UserError tells of plots, environments and a scheme that do not go together."""
-    apart, plots = (config["phenotypes"][key] for key in ("environments", "plots"))
-    scheme = config["validation"]["scheme"]
-    if plots is not None and apart not in (None, True):
-        raise UserError(
-            "config, phenotypes: environments: of plots true is enough; name their column in "
-            "phenotypes: plots: environment"
-        )
-    if scheme in OF_ENVIRONMENTS and apart is None:
-        raise UserError(
-            f"config, validation: scheme {scheme} asks for lines' values in several environments: "
-            "say where the table has them (phenotypes: environments)"
-        )
-    if scheme == "forward" and plots is not None and apart is None:
-        raise UserError(
-            "config, validation: scheme forward: a line's mean over all its plots carries years "
-            "that are tested into training; set phenotypes: environments: true"
-        )
-
-
-def _check_hybrids(config: dict[str, Any]) -> None:
-    """A UserError tells of what needs the parents of hybrids, or does not apply to hybrids."""
-    scheme, selection = config["validation"]["scheme"], config["selection"]
-    kinds = {name: _kind_and_options(name, given)[0] for name, given in config["models"].items()}
-    by_parents = [name for name, kind in kinds.items() if model_class(MODELS[kind]).needs_parents]
-    if config["phenotypes"]["parents"] is None:
-        asked = {
-            f"validation: scheme {scheme}": scheme in BY_PARENTS,
-            f"candidates: {ALL_CROSSES}": config["candidates"] == ALL_CROSSES,
-            f"models: {', '.join(by_parents)}": bool(by_parents),
-        }
-        for key in (key for key, is_asked in asked.items() if is_asked):
-            raise UserError(
-                f"config, {key}: asks for the parents of hybrids: name the columns that hold them "
-                "(phenotypes: parents: [female, male])"
-            )
-        return
-    validation = config["validation"]
-    inapt = [
-        (
-            config["phenotypes"]["environments"] is not None,
-            "phenotypes: environments: hybrids' values in single environments are not told apart; "
-            "give their means",
-        ),
-        (
-            FOLLOWED.get(scheme) == "cluster",
-            f"validation: scheme {scheme}: clusters are of genotyped lines, here the parents; "
-            f"choose one of {', '.join(BY_PARENTS)}",
-        ),
-        (
-            validation["keep_together"],
-            "validation: keep_together: hybrids are not compared line by line; leave it out",
-        ),
-        (
-            config["imputation"] == "nearest",
-            "imputation: nearest: hybrids' calls follow from their parents'; take mean or mode",
-        ),
-        (
-            selection["crosses"] is not None,
-            "selection: crosses: tells of lines bred from crosses of inbred lines, not of hybrids; "
-            "see parents.tsv, and leave it out",
-        ),
-        (
-            selection["contributions"] is not None,
-            "selection: contributions: hybrids are not crossed further; see parents.tsv, and "
-            "leave it out",
-        ),
-    ]
-    for told in (told for applies, told in inapt if applies):
-        raise UserError(f"config, {told} (phenotypes: parents is set)")
-
-
-def parent_columns(config: dict[str, Any], table: PhenotypeTable) -> list[str]:
-    """The columns of the trait table that name hybrids' parents; a UserError for one not there."""
-    columns: list[str] = config["phenotypes"]["parents"] or []
-    for column in columns:
-        if column not in table.columns:
-            raise UserError(
-                f"config, phenotypes: parents: {table.path} has no column {column!r}"
-                f"{_nearest(column, table.columns)}"
-            )
-    return columns
-
-
-def _check_validation(validation: dict[str, Any]) -> None:
-    """Expand the path of the plan; a UserError tells of keys that do not go together."""
-    scheme, plan = validation["scheme"], validation["plan"]
-    if (scheme == OWN) != (plan is not None):
-        raise UserError(
-            f"config, validation: scheme {OWN} and the path of a plan (validation: plan) go "
-            "together; give both or neither"
-        )
-    if validation["keep_together"] and scheme in DEAL_NO_LINES:
-        raise UserError(
-            f"config, validation: keep_together: scheme {scheme} does not deal whole lines; leave "
-            "keep_together out"
-        )
-    if plan is not None:
-        validation["plan"] = _expand(plan, "validation: plan")
 
 
 def _file(path: str, key: str, advice: str) -> str:

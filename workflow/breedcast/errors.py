@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -12,6 +14,16 @@ class UserError(Exception):
     The message is one readable line that says what is wrong, where (file, line, column,
     sample), and what to do about it. It is shown as it is, without a traceback.
     """
+
+
+def nearest(name: str, known: Iterable[object]) -> str:
+    """What the user may have meant: the nearest known name, else all of them."""
+    names = [str(key) for key in known]
+    lower = {key.lower(): key for key in names}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {lower[close[0]]!r}?"
+    return f"; known are {', '.join(names)}" if names else "; it takes no options"
 
 
 _NO_SPACE = "free some, and run again: it goes on where it was"

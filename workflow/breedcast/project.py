@@ -7,39 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from breedcast.columns import label_columns, parent_columns, trait_ids
 from breedcast.config import (
     ENSEMBLE,
     FILTER_LISTS,
     ModelConfig,
     check_config,
-    label_columns,
     model_configs,
-    parent_columns,
-    trait_ids,
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
-from breedcast.memory import (
-    ASSOCIATION,
-    MEGABYTE,
-    PREDICTED_MB,
-    SALIENCY_BYTES,
-    Law,
-    shape,
-    training_mb,
-)
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.hybrids import ALL_CROSSES, read_crosses
 from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.several_traits import check_helpers, helpers, index_columns
-from breedcast.validation.names import BY_PARENTS, FOLLOWED, OWN, RANDOM, grid_parts
+from breedcast.validation.names import FOLLOWED, RANDOM
 from breedcast.validation.own_file import read_own_plan
 
 #: Keys of the config that share out the work, and with `output` those that no result follows from.
@@ -157,47 +145,6 @@ class Project:
     def has_random_folds(self) -> bool:
         """Whether lines are dealt to the folds at random."""
         return self.config["validation"]["scheme"] in RANDOM
-
-    @property
-    def units_per_job(self) -> int:
-        """Training sets of one training job."""
-        every, first = self.units_of_plan
-        kinds = 2 if "family" in self.labels else 1
-        return every + first * kinds * int(self.config["control"]["permutations"]) + 1
-
-    @property
-    def networks_per_job(self) -> int:
-        """Fits of one training job: every unit's inner folds and a refit."""
-        inner: int = self.config["validation"]["inner_folds"]
-        parts = 1
-        if self.config["validation"]["scheme"] == "both_parents_new":  # the candidates' unit too
-            return self.units_per_job * (grid_parts(inner) ** 2 + 1)
-        if self.config["validation"]["scheme"] == "cv00":  # of lines and of environments
-            parts = max(1, min(inner, self.environments - 1))
-        return (self.units_per_job - 1) * (inner * parts + 1) + inner + 1
-
-    @property
-    def units_of_plan(self) -> tuple[int, int]:
-        """The repeats' folds, all and those of the first; of groups the most that there can be."""
-        validation = self.config["validation"]
-        scheme, folds, repeats = (validation[key] for key in ("scheme", "folds", "repeats"))
-        if scheme == OWN:
-            return sum(self.own_folds), self.own_folds[0]
-        if scheme in RANDOM or scheme in BY_PARENTS:
-            return folds * repeats, folds
-        if scheme == "within_family":
-            return self.groups * folds * repeats, self.groups * folds
-        if scheme == "cv0":
-            return self.environments, self.environments
-        if scheme == "cv00":
-            return self.environments * folds * repeats, self.environments * folds
-        groups = self.groups - (scheme == "forward")  # the first year is not tested
-        if scheme == "leave_cluster_out":
-            from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
-
-            clusters = self.config["structure"]["clusters"]
-            groups = MOST_CLUSTERS if clusters == "auto" else clusters
-        return groups, groups
 
     @property
     def parts(self) -> range:
@@ -423,12 +370,6 @@ class Project:
             for name in self.scored_models
         ]
 
-    def training_devices(self) -> dict[str, Callable[..., int]]:
-        """The resource that asks a scheduler for a GPU, where the config demands one."""
-        if self.config["device"] != "cuda":
-            return {}
-        return {"gpu": lambda wildcards: int(self.models[wildcards.model].is_network)}
-
     @property
     def training_environment(self) -> str:
         """The environment of training jobs: with PyTorch's build for GPUs if one is asked for."""
@@ -457,43 +398,6 @@ class Project:
         """The settings of the validation scheme."""
         chosen = self.config["validation"]
         return {key: value for key, value in chosen.items() if key not in ("keep_together", "plan")}
-
-    @property
-    def regions_law(self) -> Law:
-        """Memory of naming regions: as of the scan, and a repeat of a model's saliency."""
-        _, folds = self.units_of_plan
-        marker = ASSOCIATION.marker + SALIENCY_BYTES * folds
-        return replace(ASSOCIATION, least=2 * ASSOCIATION.least, marker=marker)
-
-    def training_mb(self, model: str, codes_json: str) -> float:
-        """Memory of a training job in MB: its processes, and what fills their missing calls."""
-        lines, markers = self.shape(codes_json)
-        lines *= max(1, self.environments)  # a model sees each line once for each
-        chosen, processes = self.models[model], self.config["threads"]
-        law = chosen.kind, chosen.is_network
-        needed = training_mb(*law, lines, markers, processes, chosen.has_shortcut)
-        if self.parents:
-            needed += processes * PREDICTED_MB
-        if self.config["imputation"] == "nearest":
-            needed += processes * 8 * lines * lines / MEGABYTE
-        return needed
-
-    def shape(self, codes_json: str) -> tuple[int, int]:
-        """Lines, or hybrids of the table where these are more, and markers."""
-        lines, markers = shape(codes_json)
-        return max(lines, self.hybrids), markers
-
-    def training_minutes(self, model: str) -> int:
-        """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
-        minutes = 2 * self.networks_per_job
-        if tune := self.models[model].tune:
-            per_trial = 2 * self.config["validation"]["inner_folds"]
-            by_trials = per_trial * tune.get("trials", math.inf)
-            # the trial that is under way when time is up is finished
-            study = min(by_trials, tune.get("minutes", math.inf) + per_trial)
-            minutes += self.units_per_job * study
-        at_once = self.config["threads"] * self.config["parts"]
-        return 10 + math.ceil(minutes / at_once)
 
 
 def _told(table: PhenotypeTable, trait: str, config: dict[str, Any], shared: Sequence[str]) -> str:

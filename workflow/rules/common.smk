@@ -2,6 +2,7 @@ from snakemake.iocontainers import Wildcards
 
 from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
 from breedcast.config import ENSEMBLE, check_command_line
+from breedcast.demands import Demands
 from breedcast.errors import UserError
 from breedcast.memory import (
     ADVICE,
@@ -22,6 +23,8 @@ try:
     project = Project.load(config)
 except UserError as error:
     sys.exit(str(error))
+
+demands = Demands(project)
 
 # The captions of `snakemake --report` tell what the config says, its defaults included.
 config.update(project.config)
@@ -54,7 +57,7 @@ def memory(megabytes):
 
 def by_codes(law):
     """The MB that a rule's script takes by a law of memory, given the shape of its codes."""
-    return lambda wildcards, input: law.process_mb(*project.shape(input.codes_summary))
+    return lambda wildcards, input: law.process_mb(*demands.shape(input.codes_summary))
 
 
 def for_all_models(path):

@@ -54,7 +54,7 @@ rule name_regions:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(by_codes(project.regions_law)),
+        mem_mb=memory(by_codes(demands.regions_law)),
         runtime=60,
     params:
         settings=lambda wildcards: settings(models=list(project.models)),

@@ -31,13 +31,13 @@ rule train_model:
         f"../../envs/{project.training_environment}.yaml"
     threads: project.config["threads"]
     resources:
-        **project.training_devices(),
+        **demands.training_devices(),
         mem_mb=memory(
-            lambda wildcards, input: project.training_mb(
+            lambda wildcards, input: demands.training_mb(
                 wildcards.model, input.codes_summary
             )
         ),
-        runtime=lambda wildcards: project.training_minutes(wildcards.model),
+        runtime=lambda wildcards: demands.training_minutes(wildcards.model),
     params:
         settings=lambda wildcards: project.training_settings(
             wildcards.trait, wildcards.model

@@ -1,0 +1,113 @@
+"""What jobs ask of a scheduler: memory, time and devices.
+
+Read at every start of the workflow, so it stays light.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from breedcast.memory import (
+    ASSOCIATION,
+    MEGABYTE,
+    PREDICTED_MB,
+    SALIENCY_BYTES,
+    Law,
+    shape,
+    training_mb,
+)
+from breedcast.project import Project
+from breedcast.validation.names import BY_PARENTS, OWN, RANDOM, grid_parts
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What the jobs of a project ask of a scheduler."""
+
+    project: Project
+
+    @property
+    def units_of_plan(self) -> tuple[int, int]:
+        """The repeats' folds, all and those of the first; of groups the most that there can be."""
+        project, validation = self.project, self.project.config["validation"]
+        scheme, folds, repeats = (validation[key] for key in ("scheme", "folds", "repeats"))
+        if scheme == OWN:
+            return sum(project.own_folds), project.own_folds[0]
+        if scheme in RANDOM or scheme in BY_PARENTS:
+            return folds * repeats, folds
+        if scheme == "within_family":
+            return project.groups * folds * repeats, project.groups * folds
+        if scheme == "cv0":
+            return project.environments, project.environments
+        if scheme == "cv00":
+            return project.environments * folds * repeats, project.environments * folds
+        groups = project.groups - (scheme == "forward")  # the first year is not tested
+        if scheme == "leave_cluster_out":
+            from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
+
+            clusters = project.config["structure"]["clusters"]
+            groups = MOST_CLUSTERS if clusters == "auto" else clusters
+        return groups, groups
+
+    @property
+    def units_per_job(self) -> int:
+        """Training sets of one training job."""
+        every, first = self.units_of_plan
+        kinds = 2 if "family" in self.project.labels else 1
+        return every + first * kinds * int(self.project.config["control"]["permutations"]) + 1
+
+    @property
+    def fits_per_job(self) -> int:
+        """Fits of one training job: every unit's inner folds and a refit."""
+        validation, parts = self.project.config["validation"], 1
+        inner: int = validation["inner_folds"]
+        if validation["scheme"] == "both_parents_new":  # the candidates' unit too
+            return self.units_per_job * (grid_parts(inner) ** 2 + 1)
+        if validation["scheme"] == "cv00":  # of lines and of environments
+            parts = max(1, min(inner, self.project.environments - 1))
+        return (self.units_per_job - 1) * (inner * parts + 1) + inner + 1
+
+    @property
+    def regions_law(self) -> Law:
+        """Memory of naming regions: as of the scan, and a repeat of a model's saliency."""
+        _, folds = self.units_of_plan
+        marker = ASSOCIATION.marker + SALIENCY_BYTES * folds
+        return replace(ASSOCIATION, least=2 * ASSOCIATION.least, marker=marker)
+
+    def shape(self, codes_json: str) -> tuple[int, int]:
+        """Lines, or hybrids of the table where these are more, and markers."""
+        lines, markers = shape(codes_json)
+        return max(lines, self.project.hybrids), markers
+
+    def training_mb(self, model: str, codes_json: str) -> float:
+        """Memory of a training job in MB: its processes, and what fills their missing calls."""
+        lines, markers = self.shape(codes_json)
+        lines *= max(1, self.project.environments)  # a model sees each line once for each
+        chosen, processes = self.project.models[model], self.project.config["threads"]
+        law = chosen.kind, chosen.is_network
+        needed = training_mb(*law, lines, markers, processes, chosen.has_shortcut)
+        if self.project.parents:
+            needed += processes * PREDICTED_MB
+        if self.project.config["imputation"] == "nearest":
+            needed += processes * 8 * lines * lines / MEGABYTE
+        return needed
+
+    def training_minutes(self, model: str) -> int:
+        """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""
+        minutes = 2 * self.fits_per_job
+        if tune := self.project.models[model].tune:
+            per_trial = 2 * self.project.config["validation"]["inner_folds"]
+            by_trials = per_trial * tune.get("trials", math.inf)
+            # the trial that is under way when time is up is finished
+            study = min(by_trials, tune.get("minutes", math.inf) + per_trial)
+            minutes += self.units_per_job * study
+        at_once = self.project.config["threads"] * self.project.config["parts"]
+        return 10 + math.ceil(minutes / at_once)
+
+    def training_devices(self) -> dict[str, Callable[..., int]]:
+        """The resource that asks a scheduler for a GPU, where the config demands one."""
+        if self.project.config["device"] != "cuda":
+            return {}
+        return {"gpu": lambda wildcards: int(self.project.models[wildcards.model].is_network)}
