@@ -1,5 +1,7 @@
 """Models that other libraries fit: against those libraries, called another way."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -246,13 +248,18 @@ def test_lightgbm_is_its_scikit_learn_interface():
     np.testing.assert_allclose(found.learnt.predict(X), expected.predict(X), atol=1e-4)
 
 
-def test_reading_the_options_loads_no_library(repository):
-    import subprocess
-    import sys
-
+@pytest.mark.parametrize(
+    "work",
+    [
+        "from breedcast.models.registry import MODELS, options_schema; "
+        "[options_schema(name) for name in MODELS]",
+        "import breedcast.models.job",
+    ],
+    ids=["reading the options", "starting to train"],
+)
+def test_no_library_is_loaded_before_a_model_needs_it(work, repository):
     code = (
-        "import sys; from breedcast.models.registry import MODELS, options_schema; "
-        "[options_schema(name) for name in MODELS]; "
+        f"import sys; {work}; "
         "libraries = {'sklearn', 'lightgbm', 'xgboost', 'torch', 'scipy', 'optuna'}; "
         "heavy = libraries & set(sys.modules); "
         "assert not heavy, heavy"

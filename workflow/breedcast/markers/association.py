@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import chdtri, fdtrc
 
 from breedcast.errors import UserError
 from breedcast.genotypes.columns import CodeColumns
@@ -142,7 +142,7 @@ def scan_association(
         test = MarkerTest.fit(Whitening.fit(K, lines))
         tested += [_test_block(block, codes.ploidy, test) for block in codes.blocks(first, end)]
     result = pd.concat(tested, ignore_index=True)
-    p_value = stats.f.sf(result["wald"], 1, test.freedom)
+    p_value = fdtrc(1, test.freedom, result["wald"])
     places = markers[["contig", "position", "id", "ref", "alt"]].reset_index(drop=True)
     places.insert(0, "marker", np.arange(len(places)))
     return pd.concat([places, result], axis=1).assign(p_value=p_value, q_value=q_values(p_value))
@@ -150,9 +150,11 @@ def scan_association(
 
 def q_values(p_values: np.ndarray) -> np.ndarray:
     """Benjamini and Hochberg's false discovery rates (markers,); NaN was no test and stays NaN."""
+    from scipy.stats import false_discovery_control
+
     adjusted = np.full(len(p_values), np.nan)
     tested = ~np.isnan(p_values)
-    adjusted[tested] = stats.false_discovery_control(p_values[tested])
+    adjusted[tested] = false_discovery_control(p_values[tested])
     return adjusted
 
 
@@ -163,7 +165,7 @@ def inflation(p_values: np.ndarray) -> float:
     tested = p_values[~np.isnan(p_values)]
     if not len(tested):
         return np.nan
-    return float(stats.chi2.isf(np.median(tested), 1) / stats.chi2.median(1))
+    return float(chdtri(1, np.median(tested)) / chdtri(1, 0.5))
 
 
 def centred_dosages(codes: np.ndarray, ploidy: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.stats import binom
-
 from breedcast.report.collect import TraitResult
 from breedcast.report.groups import LEAST_LINES, told_apart
 from breedcast.report.tables import Cell, Table, decimals_for, number, table, whole
@@ -92,6 +90,8 @@ def guarantee(level: float) -> str:
 
 def band(lines: int, level: float) -> tuple[float, float]:
     """Shares between which so many independent lines fall with 95 % if each is held by `level`."""
+    from scipy.stats import binom
+
     low, high = binom.interval(SURE, lines, level)
     return float(low) / lines, float(high) / lines
 

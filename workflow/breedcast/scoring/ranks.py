@@ -9,11 +9,12 @@ correlated, so that what they find rests on fewer traits than it seems.
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
 
 def ranks(scores: np.ndarray) -> np.ndarray:
     """The rank of each model on each trait. scores: (traits, models), more is better."""
+    from scipy.stats import rankdata
+
     return np.asarray(rankdata(-scores, axis=1))
 
 
@@ -21,6 +22,8 @@ def friedman(scores: np.ndarray) -> float:
     """p-value of Friedman's test that all models rank alike; NaN for fewer than three models."""
     if scores.shape[1] < 3 or (np.ptp(scores, axis=1) == 0).all():
         return np.nan
+    from scipy.stats import friedmanchisquare
+
     return float(friedmanchisquare(*scores.T).pvalue)
 
 
@@ -29,5 +32,7 @@ def critical_difference(models: int, traits: int, alpha: float) -> float:
 
     q is the (1 - alpha) quantile of the studentised range of k, divided by sqrt(2).
     """
+    from scipy.stats import studentized_range
+
     quantile = studentized_range.ppf(1 - alpha, models, np.inf) / np.sqrt(2)
     return float(quantile * np.sqrt(models * (models + 1) / (6 * traits)))

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from breedcast.errors import UserError
 from breedcast.scoring.metrics import Direction, directed
@@ -125,6 +124,8 @@ def predict_crosses(
 
 def intensity(selected: float) -> float:
     """Mean of the best share of a standard normal distribution."""
+    from scipy.stats import norm
+
     return float(norm.pdf(norm.isf(selected)) / selected)
 
 

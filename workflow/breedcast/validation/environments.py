@@ -20,12 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold
 
 from breedcast.errors import UserError
 from breedcast.seeds import derive_seed
 from breedcast.validation.groups import LEAST_TESTED
-from breedcast.validation.plan import KFoldScheme, Split
+from breedcast.validation.plan import KFoldScheme, Split, shuffled, whole_groups
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +139,7 @@ class CV0Scheme(RecordScheme):
         if parts < 2:
             log.warning("one environment is left to train on: these inner folds are whole lines")
             return self.by_line(groups, seed)
-        return _whole_groups(environment, parts)
+        return whole_groups(environment, parts)
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class CV00Scheme(RecordScheme):
         lines, line = np.unique(groups[:, LINE], return_inverse=True)
         environments, environment = np.unique(groups[:, ENVIRONMENT], return_inverse=True)
         for repeat in range(self.repeats):
-            split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
+            split = shuffled(self.folds, self.seed + repeat)
             for part, (_, chosen) in enumerate(split.split(lines)):
                 ours = np.isin(line, chosen)
                 for here in range(len(environments)):
@@ -174,7 +173,7 @@ class CV00Scheme(RecordScheme):
         if parts < 2:
             log.warning("one environment is left to train on: these inner folds are whole lines")
             return line
-        return _whole_groups(environment, parts) * self.inner_folds + line
+        return whole_groups(environment, parts) * self.inner_folds + line
 
     def with_left_out(self, rows: pd.DataFrame) -> pd.DataFrame:
         trained = rows["inner_fold"].notna().to_numpy()
@@ -193,11 +192,3 @@ class CV00Scheme(RecordScheme):
             crossed &= cell[:, None] != cells
             told[trained] = [" ".join(map(str, cells[it])) or None for it in crossed]
         return rows.assign(left_out=told)
-
-
-def _whole_groups(group: np.ndarray, parts: int) -> np.ndarray:
-    """(records,) parts of like size, of whole groups."""
-    dealt = np.empty(len(group), dtype=int)
-    for number, (_, held_out) in enumerate(GroupKFold(parts).split(group, groups=group)):
-        dealt[held_out] = number
-    return dealt

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.records import keys
 from breedcast.seeds import derive_seed
-from breedcast.validation.plan import KFoldScheme, Split
+from breedcast.validation.plan import KFoldScheme, Split, shuffled, whole_groups
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ class WithinGroupScheme(StratifiedScheme):
 
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
         for repeat in range(self.repeats):
-            split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
+            split = shuffled(self.folds, self.seed + repeat)
             for place, name in enumerate(self._tested(groups)):
                 rows = np.flatnonzero(groups == name)
                 for fold, (train, test) in enumerate(split.split(rows), self.folds * place):
@@ -179,9 +178,7 @@ class LeaveGroupOutScheme(KFoldScheme):
         count = len(np.unique(groups))
         parts = min(self.inner_folds, count)
         if parts > 1:
-            inner = np.empty(len(groups), dtype=int)
-            for number, (_, held_out) in enumerate(GroupKFold(parts).split(groups, groups=groups)):
-                inner[held_out] = number
+            inner = whole_groups(groups, parts)
             if np.bincount(inner).max() <= MOST_HELD_OUT * len(groups):
                 return inner
         log.warning(

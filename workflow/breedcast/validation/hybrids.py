@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.hybrids import SIDES, is_factorial
 from breedcast.seeds import derive_seed
 from breedcast.validation.names import grid_parts
-from breedcast.validation.plan import KFoldScheme, Split
+from breedcast.validation.plan import KFoldScheme, Split, shuffled
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +98,7 @@ class BothParentsTestedScheme(HybridScheme):
 
     def folds_of(self, groups: np.ndarray, repeat: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         pairs = self._pairs(groups)
-        split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
+        split = shuffled(self.folds, self.seed + repeat)
         for train, test in split.split(groups):
             yield train, test[np.isin(pairs[test], pairs[train]).all(axis=1)]
 

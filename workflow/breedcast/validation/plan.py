@@ -8,21 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.records import keys
 from breedcast.seeds import derive_seed
 from breedcast.validation.alike import bundles
 
+if TYPE_CHECKING:
+    from sklearn.model_selection import KFold
+
 #: The repeat and fold of the unit in which every phenotyped line trains.
 CANDIDATE_UNIT = -1
 
 #: A repeat, a fold, and positions of what is dealt: that it trains on, that it tests.
 Split = tuple[int, int, np.ndarray, np.ndarray]
+
+
+def shuffled(folds: int, seed: int) -> KFold:
+    """scikit-learn's KFold, shuffled; loaded where folds are dealt, since most jobs deal none."""
+    from sklearn.model_selection import KFold
+
+    return KFold(folds, shuffle=True, random_state=seed)
+
+
+def whole_groups(groups: np.ndarray, parts: int) -> np.ndarray:
+    """(dealt,) parts of like size, of whole groups: scikit-learn's GroupKFold."""
+    from sklearn.model_selection import GroupKFold
+
+    dealt = np.empty(len(groups), dtype=int)
+    for number, (_, held_out) in enumerate(GroupKFold(parts).split(groups, groups=groups)):
+        dealt[held_out] = number
+    return dealt
 
 
 @dataclass(frozen=True)
@@ -96,7 +116,7 @@ class KFoldScheme:
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
         """Every repeat and fold, with the positions of what trains and of what is tested."""
         for repeat in range(self.repeats):
-            split = KFold(self.folds, shuffle=True, random_state=self.seed + repeat)
+            split = shuffled(self.folds, self.seed + repeat)
             for fold, (train, test) in enumerate(split.split(groups)):
                 yield repeat, fold, train, test
 
@@ -111,7 +131,7 @@ class KFoldScheme:
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
         """(dealt,) the inner fold of all that a unit trains on."""
         inner = np.empty(len(groups), dtype=int)
-        split = KFold(self.inner_folds, shuffle=True, random_state=seed)
+        split = shuffled(self.inner_folds, seed)
         for number, (_, held_out) in enumerate(split.split(groups)):
             inner[held_out] = number
         return inner
