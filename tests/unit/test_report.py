@@ -257,7 +257,9 @@ def test_the_regions_on_the_page_are_those_of_the_table(report):
     for cells, region in zip(shown, trait.regions.itertuples(), strict=True):
         assert cells[0] == region.contig
         assert cells[5] == region.id
-        assert cells[3] == region.methods.replace(",", ", ")
+        named = cells[3].split(", ")
+        assert len(named) == len(set(named)) == region.named_by
+        assert set(named) == {method.partition(":")[0] for method in region.methods.split(",")}
         assert cells[11] == ("<gene>" if region.contig == "1" else "NA")
     methods = next(table for table in page.tables if "Markers named" in table[0])[1:]
     assert [row[0] for row in methods] == [

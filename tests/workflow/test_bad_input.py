@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 
 import pytest
 import yaml
@@ -105,12 +106,37 @@ def workflow(make_workflow):
     return make_workflow()
 
 
-def run_on(workflow, folder, files, changes):
-    """Plan the trait from these files, with GBLUP and these changes of the config."""
+@pytest.fixture(scope="module")
+def tried(workflow, tmp_path_factory):
+    """A folder in which the environments were tried, which takes longer than most mistakes."""
+    folder = tmp_path_factory.mktemp("tried")
+    write(folder, {}, {})
+    names = [f"checkpoints/results/.environment_{it}" for it in ("genotypes", "models", "report")]
+    run = workflow.run("--notemp", "--configfile", "config.yaml", "--", *names, directory=folder)
+    assert run.status == 0, run.output
+    return folder
+
+
+@pytest.fixture
+def run_on(workflow, tried, tmp_path):
+    """A function that plans the trait from these files, by GBLUP with these changes of its config."""
+
+    def run(files, changes):
+        shutil.copytree(tried, tmp_path, dirs_exist_ok=True)
+        write(tmp_path, files, changes)
+        arguments = ("--configfile", "config.yaml", "--", "results/yield/plan.tsv")
+        return workflow.run(*arguments, directory=tmp_path)
+
+    return run
+
+
+def write(folder, files, changes):
+    """These files, the good ones where they are not given; None is no file."""
     for name, content in ({"genotypes.vcf": GOOD_VCF, "traits.tsv": GOOD_TRAITS} | files).items():
+        path = folder / name
+        path.unlink(missing_ok=True)
         if content is not None:
-            data = content if isinstance(content, bytes) else content.encode()
-            (folder / name).write_bytes(data)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
     config = {
         "genotypes": {"path": "genotypes.vcf"},
         "phenotypes": {"path": "traits.tsv"},
@@ -118,14 +144,12 @@ def run_on(workflow, folder, files, changes):
         "models": {"gblup": {}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config | changes))
-    arguments = ("--configfile", "config.yaml", "--", "results/yield/plan.tsv")
-    return workflow.run(*arguments, directory=folder)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_mistake_ends_with_one_readable_line(workflow, tmp_path, case):
+def test_a_mistake_ends_with_one_readable_line(run_on, tmp_path, case):
     files, changes, line = CASES[case]
-    run = run_on(workflow, tmp_path, files, changes)
+    run = run_on(files, changes)
     assert run.status != 0
     assert "Traceback" not in run.output
     said = [text for text in run.output.splitlines() if re.search(line, text)]
@@ -133,7 +157,8 @@ def test_a_mistake_ends_with_one_readable_line(workflow, tmp_path, case):
     assert not list(tmp_path.glob("results/**/plan.tsv"))
 
 
-def test_the_same_files_without_a_mistake_run(workflow, tmp_path):
-    run = run_on(workflow, tmp_path, {}, {})
+def test_the_same_files_without_a_mistake_run(run_on, tmp_path):
+    run = run_on({}, {})
     assert run.status == 0, run.output
+    assert "check_environment" not in run.jobs
     assert (tmp_path / "results" / "yield" / "plan.tsv").is_file()

@@ -1,5 +1,7 @@
 """A user's own files: from another folder, with hostile names, covariates, tetraploid calls."""
 
+from html import escape
+
 import numpy as np
 import pytest
 import yaml
@@ -10,6 +12,7 @@ from breedcast.files import read_parquet, read_table
 
 TRAITS = ["<script>alert(1)</script>", "../up", "产量 {kg}"]
 LINES = 48
+CANDIDATES = ["=1+1", "a, b", "L" * 300, "小麦 <b>", "-5"]
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,9 @@ def run(make_workflow, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own") / "my trials"
     folder.mkdir()
     rng = np.random.default_rng(3)
-    samples = ["007", "NA", "Line 'A'", 'a"b', "🌾", *(f"L{n}" for n in range(LINES - 5))]
+    measured = ["007", "NA", "Line 'A'", 'a"b', "🌾", "x, y"]
+    plain = [f"L{n}" for n in range(LINES - len(measured) - len(CANDIDATES) - 1)]
+    samples = [*measured, *plain, *CANDIDATES, "neither"]
     dosage = rng.binomial(4, 0.4, (LINES, 60))
     genetic = dosage[:, :6].sum(axis=1)
     (folder / "tetraploid.vcf").write_text(vcf(samples, dosage))
@@ -28,7 +33,7 @@ def run(make_workflow, tmp_path_factory):
         quoted = '"' + sample.replace('"', '""') + '"'
         rows.append(",".join([quoted, farm, str(year), *values]))
     (folder / "trial.csv").write_text("\n".join(rows) + "\n")
-    (folder / "wanted.txt").write_text("\n".join(samples[-6:-1]) + "\n")
+    (folder / "wanted.txt").write_text("\n".join(CANDIDATES) + "\n")
     config = {
         "genotypes": {"path": "tetraploid.vcf"},
         "phenotypes": {"path": "trial.csv", "covariates": ["farm", "year"]},
@@ -84,7 +89,7 @@ def test_line_names_come_through(run):
     assert read_table(results / "phenotypes.tsv")["sample"].tolist() == samples[:-1]
     predicted = read_parquet(results / "gblup" / "predictions.parquet")
     assert set(predicted["sample"]) == set(samples[:-1])
-    assert set(read_table(results / "candidates.tsv")["sample"]) == set(samples[-6:-1])
+    assert set(read_table(results / "candidates.tsv")["sample"]) == set(CANDIDATES)
     dropped = read_table(results / "dropped.tsv")
     assert dropped["sample"].tolist() == [samples[-1]]
 
@@ -120,3 +125,6 @@ def test_hostile_names_are_text_on_the_page(run):
     page = (folder / "the results" / "report.html").read_text()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    for name in CANDIDATES:
+        assert escape(name) in page
+    assert "<b>" not in page

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from breedcast.code import libraries
 from breedcast.errors import UserError
@@ -36,18 +37,21 @@ SCRIPTS = {
 }
 
 
-def check_environment(environment: str) -> None:
-    """Import all that the environment's scripts import, with any model of the zoo.
+def check_environment(environment: str, models: Mapping[str, Mapping[str, Any]]) -> None:
+    """Import all that the environment's scripts import, with these models of a checked config.
 
     Raises UserError that names each library which cannot be imported, and why not.
     """
-    check_imports(environment, SCRIPTS[environment])
+    kinds = {options.get("model", name) for name, options in models.items()}
+    check_imports(environment, SCRIPTS[environment], kinds)
 
 
-def check_imports(environment: str, scripts: Sequence[str]) -> None:
-    """Import all libraries of these scripts; raises as `check_environment`."""
-    zoo = [location.partition(":")[0] for location in MODELS.values()]
-    modules = {"train_model": zoo}
+def check_imports(environment: str, scripts: Sequence[str], kinds: Iterable[str]) -> None:
+    """Import all libraries of these scripts, with models of these registered names.
+
+    Raises as `check_environment`.
+    """
+    modules = {"train_model": [MODELS[kind].partition(":")[0] for kind in kinds]}
     names = {name for script in scripts for name in libraries(script, *modules.get(script, ()))}
     broken = [f"{name} ({why})" for name in sorted(names) if (why := _why_not(name))]
     if broken:

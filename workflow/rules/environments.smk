@@ -19,7 +19,6 @@ rule check_environment:
         mem_mb=memory(1000),
         runtime=10,
     params:
-        # no scripts and no models: what is imported later must not run everything again
         settings=lambda wildcards: settings(environment=wildcards.environment),
     message:
         "Try what the scripts import from {wildcards.environment}"

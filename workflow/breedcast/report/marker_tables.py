@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from breedcast.markers.regions import ALPHA, LINKED, WALD
+from breedcast.markers.regions import ALPHA, BY, LINKED, WALD
 from breedcast.report.collect import TraitResult
 from breedcast.report.markers import has_saliency
 from breedcast.report.tables import MISSING, Cell, Table, decimals_for, number, table, whole
@@ -76,9 +76,8 @@ def region_table(trait: TraitResult) -> Table:
         "region holds the markers linked to its peak (squared correlation of dosages "
         f"{LINKED:g} or more); effect, p and q are the peak's, the named marker of smallest p. "
         f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
-        "figure, and by further statistics, which stand behind a colon. Models share lines and "
-        "permuted traits: agreement of two is less than two "
-        "independent proofs.",
+        "figure or by a further statistic; how many of all these methods do stands beneath. Models "
+        "share lines and permuted traits: agreement of two is less than two independent proofs.",
         [
             *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
             *("Frequency of alt", "Effect", "p", "q"),
@@ -89,7 +88,7 @@ def region_table(trait: TraitResult) -> Table:
                 row["contig"],
                 whole(row["first"]),
                 whole(row["last"]),
-                row["methods"].replace(",", ", "),
+                _named_by(row["methods"].split(","), len(trait.region_methods)),
                 whole(row["markers"]),
                 Cell(row["id"], whole(row["position"])),
                 f"{row['ref']} / {row['alt']}",
@@ -140,6 +139,12 @@ def _share_and_rank(saliency: pd.DataFrame) -> pd.DataFrame:
 def _saliency_cell(marker: pd.Series) -> Cell:
     spreads = marker[["sd", "network_sd"]].dropna().map(number)
     return Cell(whole(marker["rank"]), " ± ".join([number(marker["mean"]), *spreads]))
+
+
+def _named_by(methods: Sequence[str], tried: int) -> Cell:
+    """The association test and the models among these methods, each once, and how many they are."""
+    named = dict.fromkeys(method.partition(BY)[0] for method in methods)
+    return Cell(", ".join(named), f"{len(methods)} of {tried} methods")
 
 
 def _effect(marker: Mapping[Hashable, Any], decimals: int) -> Cell:
