@@ -119,7 +119,7 @@ def tried(workflow, tmp_path_factory):
 
 @pytest.fixture
 def run_on(workflow, tried, tmp_path):
-    """A function that plans the trait from these files, by GBLUP with these changes of its config."""
+    """A function that plans the trait from these files, by GBLUP with these changes."""
 
     def run(files, changes):
         shutil.copytree(tried, tmp_path, dirs_exist_ok=True)
