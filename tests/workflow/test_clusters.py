@@ -13,7 +13,8 @@ TRAIT = "height"
 @pytest.fixture(scope="module")
 def results(make_workflow):
     workflow = make_workflow()
-    run = workflow.run("--configfile", "config/clusters.yaml", "--config", f"traits=[{TRAIT}]")
+    config = ("--configfile", "config/clusters.yaml", "--config", f"traits=[{TRAIT}]")
+    run = workflow.run("results-clusters/report.html", *config)
     assert run.status == 0, run.output
     return workflow.folder / "results-clusters"
 

@@ -34,7 +34,7 @@ def run(make_workflow, tmp_path_factory):
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     workflow = make_workflow()
-    finished = workflow.run("--configfile", "config.yaml", directory=folder)
+    finished = workflow.run("results/report.html", "--configfile", "config.yaml", directory=folder)
     assert finished.status == 0, finished.output
     return workflow, folder, dosage, names
 

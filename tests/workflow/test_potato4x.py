@@ -24,7 +24,8 @@ def results(make_workflow, shared_data):
     assert REDUCED["traits"][0] in config["traits"]
     assert set(REDUCED["models"]) <= set(config["models"])
     (workflow.folder / "reduced.yaml").write_text(yaml.safe_dump(config | REDUCED))
-    run = workflow.run("--configfile", "reduced.yaml", BREEDCAST_DATA=str(shared_data))
+    page = f"{config['output']}/report.html"
+    run = workflow.run(page, "--configfile", "reduced.yaml", BREEDCAST_DATA=str(shared_data))
     assert run.status == 0, run.output
     return workflow.folder / config["output"]
 

@@ -14,7 +14,7 @@ def workflow(make_workflow):
     """The embedded example by its families, run to the report."""
     workflow = make_workflow()
     config = ("--configfile", "config/families.yaml", "--config", f"traits=[{TRAIT}]")
-    run = workflow.run(*config)
+    run = workflow.run("results-families/report.html", *config)
     assert run.status == 0, run.output
     return workflow
 
