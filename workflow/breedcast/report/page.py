@@ -28,9 +28,9 @@ from breedcast.report.uncertainty import group_table, guarantee, interval_table
 
 TEMPLATES = PACKAGE.parent / "report"
 #: Points a figure may hold, and all figures of one kind together, so that the page stays light.
-POINTS_PER_FIGURE, POINTS_PER_KIND = 2500, 10_000
+POINTS_PER_FIGURE, POINTS_PER_KIND = 2500, 8000
 #: Rows of the candidates' tables of all traits together.
-CANDIDATE_ROWS = 6000
+CANDIDATE_ROWS = 5000
 
 
 def render(report: Report) -> str:
