@@ -86,9 +86,26 @@ def test_what_is_left_out_takes_the_default():
         ({"models": {"ensemble": {}}}, "config, models: 'ensemble' names the combination of all"),
         ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
         ({"models": {}}, "config, models: {} should be non-empty"),
+        (
+            {"models": {"gblup": None}},
+            "config, models: gblup: null is not a mapping (key: value, or {})",
+        ),
+        (
+            {"phenotypes": {"path": "t.tsv", "parents": "female"}},
+            "config, phenotypes: parents: 'female' is not a list ([...]) or null",
+        ),
+        (
+            {"candidates": "all_cross"},
+            "config, candidates: all_cross: no such file; give a file with one name a row, "
+            "unphenotyped or, of hybrids, all_crosses",
+        ),
+        (
+            {"genotypes": {"path": "g.tsv", "map": "no_such.tsv"}},
+            "config, genotypes: map: no_such.tsv: no such file; give a table with",
+        ),
         ({"validation": {"folds": 1}}, "config, validation: folds: 1 is less than the minimum"),
-        ({"validation": {"folds": "five"}}, "config, validation: folds: 'five' is not of type"),
-        ({"validation": {"folds": "5.5"}}, "config, validation: folds: 5.5 is not of type"),
+        ({"validation": {"folds": "five"}}, "config, validation: folds: 'five' is not a whole"),
+        ({"validation": {"folds": "5.5"}}, "config, validation: folds: 5.5 is not a whole"),
         ({"traits": "yield"}, "config, traits: 'yield' is neither `all` nor a list"),
         (
             {"structure": {"clusters": "atuo"}},

@@ -56,9 +56,10 @@ def test_covariates_are_of_the_record_or_else_of_the_line(tmp_path):
     [
         (LONG, "place", "no column 'place'"),
         (LONG + "A,N,x,5\n", "trial", "line 7: 'A' stands in environment 'N' already .line 2."),
-        (LONG + "E,,x,5\n", "trial", "line 7: no value in column 'trial'"),
+        (LONG + "E,,x,5\n", "trial", "line 7: no value in column 'trial'; every row needs one"),
         (WIDE, {"family": ["N", "S"]}, "has a column 'family'; give the trait another name"),
         (WIDE, {"yield": ["N", "W"]}, "no column 'W'"),
+        (WIDE, {"yield": ["N", "family"]}, "line 2, column 'family' .*: 'x' is not a number"),
         (WIDE, True, "true is for plots"),
     ],
 )

@@ -16,10 +16,23 @@ from breedcast.combinations import check_combinations
 from breedcast.errors import UserError, nearest
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS, options_schema
+from breedcast.phenotypes.hybrids import ALL_CROSSES
 
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
 ENSEMBLE = "ensemble"
+#: The value of `candidates` that takes every genotyped line without a value.
+UNPHENOTYPED = "unphenotyped"
+#: What a value may be, by the schema's words.
+KINDS = {
+    "array": "a list ([...])",
+    "object": "a mapping (key: value, or {})",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
 #: Values that a config may have at most: YAML's anchors let a short file stand for endless ones.
 MOST_VALUES = 1_000_000
 #: Keys of the filter that name files, with one line or marker a row.
@@ -80,14 +93,24 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     genotypes, phenotypes = config["genotypes"], config["phenotypes"]
     paths = [genotypes["path"]] if isinstance(genotypes["path"], str) else genotypes["path"]
     genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
-    genotypes["map"] = _expand(genotypes["map"], "genotypes: map")
+    if genotypes["map"]:
+        genotypes["map"] = _file(
+            genotypes["map"],
+            "genotypes: map",
+            "give a table with the columns marker, contig and position, or leave map out",
+        )
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
     kinds = {name: _kind_and_options(name, given)[0] for name, given in config["models"].items()}
     check_combinations(config, kinds)
     if config["validation"]["plan"] is not None:
         config["validation"]["plan"] = _expand(config["validation"]["plan"], "validation: plan")
-    for key in ("candidates", "output"):
-        config[key] = _expand(config[key], key)
+    config["output"] = _expand(config["output"], "output")
+    if config["candidates"] not in (UNPHENOTYPED, ALL_CROSSES):
+        config["candidates"] = _file(
+            config["candidates"],
+            "candidates",
+            f"give a file with one name a row, {UNPHENOTYPED} or, of hybrids, {ALL_CROSSES}",
+        )
     for key in FILTER_LISTS:
         if config["filter"][key] is not None:
             config["filter"][key] = _file(
@@ -181,6 +204,11 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
         yield f"{place}: {error.instance!r} is neither `auto` nor a number from 1"
     elif error.validator == "oneOf" and isinstance(error.schema, dict):
         yield f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
+    elif error.validator == "type":
+        known = error.validator_value
+        kinds = [KINDS[kind] for kind in ([known] if isinstance(known, str) else known)]
+        value = "null" if error.instance is None else repr(error.instance)
+        yield f"{place}: {value} is not {' or '.join(kinds)}"
     elif error.validator == "pattern":
         yield (
             f"{place}: {error.instance!r} cannot name a model; use small letters, digits and _, "

@@ -16,6 +16,7 @@ from breedcast.columns import label_columns, parent_columns, trait_ids
 from breedcast.config import (
     ENSEMBLE,
     FILTER_LISTS,
+    UNPHENOTYPED,
     ModelConfig,
     check_config,
     model_configs,
@@ -33,8 +34,6 @@ from breedcast.validation.own_file import read_own_plan
 #: Keys of the config that share out the work, and with `output` those that no result follows from.
 WORK_SHARING = ("threads", "parts")
 NO_RESULT = (*WORK_SHARING, "output")
-#: The value of `candidates` that takes every genotyped line without a value.
-UNPHENOTYPED = "unphenotyped"
 #: The files of each analysis that `selection` may ask for.
 SELECTION_TABLES = {
     "crosses": ["crosses.tsv"],

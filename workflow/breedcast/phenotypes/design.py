@@ -60,12 +60,12 @@ def checks(table: PhenotypeTable, design: Mapping[str, str]) -> set[str]:
 
 
 def complete(table: PhenotypeTable, column: str) -> list[str]:
-    """A column's values, none missing; a UserError names the plot that has none."""
+    """A column's values, none missing; a UserError names the row that has none."""
     values = []
     for number, text in zip(table.line_numbers, table.text(column), strict=True):
         if text is None:
             raise UserError(
-                f"{table.path}, line {number}: no value in column {column!r}; every plot needs one"
+                f"{table.path}, line {number}: no value in column {column!r}; every row needs one"
             )
         values.append(text)
     return values

@@ -65,6 +65,8 @@ def _long(table: PhenotypeTable, column: str) -> PhenotypeTable:
 def _melted(table: PhenotypeTable, traits: Mapping[str, list[str]]) -> PhenotypeTable:
     for trait, columns in traits.items():
         _check(table, columns)
+        for column in columns:
+            table.numbers(column)  # told by the column's name, which is not the trait's
         if trait in table.columns and trait not in columns:
             raise UserError(
                 f"{KEY}: {table.path} has a column {trait!r}; give the trait another name"
