@@ -14,8 +14,8 @@ from breedcast.report.tables import Cell, Table, decimals_for, number, p_text, t
 METRICS = {
     "pearson": (
         "Predictive ability",
-        "Pearson correlation of predicted and observed values of lines that were not trained "
-        "on; 1 is perfect, 0 is guessing",
+        "Pearson correlation of predictions with observed values that were not trained on; 1 is "
+        "perfect, 0 is guessing",
     ),
     "control_pearson": (
         "Control",

@@ -27,7 +27,7 @@ def advice_table(traits: list[TraitResult]) -> Table:
     """A row per trait: the model to use, its accuracy beside what it is judged by, the first."""
     return table(
         "In one line per trait: the model of the highest mean predictive ability (correlation of "
-        "predicted and observed values of lines it had not seen), the same of GBLUP and of the "
+        "its predictions with values that it had not seen), the same of GBLUP and of the "
         "control (values dealt to other lines at random), the limit that heritability sets, and "
         "the candidates to take first.",
         ["Trait", "Model", "Predictive ability", "GBLUP", "Control", "Limit", "First candidates"],
@@ -109,7 +109,7 @@ def _is_better(trait: TraitResult, model: ModelResult, reference: ModelResult) -
 def _how_good(trait: TraitResult) -> str:
     best, folds = trait.best, len(trait.fold_sizes)
     return (
-        f"its predictions of lines it had not seen correlate with their values by "
+        "its predictions correlate with values that it had not seen by "
         f"{number(best.mean('pearson'))} on average (standard deviation "
         f"{number(best.sd('pearson'))} between {folds} test folds; 0 is guessing, 1 is perfect)."
     )

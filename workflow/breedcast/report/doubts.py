@@ -15,9 +15,9 @@ from breedcast.report.uncertainty import band
 from breedcast.scoring.metrics import pearson
 from breedcast.validation.folds import test_to_train
 
-#: Below these, an accuracy says little: lines with a value, training lines of a fold, lines
+#: Below these, an accuracy says little: lines with a value, training values of a fold, lines
 #: that the best 10 % of a test fold are, test folds.
-FEW_LINES, FEW_TRAINING_LINES, FEW_SELECTED, FEW_FOLDS = 100, 80, 5, 5
+FEW_LINES, FEW_TRAINING_VALUES, FEW_SELECTED, FEW_FOLDS = 100, 80, 5, 5
 #: A control this far above zero is doubted if it is also twice its standard error.
 SMALL_CONTROL = 0.1
 #: Slopes of observed on predicted outside these tell of spread that is far off.
@@ -110,8 +110,10 @@ def _few(trait: TraitResult) -> list[str]:
             "accuracies from so few vary widely."
         )
     training, tested = int(trait.fold_sizes["train"].min()), int(trait.fold_sizes["test"].min())
-    if training < FEW_TRAINING_LINES:
-        said.append(f"Some folds train on only {training} lines (fewer than {FEW_TRAINING_LINES}).")
+    if training < FEW_TRAINING_VALUES:
+        said.append(
+            f"Some folds train on only {training} values (fewer than {FEW_TRAINING_VALUES})."
+        )
     folds = len(trait.fold_sizes)
     if folds < FEW_FOLDS:
         said.append(

@@ -139,7 +139,7 @@ def observed_figure(trait: TraitResult, level: float, limit: int) -> Figure:
     )
     return Figure(
         f"observed-{trait.id}",
-        f"Observed against predicted {trait.name}, in the trait's units: {part} of tested lines, "
+        f"Observed against predicted {trait.name}, in the trait's units: {part} of tested values, "
         "each by a fit that had not seen it. On the dashed line both are equal. The grey lines are "
         f"the intervals meant to hold {100 * level:g} % of the values; values outside theirs are "
         "of another colour.",

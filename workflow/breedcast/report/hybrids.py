@@ -35,11 +35,11 @@ COMPONENTS = {
 
 
 def class_abilities(trait: TraitResult) -> pd.DataFrame:
-    """Predictive ability of each model (index) on hybrids of each class, and the lines tested.
+    """Predictive ability of each model (index) on hybrids of each class.
 
     Columns are the classes that were tested, best known parents first, each the mean over repeats
-    of the correlation over all of its test hybrids of a repeat; `lines` of the first row counts
-    them. Empty where the lines are no hybrids.
+    of the correlation over all of its test hybrids of a repeat. Empty where the lines are no
+    hybrids.
     """
     parents = parents_by_sample(trait.phenotypes)
     if parents is None:
