@@ -79,6 +79,7 @@ def _imports(path: Path) -> frozenset[Path]:
     )
 
 
+@cache
 def _imported(path: Path) -> dict[str, list[str]]:
     """The modules that a file imports, at its top or inside a function; the names taken of each."""
     found: dict[str, list[str]] = {}
