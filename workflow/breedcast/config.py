@@ -205,8 +205,8 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
     elif error.validator == "oneOf" and isinstance(error.schema, dict):
         yield f"{place}: {error.instance!r} does not fit: {error.schema['description']}"
     elif error.validator == "type":
-        known = error.validator_value
-        kinds = [KINDS[kind] for kind in ([known] if isinstance(known, str) else known)]
+        asked = error.validator_value
+        kinds = [KINDS[kind] for kind in (asked if isinstance(asked, list) else [str(asked)])]
         value = "null" if error.instance is None else repr(error.instance)
         yield f"{place}: {value} is not {' or '.join(kinds)}"
     elif error.validator == "pattern":
