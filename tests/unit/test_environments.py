@@ -1,6 +1,9 @@
 """The conda environments carry the lock's versions, and the lock what is asked for."""
 
+import os
 import re
+import shutil
+import subprocess
 import sys
 from importlib.metadata import version
 
@@ -88,6 +91,29 @@ def test_the_container_is_built_from_the_lock(repository):
     ]
     assert {"Snakefile", "workflow", "envs/torch.txt"} < set(copied)
     assert all((repository / source).exists() for source in copied)
+
+
+def test_the_container_has_what_the_report_reads(repository, tmp_path):
+    """Files beside the package too: its version stands in pyproject.toml."""
+    recipe = (repository / "envs" / "Dockerfile").read_text()
+    for line in re.findall(r"^COPY (.+)$", recipe, flags=re.MULTILINE):
+        *sources, target = line.split()
+        place = tmp_path / target.removeprefix("/opt/breedcast").strip("/")
+        for source in sources:
+            if (repository / source).is_dir():
+                shutil.copytree(repository / source, place)
+            else:
+                place.mkdir(exist_ok=True)
+                shutil.copy(repository / source, place)
+    code = "from breedcast.report.made import breedcast_version; print(breedcast_version())"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "workflow")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", told.stdout), told.stderr
 
 
 #: Names under which packages are imported that conda calls otherwise.
