@@ -91,3 +91,27 @@ def test_other_schemes_are_one_word_away(workflow, scheme):
         train, test = (unit[unit["role"] == role] for role in ("train", "test"))
         assert test["sample"].isin(train["sample"]).any() == (scheme == "cv0")
         assert test["environment"].isin(train["environment"]).any() == (scheme == "cv1")
+
+
+def test_models_learn_from_covariates_of_the_trials_and_heed_their_edit(workflow):
+    weather = workflow.folder / "weather.csv"
+    rain = "environment,rain,heat\nNorth 2023,310,14\nSouth 2023,190,17\nSouth 2024,240,18\n"
+    weather.write_text(rain)
+    facts = "results-environments/yield/gblup/facts.tsv"
+    arguments = [facts, "results-environments/yield/baseline/facts.tsv"]
+    arguments += ["--configfile", "config/environments.yaml", "--config"]
+    arguments += ["phenotypes={environment_covariates: weather.csv}"]
+    arguments += ["models={gblup: {interaction: reaction_norm}}"]
+    run = workflow.run(*arguments)
+    assert run.status == 0, run.output
+    told = read_table(workflow.folder / facts).groupby("fact")["value"]
+    assert set(told.groups) == {"heritability", "share_covariates", "share_interaction"}
+    shares = told.mean()
+    assert 0 <= shares["share_covariates"] <= 1 - shares["share_interaction"]
+    assert not workflow.run("-n", *arguments).trained
+    weather.write_text(rain.replace("310", "290"))
+    assert workflow.run("-n", *arguments).trained == {("gblup", "yield")}
+    weather.write_text(rain.replace("North 2023", "North 2032"))
+    run = workflow.run("-n", *arguments)
+    assert run.status != 0
+    assert "environment 'North 2023' of the trait table; did you mean 'North 2032'?" in run.output

@@ -7,6 +7,7 @@ from typing import Any
 
 from breedcast.errors import UserError
 from breedcast.models.base import model_class
+from breedcast.models.in_environments import REACTION_NORM
 from breedcast.models.registry import MODELS
 from breedcast.phenotypes.hybrids import ALL_CROSSES
 from breedcast.validation.names import BY_PARENTS, DEAL_NO_LINES, FOLLOWED, OF_ENVIRONMENTS, OWN
@@ -38,6 +39,18 @@ def _check_environments(config: dict[str, Any]) -> None:
             f"config, validation: scheme {scheme} asks for lines' values in several environments: "
             "say where the table has them (phenotypes: environments)"
         )
+    conditions = config["phenotypes"]["environment_covariates"]
+    if conditions is not None and apart is None:
+        raise UserError(
+            "config, phenotypes: environment_covariates: these tell of environments that are told "
+            "apart: say where the table has them (phenotypes: environments)"
+        )
+    for model, options in config["models"].items():
+        if options.get("interaction") == REACTION_NORM and conditions is None:
+            raise UserError(
+                f"config, models: {model}: interaction: {REACTION_NORM} asks for a table of what "
+                "the environments are like (phenotypes: environment_covariates)"
+            )
     if scheme == "forward" and plots is not None and apart is None:
         raise UserError(
             "config, validation: scheme forward: a line's mean over all its plots carries years "

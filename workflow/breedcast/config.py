@@ -14,7 +14,7 @@ import yaml
 
 from breedcast.combinations import check_combinations
 from breedcast.errors import UserError, nearest
-from breedcast.models.base import model_class
+from breedcast.models.base import Model, model_class
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.hybrids import ALL_CROSSES
 
@@ -68,9 +68,9 @@ class ModelConfig:
         return model_class(self.location).is_network
 
     @property
-    def has_shortcut(self) -> bool:
-        """Whether it is a network that is added to a mixed model."""
-        return model_class(self.location)(**self.options).has_shortcut
+    def configured(self) -> Model:
+        """The model with these options."""
+        return model_class(self.location)(**self.options)
 
 
 def check_config(raw: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +100,12 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
             "give a table with the columns marker, contig and position, or leave map out",
         )
     phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
+    if phenotypes["environment_covariates"] is not None:
+        phenotypes["environment_covariates"] = _file(
+            phenotypes["environment_covariates"],
+            "phenotypes: environment_covariates",
+            "give a table with a row per environment",
+        )
     kinds = {name: _kind_and_options(name, given)[0] for name, given in config["models"].items()}
     check_combinations(config, kinds)
     if config["validation"]["plan"] is not None:

@@ -87,7 +87,7 @@ class Demands:
         lines *= max(1, self.project.environments)  # a model sees each line once for each
         chosen, processes = self.project.models[model], self.project.config["threads"]
         law = chosen.kind, chosen.is_network
-        needed = training_mb(*law, lines, markers, processes, chosen.has_shortcut)
+        needed = training_mb(*law, lines, markers, processes, chosen.configured.has_shortcut)
         if self.project.parents:
             needed += processes * PREDICTED_MB
         if self.project.config["imputation"] == "nearest":

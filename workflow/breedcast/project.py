@@ -23,6 +23,7 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
+from breedcast.phenotypes.conditions import read_conditions
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.hybrids import ALL_CROSSES, read_crosses
 from breedcast.phenotypes.in_environments import read_trait_table
@@ -82,6 +83,8 @@ class Project:
         given = config["phenotypes"]
         plots = given["plots"]
         table = read_trait_table(given["path"], plots, given["environments"])
+        if given["environment_covariates"] is not None:
+            read_conditions(given["environment_covariates"], table.environments or ())
         design = None if plots is None else design_columns(plots, table)
         paths = config["genotypes"]["path"]
         parents = parent_columns(config, table)
@@ -204,6 +207,11 @@ class Project:
         """Their tables of lines, in this order."""
         return [f"<results>/{other}/phenotypes.tsv" for other in self.helper_traits(trait, model)]
 
+    def conditions(self, model: str) -> list[str]:
+        """The table of environment covariates, where the config gives one that a model heeds."""
+        given = self.config["phenotypes"]["environment_covariates"]
+        return [given] if given and self.models[model].configured.heeds_conditions else []
+
     def candidate_file(self) -> dict[str, str]:
         """The rule input that names the candidates, where the config gives one."""
         given = self.config["candidates"]
@@ -314,7 +322,8 @@ class Project:
         named += [self.own_plan(), self.genetic_map()]
         others = [path for files in named for path in files.values()]
         weights = [path for model in self.models for path in self.pretrained(model)]
-        files = [*self.genotype_files, self.config["phenotypes"]["path"], *others, *weights]
+        tables = [self.config["phenotypes"][key] for key in ("path", "environment_covariates")]
+        files = [*self.genotype_files, *filter(None, tables), *others, *weights]
         return list(dict.fromkeys(files))
 
     def manifest_settings(self) -> str:

@@ -6,6 +6,7 @@ rule train_model:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
         helpers=lambda wildcards: project.helper_files(wildcards.trait, wildcards.model),
+        conditions=lambda wildcards: project.conditions(wildcards.model),
         pretrained=lambda wildcards: project.pretrained(wildcards.model),
         parts=expand(
             "<checkpoints>/{{trait}}/{{model}}.part_{part}_of_{parts}",
@@ -64,6 +65,7 @@ use rule train_model as train_part with:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
         helpers=lambda wildcards: project.helper_files(wildcards.trait, wildcards.model),
+        conditions=lambda wildcards: project.conditions(wildcards.model),
         pretrained=lambda wildcards: project.pretrained(wildcards.model),
     output:
         temp(touch("<checkpoints>/{trait}/{model}.part_{part}_of_{parts}")),

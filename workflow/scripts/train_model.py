@@ -17,6 +17,7 @@ with job(snakemake) as settings:
     from breedcast.models.importance import genome_windows
     from breedcast.models.job import TrainingJob
     from breedcast.models.tuning import Tuning
+    from breedcast.phenotypes.conditions import conditions_of, read_conditions
     from breedcast.phenotypes.helpers import helper_values, with_helper_lines
     from breedcast.phenotypes.hybrids import parents_of
     from breedcast.phenotypes.labels import families_of, read_labels
@@ -29,6 +30,10 @@ with job(snakemake) as settings:
         lines = with_helper_lines(lines, helpers)
     model = model_class(settings.pop("model"))(**settings.pop("options"))
     tune = settings.pop("tune")
+    conditions = [
+        conditions_of(lines["environment"], read_conditions(path, lines["environment"]))
+        for path in given.conditions
+    ]
     labels, parents = snakemake.input.get("labels"), parents_of(lines)
     training = TrainingJob(
         model=model,
@@ -40,10 +45,12 @@ with job(snakemake) as settings:
         plan=read_table(snakemake.input.plan),
         families=families_of(read_labels(labels)) if labels else None,
         helpers=helper_values(lines["sample"], helpers) if helpers else None,
+        conditions=next(iter(conditions), None),
         windows=genome_windows(genotypes.markers["contig"], settings.pop("windows")),
         **settings,
     )
-    files = [given.codes_summary, given.phenotypes, given.plan, *given.helpers, *given.pretrained]
+    tables = [given.phenotypes, given.plan, *given.helpers, *given.conditions]
+    files = [given.codes_summary, *tables, *given.pretrained]
     checkpoints = Checkpoints.of(
         snakemake.params.checkpoints,
         settings=[snakemake.params.settings, snakemake.params.code, training.computed_on],

@@ -75,6 +75,8 @@ class Lines:
         and takes a new environment for the mean of those it knows.
     line: (lines,) a number for each line, the same in all its environments; None as environment.
     parents: theirs where they are hybrids.
+    conditions: (lines, environment covariates) numbers that tell of each one's environment, the
+        same for all lines of an environment; None where the config gives none.
     """
 
     codes: np.ndarray
@@ -87,6 +89,7 @@ class Lines:
     environment: np.ndarray | None = None
     line: np.ndarray | None = None
     parents: Parents | None = None
+    conditions: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -97,6 +100,7 @@ class Lines:
         products: DosageProducts | None = None,
         helpers: pd.DataFrame | None = None,
         parents: Parents | None = None,
+        conditions: pd.DataFrame | None = None,
     ) -> Lines:
         """The rows of a phenotypes.tsv, with the codes (rows, markers) of their lines."""
         covariates = table[covariate_columns(table)]
@@ -116,6 +120,7 @@ class Lines:
             environment,
             line,
             parents,
+            conditions,
         )
 
     def __len__(self) -> int:
@@ -134,6 +139,7 @@ class Lines:
             None if self.environment is None else self.environment[rows],
             None if self.line is None else self.line[rows],
             None if self.parents is None else self.parents.take(rows),
+            None if self.conditions is None else self.conditions.iloc[rows],
         )
 
     def with_codes(self, codes: np.ndarray) -> Lines:
@@ -158,6 +164,11 @@ class Lines:
     def helper_values(self) -> pd.DataFrame:
         """(lines, helper traits) their values, of no trait where there are none."""
         return pd.DataFrame(index=range(len(self))) if self.helpers is None else self.helpers
+
+    @property
+    def inputs(self) -> pd.DataFrame:
+        """(lines, covariates) those of the lines and of their environments: for networks."""
+        return self.covariates if self.conditions is None else self.covariates.join(self.conditions)
 
     @property
     def weights(self) -> np.ndarray:
@@ -318,6 +329,11 @@ class Model(ABC):
     @property
     def uses_own_helpers(self) -> bool:
         """Whether candidates are predicted by their own values in the helper traits too."""
+        return False
+
+    @property
+    def heeds_conditions(self) -> bool:
+        """Whether it learns from environment covariates (`Lines.conditions`)."""
         return False
 
     @property

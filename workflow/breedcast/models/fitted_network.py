@@ -69,7 +69,7 @@ class FittedNetwork:
         from breedcast.training.sampling import sample_predictions
 
         inputs = as_tensor(self.encoder.encode(lines.codes), self.device)
-        covariates = as_tensor(self.learnt.covariates.design(lines.covariates), self.device)
+        covariates = as_tensor(self.learnt.covariates.design(lines.inputs), self.device)
         if not self.monte_carlo:
             values = predict(self.network, inputs, covariates)
             return Prediction.point(self.target.restore(values, lines))
@@ -93,7 +93,7 @@ class FittedNetwork:
         from breedcast.training.gradients import input_gradients
 
         lines = self.learnt.lines.take(self.learnt.rows)
-        covariates = self.learnt.covariates.design(lines.covariates)
+        covariates = self.learnt.covariates.design(lines.inputs)
         inputs = self.encoder.encode(lines.codes)
         gradients = input_gradients(self.network, inputs, covariates, self.device)
         shortcut = self.learnt.shortcut
@@ -114,7 +114,7 @@ class FittedNetwork:
         """
         from breedcast.training.gradients import mean_gradients
 
-        covariates = self.learnt.covariates.design(lines.covariates)
+        covariates = self.learnt.covariates.design(lines.inputs)
         inputs = self.encoder.encode(lines.codes)
         gradients = mean_gradients(self.network, inputs, covariates, self.device)
         own = self.encoder.contributions(gradients, lines.codes) * self.target.sd

@@ -16,6 +16,7 @@ from breedcast.models.in_environments import (
     NONE,
     FittedInEnvironments,
     distinct,
+    heeds_conditions,
     interaction_of,
 )
 from breedcast.models.kernels import Kernel, Linear
@@ -31,6 +32,10 @@ class GBLUP(Model):
     """
 
     interaction: str = option("auto", DESCRIPTION, enum=list(INTERACTIONS))
+
+    @property
+    def heeds_conditions(self) -> bool:
+        return heeds_conditions(self.interaction)
 
     def uses_products(self, lines: int, markers: int) -> bool:
         return uses_products(lines, markers)

@@ -7,6 +7,8 @@ covariance of the environments, which is
         a variance of their own in each; of it the interaction is all but its mean.
     uniform: a main effect and an interaction of one variance in all (Jarquín et al. 2014, Theor
         Appl Genet 127:595, without covariates; Lopez-Cruz et al. 2015, G3 5:569, of one variance).
+    reaction_norm: these two and W W', W the environments' covariates (Jarquín et al. 2014): lines
+        differ in what each covariate does to them, and so in an environment that is new.
 
 K may be several kernels of markers (Cuevas et al. 2017, G3 7:41). Departures: variances by REML,
 and of several kernels shares that are the same in all environments, from the lines' means.
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.between_environments import MAIN, Between, vary
 from breedcast.models.kernel_sum import ADDITIVE, KernelSum
 from breedcast.models.kernels import Kernel
 from breedcast.models.kinship import Kinship
@@ -31,7 +34,8 @@ from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
 
 NONE, UNIFORM, UNSTRUCTURED = "none", "uniform", "unstructured"
-INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED)
+REACTION_NORM = "reaction_norm"
+INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED, REACTION_NORM)
 #: Told by a model that has the option.
 DESCRIPTION = (
     "Where there are environments, how a line's values in them go together: unstructured (a "
@@ -39,21 +43,35 @@ DESCRIPTION = (
     "or auto, the first that the data allow."
 )
 #: Limits of `auto`: environments and values of an unstructured covariance, and the fewest values of
-#: an environment; values of an interaction.
+#: an environment; values of an interaction; the fewest environments of a reaction norm.
 MOST_ENVIRONMENTS, MOST_UNSTRUCTURED, LEAST_VALUES = 8, 4000, 50
-MOST_UNIFORM = 10_000
+MOST_UNIFORM, LEAST_ENVIRONMENTS = 10_000, 4
+
+
+def heeds_conditions(interaction: str) -> bool:
+    """Whether a model with this option learns from environment covariates, where there are any."""
+    return interaction in ("auto", REACTION_NORM)
 
 
 def interaction_of(lines: Lines, wanted: str) -> str:
     """The interaction that these training lines are fitted with; of one environment there is none.
 
-    `auto` takes what the numbers of environments and values allow, another name stands as it is.
+    `auto` takes what the numbers of environments and values allow, another name stands as it is,
+    but for a reaction norm where covariates tell no environment from another, or two alone, of
+    which they say what a main effect and an interaction say: it is then uniform.
     """
     if lines.environment is None:
         return NONE
     sizes = np.unique(lines.environment, return_counts=True)[1]
-    if len(sizes) == 1 or wanted != "auto":
-        return NONE if len(sizes) == 1 else wanted
+    if len(sizes) == 1:
+        return NONE
+    if wanted == REACTION_NORM:
+        return REACTION_NORM if len(sizes) > 2 and vary(lines) else UNIFORM
+    if wanted != "auto":
+        return wanted
+    enough = lines.conditions is not None and len(sizes) >= LEAST_ENVIRONMENTS
+    if enough and sizes.sum() <= MOST_UNIFORM and vary(lines):
+        return REACTION_NORM
     if len(sizes) <= MOST_ENVIRONMENTS and sizes.sum() <= MOST_UNSTRUCTURED:
         return UNSTRUCTURED if sizes.min() >= LEAST_VALUES else UNIFORM
     return UNIFORM if sizes.sum() <= MOST_UNIFORM else NONE
@@ -146,49 +164,55 @@ class Unstructured(AcrossEnvironments):
 
 
 @dataclass(frozen=True)
-class Uniform(AcrossEnvironments):
-    """shares: of main effect and interaction; line, environment: of the training lines."""
+class SumOfTerms(AcrossEnvironments):
+    """Uniform or a reaction norm. shares: of the terms between environments; line: of the training
+    lines, each one's row of the kernel.
+    """
 
     shares: np.ndarray
+    between: Between
     design: FullRankDesign
     mixed: MixedModel
     line: np.ndarray
-    environment: np.ndarray
 
     @classmethod
-    def fit(cls, K: np.ndarray, line: np.ndarray, lines: Lines, seed: int) -> Uniform:
+    def fit(
+        cls, K: np.ndarray, line: np.ndarray, lines: Lines, by_covariates: bool, seed: int
+    ) -> SumOfTerms:
         """As of `Unstructured`, by values: a value counts by its own weight."""
-        environment = np.asarray(lines.environment)
+        between = Between.fit(lines, by_covariates)
         root = np.sqrt(lines.weights)
-        main = K[np.ix_(line, line)] * np.outer(root, root)
-        own = main * (environment[:, None] == environment)
         design = FullRankDesign.fit(lines.covariates)
         y, X = lines.observed * root, design.matrix(lines.covariates) * root[:, None]
         some = some_lines(len(lines), seed)
-        at = np.ix_(some, some)
-        shares = kernel_shares([main[at], own[at]], y[some], X[some])
-        mixed = fit_reml(combined(shares, [main, own]), y, X).unweighted(root)
-        return cls(shares, design, mixed, line, environment)
+        of_some, K_some = lines.take(some), K[np.ix_(line[some], line[some])]
+        K_some = K_some * np.outer(root[some], root[some])
+        terms = np.eye(len(between.terms))
+        kernels = [K_some * between.covariance(term, of_some)[:, some] for term in terms]
+        shares = kernel_shares(kernels, y[some], X[some])
+        weighted = K[np.ix_(line, line)] * between.covariance(shares, lines)
+        weighted *= root[:, None] * root
+        mixed = fit_reml(weighted, y, X).unweighted(root)
+        return cls(shares, between, design, mixed, line)
 
     @property
     def facts(self) -> dict[str, float]:
-        return {
-            "heritability": self.mixed.heritability,
-            "share_interaction": float(self.shares[1]),
-        }
+        shares = dict(zip(self.between.terms, self.shares, strict=True))
+        told = {f"share_{term}": float(share) for term, share in shares.items() if term != MAIN}
+        return {"heritability": self.mixed.heritability, **told}
 
     @property
     def main_dual(self) -> np.ndarray:
         return np.bincount(self.line, self.shares[0] * self.mixed.dual)
 
     def predict(self, k: np.ndarray, k_self: np.ndarray, lines: Lines) -> Prediction:
-        same = np.asarray(lines.environment)[:, None] == self.environment
-        between = self.shares[0] + self.shares[1] * same
-        x = self.design.matrix(lines.covariates)
-        return self.mixed.prediction(k[:, self.line] * between, k_self, x)
+        cross = k[:, self.line] * self.between.covariance(self.shares, lines)
+        own = k_self * self.between.variance(self.shares, lines)
+        return self.mixed.prediction(cross, own, self.design.matrix(lines.covariates))
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {
+            **self.between.arrays(),
             "interaction_shares": self.shares,
             "fixed_effects": self.mixed.fixed_effects,
             "dual": self.mixed.dual,
@@ -226,7 +250,7 @@ class FittedInEnvironments(KernelSum, Fitted):
         if interaction == UNSTRUCTURED:
             across = Unstructured.fit(K, line, lines)
         else:
-            across = Uniform.fit(K, line, lines, seed)
+            across = SumOfTerms.fit(K, line, lines, interaction == REACTION_NORM, seed)
         return cls(genomes, kernels, shares, lines.codes[first], across)
 
     @property

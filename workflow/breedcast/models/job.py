@@ -58,8 +58,8 @@ class TrainingJob:
     permuted within them too. helpers: (lines, helper traits) the lines' values in other traits, for
     a model that learns from them; the control leaves them where they are. Lines that are nowhere in
     the plan are trained on in every unit, for the sake of these.
-    parents: of all lines, where they are hybrids; codes is then
-    what makes theirs (hybrids.CrossedCodes).
+    parents: of all lines, where they are hybrids; codes is then what makes theirs
+    (hybrids.CrossedCodes). conditions: (lines, environment covariates) of each one's environment.
     """
 
     model: Model
@@ -78,6 +78,7 @@ class TrainingJob:
     families: pd.Series | None = None
     helpers: pd.DataFrame | None = None
     parents: Parents | None = None
+    conditions: pd.DataFrame | None = None
 
     def run(self, threads: int, checkpoints: Checkpoints | None = None) -> Tables:
         """Fit every unit, in `threads` processes of one compute thread each, tuned first if asked.
@@ -276,7 +277,8 @@ class TrainingJob:
     def lines_of(self, unit: Unit) -> Lines:
         """All lines, with the unit's values."""
         table = permuted(self.lines, self.seed, self.trait, unit.permutation, self.families)
-        return Lines.of(self.codes, self.ploidy, table, self.products, self.helpers, self.parents)
+        beside = self.products, self.helpers, self.parents, self.conditions
+        return Lines.of(self.codes, self.ploidy, table, *beside)
 
     def _trained_on(self, task: FitTask) -> np.ndarray:
         """Positions of the lines that a fit is given: those without a value come last."""

@@ -175,9 +175,8 @@ class NetworkModel(NetworkOptions):
             # a shortcut has taken their effects off
             regressed = self.covariates == "regressed" and shortcut is None
             target = StandardisedTarget.fit(trained_on, regressed)
-        # classes carry no covariate effects that could be taken off them
-        joins = self.covariates == "appended" or self.loss in SCORED
-        covariates = Covariates.fit(trained_on.covariates if joins else trained_on.covariates[[]])
+        inputs = trained_on.inputs
+        covariates = Covariates.fit(inputs if self.heeds_conditions else inputs[[]])
 
         def build() -> Objective:
             return self._objective(encoder, target, covariates.columns)
@@ -279,7 +278,7 @@ def data(lines: Lines, encoder: Encoder, covariates: Covariates, target: np.ndar
     """Lines as the network sees them; covariates are those it is given, if any."""
     from breedcast.training.fleet import Data
 
-    design = covariates.design(lines.covariates).astype(np.float32)
+    design = covariates.design(lines.inputs).astype(np.float32)
     return Data(encoder.encode(lines.codes), design, target, lines.weights.astype(np.float32))
 
 

@@ -215,6 +215,11 @@ class NetworkOptions(Model):
     def has_shortcut(self) -> bool:
         return bool(self.beside)
 
+    @property
+    def heeds_conditions(self) -> bool:
+        """Where it is given covariates; classes carry no effects that could be taken off them."""
+        return self.covariates == "appended" or self.loss in SCORED
+
     def uses_products(self, lines: int, markers: int) -> bool:
         return self.has_shortcut
 

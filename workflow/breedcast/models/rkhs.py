@@ -25,6 +25,7 @@ from breedcast.models.in_environments import (
     NONE,
     FittedInEnvironments,
     distinct,
+    heeds_conditions,
     interaction_of,
 )
 from breedcast.models.kernel_model import KernelModel
@@ -77,6 +78,10 @@ class RKHS(Model):
     )
     layers: int = option(4, "Layers of the arc_cosine kernel.", minimum=1)
     interaction: str = option("auto", DESCRIPTION, enum=list(INTERACTIONS))
+
+    @property
+    def heeds_conditions(self) -> bool:
+        return heeds_conditions(self.interaction)
 
     def uses_products(self, lines: int, markers: int) -> bool:
         return set(self.kernels) != {DOMINANCE}

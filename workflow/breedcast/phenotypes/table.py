@@ -16,8 +16,9 @@ MISSING = frozenset({"", "NA", "NaN", "nan", "."})
 class PhenotypeTable:
     """A trait table as text, each row with its line number in the file.
 
-    environments: (rows,) that of each row, None where the table does not tell them apart. Reading
-    needs only the standard library: the Snakefile lists the traits at every start.
+    environments: (rows,) that of each row, None where the table does not tell them apart; kind:
+    what the first column names. Reading needs only the standard library: the Snakefile lists the
+    traits at every start.
     """
 
     path: str
@@ -26,6 +27,7 @@ class PhenotypeTable:
     rows: list[list[str]]
     line_numbers: list[int]
     environments: list[str] | None = None
+    kind: str = "sample"
 
     @property
     def records(self) -> list[tuple[str, str | None]]:
@@ -47,7 +49,7 @@ class PhenotypeTable:
             parsed = _number(value)
             if parsed is None:
                 raise UserError(
-                    f"{self.path}, line {number}, column {column!r} (sample {sample!r}): "
+                    f"{self.path}, line {number}, column {column!r} ({self.kind} {sample!r}): "
                     f"{value!r} is not a number; write numbers with a point, and NA for missing"
                 )
             values.append(parsed)
@@ -81,29 +83,39 @@ def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
 
     of_plots: a row is a plot, and a line may have several.
     """
-    records = read_records(Path(path))
+    return as_table(path, read_records(Path(path)), "sample", of_plots)
+
+
+def as_table(
+    path: str | Path, records: list[tuple[int, list[str]]], kind: str, repeated: bool = False
+) -> PhenotypeTable:
+    """The records of a file as a table; a UserError names the line that is wrong.
+
+    kind: what the first column names; repeated: whether a name may stand twice there.
+    """
+    row_of = "line" if kind == "sample" else kind
     if len(records) < 2:
-        raise UserError(f"{path}: the table has no rows; it needs a header and a row per line")
+        raise UserError(f"{path}: the table has no rows; it needs a header and a row per {row_of}")
     header_number, header = records[0]
     if len(header) < 2:
         raise UserError(
             f"{path}, line {header_number}: one column only; separate the columns by tabs or commas"
         )
     _refuse_repeats(header, f"{path}, line {header_number}", "column")
-    samples, numbers, rows = [], [], []
+    names, numbers, rows = [], [], []
     for number, record in records[1:]:
         if len(record) != len(header):
             raise UserError(
                 f"{path}, line {number}: {len(record)} fields where the header has {len(header)}"
             )
         if not record[0]:
-            raise UserError(f"{path}, line {number}: no line name in the first column")
-        samples.append(record[0])
+            raise UserError(f"{path}, line {number}: no {row_of} name in the first column")
+        names.append(record[0])
         numbers.append(number)
         rows.append(record[1:])
-    if not of_plots:
-        _refuse_repeats(samples, str(path), "sample")
-    return PhenotypeTable(str(path), header[1:], samples, rows, numbers)
+    if not repeated:
+        _refuse_repeats(names, str(path), kind)
+    return PhenotypeTable(str(path), header[1:], names, rows, numbers, kind=kind)
 
 
 def read_records(path: Path) -> list[tuple[int, list[str]]]:
