@@ -128,7 +128,7 @@ def small_report(folder):
     write_table(group_scores(predictions, lines, groups), folder / "t" / "group_scores.tsv")
     write_table(trials(folder / "plots.tsv"), folder / "t" / "heritability.tsv")
     intervals = try_intervals(predictions, lines, groups, 0.9)
-    write_table(intervals, folder / "t" / "intervals.tsv")
+    write_table(intervals.assign(scheme="kfold"), folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")
     naming = name_markers(

@@ -149,6 +149,32 @@ def test_every_group_is_scored_over_the_folds_of_a_repeat(population):
     assert np.isnan(found.loc[(1, "cluster", "2"), "pearson"])
 
 
+def test_groups_are_scored_within_environments():
+    """What sets the environments apart is no accuracy of a group that was in both."""
+    rng = np.random.default_rng(0)
+    lines = pd.DataFrame(
+        {
+            "sample": np.repeat([f"L{number}" for number in range(30)], 2),
+            "environment": np.tile(np.array(["N", "S"], object), 30),
+            "weight": 1.0,
+        }
+    )
+    level = np.tile([0.0, 20.0], 30)
+    lines["value"] = level + rng.normal(size=60)
+    tests = lines[["sample", "environment"]].assign(
+        repeat=0, fold=0, permutation=0, role="test", predicted=level + rng.normal(size=60)
+    )
+    groups = {"family": pd.Series("x", index=lines.index)}
+    (found,) = group_scores({"gblup": tests}, lines, groups).to_dict("records")
+    each = [
+        np.corrcoef(lines["value"][place::2], tests["predicted"][place::2])[0, 1]
+        for place in range(2)
+    ]
+    assert np.corrcoef(lines["value"], tests["predicted"])[0, 1] > 0.9
+    assert found["pearson"] == pytest.approx(np.mean(each))
+    assert found["lines"] == 60
+
+
 def test_labels_keep_the_names_of_families(tmp_path):
     rows = [["001", "2019", "3"], ["NA", "NA", "4"]]
     table = PhenotypeTable("p.tsv", ["cross", "made", "yield"], ["A", "NA"], rows, [2, 3])

@@ -369,6 +369,17 @@ def test_intervals_that_held_too_few_are_doubted(report):
     assert not any("held" in doubt for doubt in doubts(held, collected.structure, 0.9))
 
 
+@pytest.mark.parametrize(("scheme", "doubted"), [("cv2", True), ("cv0", True), ("cv1", False)])
+def test_an_accuracy_of_known_lines_is_not_that_of_the_candidates(report, scheme, doubted):
+    collected, _ = report
+    trait = collected.traits[0]
+    told = dataclasses.replace(trait, intervals=trait.intervals.assign(scheme=scheme))
+    said = doubts(told, collected.structure, 0.9)
+    assert any("scheme cv1 measures it" in doubt for doubt in said) == doubted
+    none = dataclasses.replace(told, candidates=trait.candidates.head(0))
+    assert not any("cv1" in doubt for doubt in doubts(none, collected.structure, 0.9))
+
+
 def test_the_intervals_drawn_are_those_that_were_tried(report):
     trait = report[0].traits[0]
     figure = observed_figure(trait, 0.9, 100_000)

@@ -14,6 +14,7 @@ from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
 from breedcast.scoring.metrics import pearson
 from breedcast.validation.folds import test_to_train
+from breedcast.validation.names import OF_KNOWN_LINES
 
 #: Below these, an accuracy says little: lines with a value, training values of a fold, lines
 #: that the best 10 % of a test fold are, test folds.
@@ -38,6 +39,7 @@ def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[st
         *_weak(trait),
         *_controls(trait),
         *_clusters(trait, structure),
+        *_known_lines(trait),
         *classes_told(trait),
         *_far_candidates(trait),
         *_coverage(trait, level),
@@ -73,6 +75,18 @@ def _clusters(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
         f"Within clusters of related lines the predictive ability of {trait.best.name} is "
         f"{number(within)}, not {number(overall)}: part of it tells clusters apart. Expect the "
         "lower figure when selecting within a family."
+    ]
+
+
+def _known_lines(trait: TraitResult) -> list[str]:
+    """Candidates are new lines, which a scheme of known ones does not tell of."""
+    known = set(trait.intervals["scheme"]).intersection(OF_KNOWN_LINES)
+    if trait.candidates.empty or not known:
+        return []
+    return [
+        "The accuracy above, and what the intervals held, are of lines that other environments "
+        f"tell of (scheme {known.pop()}). The {whole(trait.candidates['sample'].nunique())} "
+        "candidates have no value in any: expect less for them; validation: scheme cv1 measures it."
     ]
 
 

@@ -22,8 +22,9 @@ def ability_table(trait: TraitResult) -> Table | None:
     counts = measured["environment"].value_counts(sort=False)
     return table(
         f"Predictive ability on {trait.name} within each environment: the correlation over its "
-        "tested values of a repeat, in whichever fold they were, and the mean over repeats. The "
-        "figures above are means over environments within each fold.",
+        "tested values of a repeat, in whichever fold they were, and the mean over repeats; below "
+        "0 for a model that predicts the mean of those trained on. The figures above are means "
+        "over environments within each fold.",
         ["Model", *(f"{name} ({whole(count)} lines)" for name, count in counts.items())],
         [
             [model.name, *(number(_ability(model, name)) for name in counts.index)]

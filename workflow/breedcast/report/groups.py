@@ -48,12 +48,13 @@ def accuracy_table(trait: TraitResult) -> Table | None:
         )
     return table(
         f"Accuracy on {trait.name} within groups of tested lines: {whole(len(shown))} of "
-        f"{whole(len(found))} groups, the largest of those with {LEAST_LINES} lines or more; means "
-        "over repeats. Predictive ability is the correlation of predicted and observed values "
-        "within the group: of 10 lines chance alone moves it by about 0.4, of 100 by 0.1. RMSE is "
-        "in the trait's units. All groups and models are in group_scores.tsv.",
+        f"{whole(len(found))} groups, the largest of those with {LEAST_LINES} values or more; "
+        "means over repeats. Predictive ability is the correlation of predicted and observed "
+        "values within the group (and within environments, where these are told apart): of 10 "
+        "values chance alone moves it by about 0.4, of 100 by 0.1. RMSE is in the trait's units. "
+        "All groups and models are in group_scores.tsv.",
         [
-            *("Group", "Lines"),
+            *("Group", "Tested values"),
             *(f"Predictive ability, {name}" for name in names),
             *(f"RMSE, {name}" for name in names),
         ],

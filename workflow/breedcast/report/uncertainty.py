@@ -67,9 +67,9 @@ def group_table(trait: TraitResult, level: float) -> Table | None:
     return table(
         f"The same by group of lines, for {trait.best.name}: "
         f"{whole(len(rows))} of {whole(len(groups))} groups, the largest of those with "
-        f"{LEAST_LINES} tested lines or more. By chance: the binomial {_percent(SURE)} band for so "
-        "many lines. Of many groups some lie outside theirs by chance.",
-        ["Group", "Lines", "Held", "By chance", "Width"],
+        f"{LEAST_LINES} tested values or more. By chance: the binomial {_percent(SURE)} band for "
+        "so many. Of many groups some lie outside theirs by chance.",
+        ["Group", "Tested values", "Held", "By chance", "Width"],
         rows,
         text=(0, 3),
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.hybrids import parents_of
-from breedcast.phenotypes.records import LEAST, keys
+from breedcast.phenotypes.records import LEAST, keys, within
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.metrics import pearson, rmse
 
@@ -77,14 +77,16 @@ def group_scores(
 
     groups: as `groups_of` gives them. classes: those of test hybrids, as `hybrid_classes` gives
     them: one more kind of groups. A group's test lines of a repeat are taken together, in
-    whichever fold they were: single folds hold few of them. Returns COLUMNS; pearson is NaN of
+    whichever fold they were: single folds hold few of them. Where there are environments figures
+    are means of those within each, and `lines` counts values. Returns COLUMNS; pearson is NaN of
     fewer than LEAST lines, and where the predictions are constant.
     """
     records = []
     for model, table in predictions.items():
         tests = table[(table["permutation"] == 0) & (table["role"] == "test")]
         position, value = keys(phenotypes).get_indexer(keys(tests)), observed(phenotypes, tests)
-        pairs = tests[["repeat", "predicted"]].assign(value=value).reset_index(drop=True)
+        told_of = ["repeat", "environment", "predicted"]
+        pairs = tests[told_of].assign(value=value).reset_index(drop=True)
         told = {by: group.to_numpy()[position] for by, group in groups.items()}
         if classes is not None:
             told[HYBRID_CLASS] = class_of(tests, classes)
@@ -102,7 +104,12 @@ def class_of(tests: pd.DataFrame, classes: pd.DataFrame) -> np.ndarray:
 
 
 def _figures(lines: pd.DataFrame) -> tuple[int, float, float]:
-    """How many lines there are, and their Pearson correlation and RMSE."""
+    """How many lines there are, and their Pearson correlation and RMSE within environments."""
     value, predicted = lines["value"].to_numpy(), lines["predicted"].to_numpy(np.float64)
-    ability = pearson(value, predicted) if len(lines) >= LEAST else np.nan
-    return len(lines), ability, rmse(value, predicted)
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        ability = pearson(value[rows], predicted[rows]) if len(rows) >= LEAST else np.nan
+        return {"pearson": ability, "rmse": rmse(value[rows], predicted[rows])}
+
+    found = within(lines["environment"].to_numpy(object), figures)
+    return len(lines), found["pearson"], found["rmse"]

@@ -16,6 +16,8 @@ FOLLOWED = {
 }
 #: Schemes of traits that were measured in several environments.
 OF_ENVIRONMENTS = ("cv1", "cv2", "cv0", "cv00")
+#: Those of them that test lines which other environments tell of.
+OF_KNOWN_LINES = ("cv2", "cv0")
 #: Schemes that deal all lines, or records, to the folds at random.
 RANDOM = ("kfold", "stratified", "stratified_family", "cv1", "cv2")
 #: Schemes that split hybrids by their parents: both tested in others (T2), one new (T1), both (T0).
