@@ -112,6 +112,15 @@ def test_a_simulated_heritability_is_found():
     assert np.mean(found) == pytest.approx(0.5, abs=0.06)
 
 
+@pytest.mark.parametrize("model", [GBLUP(), RKHS()])
+def test_values_that_do_not_vary_are_predicted_alike_and_nothing_is_heritable(model):
+    """Of a rare class a training set may hold no line."""
+    lines = replace(simulate(lines=30), value=np.zeros(30))
+    fitted = model.fit(lines, 0, "cpu")
+    assert fitted.facts["heritability"] == 0
+    assert (fitted.predict(lines.blind()).mean == 0).all()
+
+
 def test_a_covariate_is_a_fixed_effect():
     rng = np.random.default_rng(4)
     family = rng.choice(list("AB"), 80)

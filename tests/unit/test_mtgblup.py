@@ -173,6 +173,21 @@ def test_cv2_overstates_what_shared_errors_tell_and_cv2_star_does_not():
     assert abs(np.mean(honest) - np.mean(real)) < 0.1
 
 
+def test_what_own_helpers_are_worth_is_0_where_nothing_varies():
+    lines, _ = simulate(0, 0.8, lines=30)
+    some = np.arange(30.0)
+    clones = replace(lines, codes=np.repeat(lines.codes[:1], 30, axis=0))
+    for test, predicted in ((lines.take(np.arange(1)), some[:1]), (clones, np.ones(30))):
+        assert set(own_helper_accuracies(test, predicted, predicted).values()) == {0.0}
+    assert np.isfinite(own_helper_accuracies(clones, some, some)["cv2_helped"])
+
+
+def test_a_trait_that_does_not_vary_is_one_line():
+    lines, _ = simulate(0, 0.8, lines=60)
+    with pytest.raises(UserError, match=r"^mtgblup: a trait does not vary beyond"):
+        MTGBLUP().fit(replace(lines, value=np.ones(60)), 0, "cpu")
+
+
 def test_the_nearest_relative_is_the_line_with_most_calls_alike():
     lines, _ = simulate(0, 0, lines=80)
     alike = (lines.codes[:, None] == lines.codes).mean(axis=2)

@@ -211,6 +211,14 @@ def test_a_fold_whose_tested_lines_lack_the_trait_is_left_out(tmp_path, caplog):
             "line 3: 'L1' stands in repeat 0, fold 1 already (line 2)",
         ),
         ("sample\tfold\trole\nL1\t1\tvalid\n", "line 2, column 'role': 'valid' is neither"),
+        (
+            "sample\tfold\trole\tenvironment\nL1\t1\ttrain\tNA\nL1\t1\ttest\tE1\n",
+            "line 3: 'L1' stands in repeat 0, fold 1 already (line 2)",
+        ),
+        (
+            "sample\tfold\tenvironment\nL1\t1\tE1\nL1\t2\tE2\nL1\t2\tNA\n",
+            "line 4: 'L1' stands in repeat 0 already (line 2)",
+        ),
     ],
 )
 def test_a_wrong_plan_is_refused_in_one_line(tmp_path, text, message):

@@ -122,6 +122,18 @@ def test_the_test_lines_move_no_trial_and_nothing_fitted(name):
     pd.testing.assert_frame_equal(before.predictions, blind.predictions, check_exact=True)
 
 
+def test_an_inner_fold_of_one_class_counts_as_0():
+    """Of a rare class an inner fold may hold no line."""
+    job = only_first_fold(make_job(quick("rkhs")))
+    train = job.plan[job.plan["role"] == "train"]
+    rare = train.loc[train["inner_fold"] == 0, "sample"].iloc[:5]
+    lines = job.lines.assign(value=job.lines["sample"].isin(rare).astype(float))
+    job = replace(job, lines=lines, tuning=Tuning(["kernels"], trials=3))
+    studies = job.run(threads=1).studies
+    assert (studies["inner_folds"] == 2).all()
+    assert np.isfinite(studies["value"]).all()
+
+
 def mean_inner_correlation(job, predictions):
     """Mean over inner folds of the correlation of held-out predictions with the values."""
     inner = predictions[predictions["role"] == "inner"].drop(columns="inner_fold")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from breedcast.genotypes.relationship import Relationship
+from breedcast.genotypes.encode import DosageMeans
 from breedcast.models.base import Lines
 
 
@@ -18,19 +18,25 @@ def own_helper_accuracies(
     they are for the genetic value. CV2* (Runcie & Cheng 2019, G3 9:3727) sets them against the
     value of each line's nearest relative, which shares genes and no plot. The relatives are test
     lines too, and their helper values have no part in the prediction. Its correlations are low,
-    since relatives differ; what counts is the difference between those with and without.
+    since relatives differ; what counts is the difference between those with and without. What does
+    not vary, as in a fold of one line, counts as 0.
     """
     relatives = nearest_relatives(lines)
     return {
-        f"{scheme}_{kind}": float(np.corrcoef(predicted, value)[0, 1])
+        f"{scheme}_{kind}": _correlation(predicted, value)
         for kind, predicted in (("without", without), ("helped", helped))
         for scheme, value in (("cv2", lines.observed), ("cv2_star", lines.observed[relatives]))
     }
 
 
+def _correlation(predicted: np.ndarray, value: np.ndarray) -> float:
+    varies = np.ptp(predicted) > 0 and np.ptp(value) > 0
+    return float(np.corrcoef(predicted, value)[0, 1]) if varies else 0.0
+
+
 def nearest_relatives(lines: Lines) -> np.ndarray:
     """(lines,) the position of the line that is nearest to each by its genotype."""
-    z = Relationship.fit(lines.codes, lines.ploidy).centred(lines.codes)
+    z = DosageMeans.fit(lines.codes, lines.ploidy).centred(lines.codes)
     norms = np.einsum("ij,ij->i", z, z)
     distances = norms - 2 * z @ z.T  # of the row's line, but for its own norm
     np.fill_diagonal(distances, np.inf)

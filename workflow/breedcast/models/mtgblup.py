@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from breedcast.errors import UserError
 from breedcast.models.base import (
     ALL_OTHERS,
     Fitted,
@@ -61,7 +62,10 @@ class MTGBLUP(Model):
         X = design.matrix(lines.covariates)
         helpers = _that_tell(lines.helper_values, X)
         Y = np.column_stack([lines.observed, lines.helper_values[helpers]])
-        mixed = fit_multivariate(genome.among_training().cross, Y, X, lines.weights)
+        try:
+            mixed = fit_multivariate(genome.among_training().cross, Y, X, lines.weights)
+        except ValueError as error:
+            raise UserError(f"mtgblup: {error}; check the trait, or leave the model out") from error
         return FittedMTGBLUP(genome, design, helpers, mixed)
 
 

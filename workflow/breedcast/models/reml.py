@@ -41,8 +41,12 @@ class MixedModel:
 
     @property
     def heritability(self) -> float:
-        """s2g / (s2g + s2e): genomic heritability where K has a mean diagonal of 1."""
-        return self.sigma2_g / (self.sigma2_g + self.sigma2_e)
+        """s2g / (s2g + s2e): genomic heritability where K has a mean diagonal of 1.
+
+        0 of values that do not vary beyond their fixed effects.
+        """
+        total = self.sigma2_g + self.sigma2_e
+        return self.sigma2_g / total if total > 0 else 0.0
 
     def unweighted(self, root: np.ndarray) -> MixedModel:
         """The model of the lines themselves, fitted to lines times root (n,) = sqrt(weight).

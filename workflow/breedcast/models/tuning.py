@@ -142,11 +142,14 @@ def _abilities(job: TrainingJob, unit: Unit, model: Model) -> Iterator[float]:
 
 
 def _ability(lines: Lines, predicted: np.ndarray) -> float:
-    """The correlation with the lines' values, within environments where there are any."""
+    """The correlation with the lines' values, within environments where there are any.
+
+    Where either does not vary (a rare class may be absent from an inner fold) it counts as 0.
+    """
     value = lines.observed
 
     def correlation(rows: np.ndarray) -> dict[str, float]:
-        varies = np.ptp(predicted[rows]) > 0
+        varies = np.ptp(predicted[rows]) > 0 and np.ptp(value[rows]) > 0
         found = np.corrcoef(value[rows], predicted[rows])[0, 1] if varies else 0.0
         return {"pearson": float(found)}
 

@@ -133,17 +133,20 @@ def _whole(text: str, where: str) -> int:
 
 
 def _refuse_repeats(rows: Iterable[PlanRow], path: Path, unit: tuple[str, ...]) -> None:
-    """Raise a UserError for a line that stands twice in a unit."""
-    seen: dict[tuple[object, ...], int] = {}
+    """Raise a UserError for a line that stands twice in a unit: in an environment, or in all."""
+    seen: dict[tuple[object, ...], dict[str | None, int]] = {}
     for row in rows:
-        key = (row.sample, row.environment, *(getattr(row, name) for name in unit))
-        first = seen.setdefault(key, row.number)
-        if first != row.number:
+        environments = seen.setdefault((row.sample, *(getattr(row, name) for name in unit)), {})
+        # a row of all environments stands in each that another row names
+        again = row.environment is None or row.environment in environments or None in environments
+        if environments and again:
+            first = environments.get(row.environment, min(environments.values()))
             told = row.where if "fold" in unit else f"repeat {row.repeat}"
             raise UserError(
                 f"{path}, line {row.number}: {row.sample!r} stands in {told} already (line "
                 f"{first}); keep one row"
             )
+        environments[row.environment] = row.number
 
 
 def _crossed(rows: list[PlanRow]) -> list[PlanRow]:
