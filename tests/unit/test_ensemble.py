@@ -200,6 +200,35 @@ def test_every_row_of_the_models_is_combined(models, plan, phenotypes_of, method
     assert (weights.loc[weights["model"] != INTERCEPT, "weight"] >= 0).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_environments_differ_in_is_not_looked_at_where_they_are_held_out(method):
+    """Each inner fold holds out two of six environments, which are predicted at one mean: the
+    weights are those of environments that are all alike."""
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"sample": np.repeat(SAMPLES[:60], 6), "number": np.tile(np.arange(6), 60)})
+    rows = rows.assign(
+        **{"repeat": 0, "fold": 0, "permutation": 0, "sd": np.nan, "reliability": np.nan},
+        environment="E" + rows["number"].astype(str),
+        inner_fold=rows["number"] // 2,
+        role="inner",
+    )
+    main, error = np.repeat(rng.normal(size=60), 6), rng.normal(size=360)
+    noisy = [main + noise * rng.normal(size=360) for noise in (0.7, 3.0)]
+    found = []
+    for level in (0.0, 10.0):
+        value = main + error + level * rows["number"]
+        phenotypes = rows[["sample", "environment"]].assign(value=value)
+        # the mean of the environments that the fit without the fold has seen
+        seen = level * (15 - 4 * rows["inner_fold"] - 1) / 4
+        models = {str(at): rows.assign(predicted=it + seen) for at, it in enumerate(noisy)}
+        found.append(combine(models, lambda _, it=phenotypes: it, method))
+    (plain, alike), (apart, weights) = found
+    np.testing.assert_allclose(weights["weight"], alike["weight"], rtol=1e-9, atol=1e-9)
+    # and nothing of a fold's own level is in its predictions
+    level = (apart["predicted"] - plain["predicted"]).groupby(rows["inner_fold"]).mean()
+    np.testing.assert_allclose(level, 10 * (14 - 4 * np.arange(3)) / 4, atol=1e-9)
+
+
 def test_test_rows_are_the_weighted_sum_that_weights_tsv_tells(models, plan, phenotypes_of):
     predictions, weights = combine(models, phenotypes_of, "auto")
     unit = "repeat == 1 and fold == 2 and permutation == 0"

@@ -92,6 +92,38 @@ def test_one_environment_is_too_few():
         plan_of("cv0", table)
 
 
+def in_trials(*lines):
+    """Lines numbered so, in a trial each."""
+    records = [(f"L{it}", f"E{trial}") for trial, its in enumerate(lines) for it in its]
+    table = pd.DataFrame(records, columns=["sample", "environment"], dtype=object)
+    return table.assign(value=np.arange(float(len(table))), weight=1.0)
+
+
+@pytest.mark.parametrize("scheme", ["cv2", "cv0"])
+def test_trials_that_share_no_line_are_refused_in_one_line(scheme):
+    with pytest.raises(UserError, match="80 values of 80 lines make no fold that this scheme"):
+        plan_of(scheme, in_trials(range(40), range(40, 80)))
+
+
+def test_a_trial_of_one_line_is_never_all_that_a_fit_has():
+    table = in_trials(range(40), range(40), range(1))
+    for unit in units(plan_of("cv0", table), table, permutations=0):
+        for fold in unit.inner_folds:
+            assert len(FitTask(unit, fold, final=False).train) >= 20
+
+
+@pytest.mark.parametrize(
+    ("scheme", "table"),
+    [("cv2", in_trials(range(40), range(34, 74))), ("cv00", in_trials(range(16), range(16)))],
+)
+def test_what_tells_no_correlation_is_not_tested(scheme, table):
+    plan = plan_of(scheme, table, folds=6 if scheme == "cv00" else 5, repeats=4)
+    plan = plan[plan["repeat"] >= 0]
+    tested = plan[plan["role"] == "test"].groupby(["repeat", "fold"]).size()
+    assert tested.min() >= 3
+    assert len(tested) == len(plan.groupby(["repeat", "fold"]))
+
+
 def test_the_control_deals_values_within_environments():
     table, _ = lines_in_trials()
     families = pd.Series({name: f"F{name[-1]}" for name in table["sample"].unique()})

@@ -3,9 +3,10 @@
 Weights are learnt within each unit (repeat, fold, permutation) from its inner predictions: what
 each model said of training lines it had not seen. Nothing of the test lines takes part.
 
-All is looked at within inner folds: predictions and values less their means in the fold. A fold
-whose values happen to be high was predicted from a training set with a lower mean, so that over
-folds every model seems worse than it is, a poor one most of all.
+All is looked at within inner folds, and in these within environments: predictions and values less
+their means there. A fold whose values happen to be high was predicted from a training set with a
+lower mean, so that over folds every model seems worse than it is, a poor one most of all; and an
+environment that a fold holds out was predicted at the mean of the others.
 
 `stack` is non-negative stacking (Breiman 1996, Machine Learning 24:49-64): non-negative least
 squares of the trait on the models' predictions, standardised so that a model that shrinks its
@@ -26,7 +27,7 @@ of standardised predictions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -34,7 +35,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from breedcast.phenotypes.records import keys, levels
+from breedcast.phenotypes.records import has_environments, keys, levels
 from breedcast.scoring.alignment import UNIT, observed
 from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
@@ -66,20 +67,20 @@ class Combination:
         predicted: np.ndarray,
         value: np.ndarray,
         method: Method,
-        inner_fold: np.ndarray | None = None,
+        part: np.ndarray | None = None,
         direction: Direction = "high",
         seed: int = 0,
     ) -> Combination:
         """Learn weights, none negative, from inner predictions (lines, models) and values.
 
-        inner_fold: (lines,) that of each line; None is one for all. direction: which end of the
-        trait `elbpso` looks at; seed: that of its swarms.
+        part: (lines,) that within which each is looked at; None is one for all. direction: which
+        end of the trait `elbpso` looks at; seed: that of its swarms.
         Constant models get no weight. Where no weighting of the others agrees with the values
         (as in most permuted traits) their plain mean stands in, so that a ranking remains to be
         scored; where all are constant, the mean of the values.
         """
-        fold = np.zeros(len(value), dtype=int) if inner_fold is None else inner_fold
-        deviation, centred = _within(predicted, fold), _within(value, fold)
+        part = np.zeros(len(value), dtype=int) if part is None else part
+        deviation, centred = _within(predicted, part), _within(value, part)
         mean, spread = predicted.mean(axis=0), deviation.std(axis=0)
         varies = spread > LEAST_SPREAD * value.std()
         weights = np.zeros(len(mean))
@@ -117,11 +118,15 @@ def combine(
     line, and of test lines by fits without an inner fold (role member), use weights learnt without
     that fold; other predictions of test lines, controls and candidates use those of all training
     lines. Where there are environments, deviations from the mean training value of each are
-    combined, since all models know these means. Raises ValueError when the models' rows differ.
+    combined, since all models know these means; without an intercept, which would tell an inner
+    fold of environments of its own values, since the other folds' fits saw them. Raises ValueError
+    when the models' rows differ.
     """
     rows, predicted = _aligned(predictions)
-    environment = rows["environment"].to_numpy(object)
+    environment, told = rows["environment"].to_numpy(object), has_environments(rows)
     inner_fold = _inner_fold(rows)
+    # of each inner fold and environment
+    part = pd.MultiIndex.from_arrays([inner_fold, pd.factorize(environment)[0]]).factorize()[0]
     combined = np.empty(len(rows))
     fit = partial(Combination.fit, method=method, direction=direction)
     records = []
@@ -131,9 +136,11 @@ def combine(
         level = levels(environment, environment[known], value)
         found = fit(
             *(predicted[known] - level[known, None], value - level[known]),
-            inner_fold=inner_fold[known],
+            part=part[known],
             seed=seed,
         )
+        if told:
+            found = replace(found, intercept=0.0)
         of_wanted = found.predict(predicted[wanted] - level[wanted, None])
         combined[wanted] = of_wanted + level[wanted]
         return found
@@ -191,11 +198,11 @@ def _prior(Z: np.ndarray, value: np.ndarray) -> np.ndarray:
     return _scaled(np.maximum(covariance.mean() + sure * difference, 0.0), Z, value)
 
 
-def _within(values: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """values (lines, ...) less their mean in the line's fold."""
+def _within(values: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """values (lines, ...) less their mean in the line's part."""
     centred: np.ndarray = values.astype(np.float64)
-    for number in np.unique(fold):
-        rows = fold == number
+    for number in np.unique(part):
+        rows = part == number
         centred[rows] -= centred[rows].mean(axis=0)
     return centred
 

@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.phenotypes.records import LEAST
 from breedcast.seeds import derive_seed
-from breedcast.validation.groups import LEAST_TESTED
+from breedcast.validation.groups import LEAST_TESTED, MOST_HELD_OUT
 from breedcast.validation.plan import KFoldScheme, Split, shuffled, whole_groups
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class CV2Scheme(RecordScheme):
 
     Where all lines are in all environments, folds have alike many records of each. A line's only
     record is trained on and never tested: a line of which nothing else is known is not what the
-    scheme asks about.
+    scheme asks about. A fold of fewer than LEAST other records tells nothing and is left out.
     """
 
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
@@ -89,7 +90,8 @@ class CV2Scheme(RecordScheme):
             dealt = self._dealt(groups, self.folds, derive_seed(self.seed, "folds", repeat))
             for fold in range(self.folds):
                 tested = known & (dealt == fold)
-                yield repeat, fold, np.flatnonzero(~tested), np.flatnonzero(tested)
+                if tested.sum() >= LEAST:
+                    yield repeat, fold, np.flatnonzero(~tested), np.flatnonzero(tested)
 
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
         return self._dealt(groups, self.inner_folds, seed)
@@ -112,8 +114,8 @@ class CV0Scheme(RecordScheme):
     """Each environment in turn is predicted from all others: `folds` and `repeats` have no part.
 
     Lines of which no other environment tells are not tested there. Inner folds are whole
-    environments, dealt to at most `inner_folds` parts; from one environment alone they are whole
-    lines.
+    environments, dealt to at most `inner_folds` parts; from one environment alone, or where a part
+    would hold more than MOST_HELD_OUT of the training records, they are whole lines.
     """
 
     @property
@@ -125,9 +127,12 @@ class CV0Scheme(RecordScheme):
         for environment in np.unique(groups[:, ENVIRONMENT]):
             here = groups[:, ENVIRONMENT] == environment
             known = np.isin(groups[:, LINE], groups[~here, LINE])
-            if (here & known).sum() < LEAST_TESTED:
+            elsewhere = len(np.unique(groups[~here, LINE]))
+            if (here & known).sum() < LEAST_TESTED or elsewhere < 2 * self.inner_folds:
                 log.warning(
-                    "an environment has fewer than %d known lines: not tested", LEAST_TESTED
+                    "an environment has fewer than %d known lines, or the others fewer than %d to "
+                    "train on: not tested",
+                    *(LEAST_TESTED, 2 * self.inner_folds),
                 )
                 continue
             yield 0, fold, np.flatnonzero(~here), np.flatnonzero(here & known)
@@ -136,17 +141,23 @@ class CV0Scheme(RecordScheme):
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
         environment = groups[:, ENVIRONMENT]
         parts = min(self.inner_folds, len(np.unique(environment)))
-        if parts < 2:
-            log.warning("one environment is left to train on: these inner folds are whole lines")
-            return self.by_line(groups, seed)
-        return whole_groups(environment, parts)
+        if parts > 1:
+            inner = whole_groups(environment, parts)
+            if np.bincount(inner).max() <= MOST_HELD_OUT * len(inner):
+                return inner
+        log.warning(
+            "one environment, or one too large, is left to train on: these inner folds are whole "
+            "lines"
+        )
+        return self.by_line(groups, seed)
 
 
 @dataclass(frozen=True)
 class CV00Scheme(RecordScheme):
     """A part of the lines in each environment in turn, from the other lines in the others.
 
-    Lines are dealt to `folds` parts at random. Inner folds are such cells too, of `inner_folds`
+    Lines are dealt to `folds` parts at random; fewer than LEAST records tell nothing and are not
+    tested. Inner folds are such cells too, of `inner_folds`
     parts of the lines and as many, at most, of the training environments: the fit without one sees
     neither its lines nor its environments, which the plan's column left_out says. From one
     environment alone inner folds are whole lines.
@@ -162,7 +173,8 @@ class CV00Scheme(RecordScheme):
                 for here in range(len(environments)):
                     tested = ours & (environment == here)
                     trained = ~ours & (environment != here)
-                    if tested.any() and trained.sum() >= 2 * self.inner_folds:
+                    others = len(np.unique(line[trained]))
+                    if tested.sum() >= LEAST and others >= 2 * self.inner_folds:
                         fold = part * len(environments) + here
                         yield repeat, fold, np.flatnonzero(trained), np.flatnonzero(tested)
 

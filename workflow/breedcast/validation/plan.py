@@ -68,7 +68,7 @@ class KFoldScheme:
 
         Columns repeat, fold, sample, environment, role (train, test), inner_fold (NA where
         role is test); the candidates are the unit with repeat and fold -1. A UserError tells
-        of too few lines.
+        of too few lines, or of no fold.
         """
         has_value = lines["value"].notna().to_numpy()
         phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
@@ -80,6 +80,11 @@ class KFoldScheme:
             (repeat, fold, train, phenotyped[np.isin(bundle, test)])
             for repeat, fold, train, test in self.splits(groups)
         ]
+        if not units:
+            raise UserError(
+                f"trait {trait!r}: its {len(known)} values of {known['sample'].nunique()} lines "
+                "make no fold that this scheme could test; choose another validation: scheme"
+            )
         units.append((CANDIDATE_UNIT, CANDIDATE_UNIT, np.arange(len(groups)), candidates))
         parts = []
         for repeat, fold, train, test in units:
