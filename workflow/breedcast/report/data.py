@@ -83,7 +83,7 @@ def dropped_table(report: Report) -> Table:
     reasons = list(dict.fromkeys(reason for counter in counts.values() for reason in counter))
     return table(
         "Lines of each trait. Those with genotype and value are trained and tested on; candidates "
-        "are genotyped and have no value.",
+        "have a genotype and no value. The genotypes of hybrids follow from their parents'.",
         ["Trait", "Genotype and value", "Candidates", *(f"Left out: {why}" for why in reasons)],
         [
             [

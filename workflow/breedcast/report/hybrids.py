@@ -77,16 +77,10 @@ def class_table(trait: TraitResult) -> Table | None:
     return table(
         f"Predictive ability on {trait.name} by what was known of a hybrid's parents in its fold "
         f"({told}): correlation over all test hybrids of a repeat, the mean over repeats.",
-        ["Model", *abilities.columns],
+        ["Model", *(f"{name} ({whole(tested[name])} hybrids)" for name in abilities.columns)],
         [
-            [
-                "Hybrids tested",
-                *(whole(tested[name]) for name in abilities.columns),
-            ],
-            *(
-                [str(model), *(number(row[name], 3) for name in abilities.columns)]
-                for model, row in abilities.iterrows()
-            ),
+            [str(model), *(number(row[name], 3) for name in abilities.columns)]
+            for model, row in abilities.iterrows()
         ],
         file=f"{trait.id}_hybrid_classes",
     )
@@ -110,8 +104,8 @@ def parents_told(trait: TraitResult) -> str:
         for pool, rows in best.groupby("pool", sort=False)
     )
     return (
-        f"of the genetic variance between the measured hybrids {of}. The parents that give most to "
-        f"their hybrids: {named}."
+        f"of the genetic variance between the measured hybrids {of}. The parents of the best "
+        f"general combining ability: {named}."
     )
 
 

@@ -127,8 +127,8 @@ def index_tables(report: Report) -> list[Table]:
             ],
         ),
         table(
-            f"The best {whole(min(INDEX_ROWS, len(lines)))} candidates by the index, which is "
-            "told about the mean of all of them, with their predicted values.",
+            f"The best {whole(min(INDEX_ROWS, len(lines)))} candidates by the index (a "
+            "difference to the mean of all of them), with their predicted values.",
             ["Line", "Rank", "Index", "Selected", *gains["trait"]],
             [
                 [
