@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from breedcast import script  # noqa: F401  one compute thread, before NumPy is imported
-from breedcast.memory import ADVICE, ASSOCIATION, CROSSES, MERIT, STRUCTURE, training_mb
+from breedcast.memory import ADVICE, ASSOCIATION, CROSSES, MERIT, STRUCTURE_COMPLETE, training_mb
 from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS
 
@@ -94,7 +94,7 @@ def analyse(name: str, lines: int, markers: int) -> None:
 
 #: The analyses, and the laws of their memory.
 ANALYSES = {
-    "structure": STRUCTURE,
+    "structure": STRUCTURE_COMPLETE,
     "association": ASSOCIATION,
     "contributions": MERIT,
     "crosses": CROSSES,

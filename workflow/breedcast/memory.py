@@ -66,8 +66,9 @@ class MixedLaw:
         return self.least + growing / MEGABYTE
 
 
-#: Of the rules that do not train, where it grows with the codes.
-STRUCTURE = Law(240, 0, 2, 40, block=32)
+#: Of the rules that do not train, where it grows with the codes; of structure where calls are
+#: missing, and where none is.
+STRUCTURE, STRUCTURE_COMPLETE = (Law(240, 0, 0, pair, block=32) for pair in (40, 24))
 ASSOCIATION = Law(240, 1000, 0, 48, block=10)
 MERIT = Law(220, 500, 0, 48, block=10)
 CROSSES = Law(260, 2500, 0, 48, block=20)
@@ -110,6 +111,13 @@ def training_mb(
         each += SHORTCUT.process_mb(lines, markers)
     gathering = GATHERING_MB if processes > 1 else 0
     return processes * each + gathering
+
+
+def structure_mb(codes_json: str) -> float:
+    """Memory in MB of describing the structure, by the file beside the codes."""
+    missing = json.loads(Path(codes_json).read_text(encoding="utf-8"))["missing_share"]
+    law = STRUCTURE if missing else STRUCTURE_COMPLETE
+    return law.process_mb(*shape(codes_json))
 
 
 def shape(codes_json: str) -> tuple[int, int]:

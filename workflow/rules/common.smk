@@ -10,7 +10,7 @@ from breedcast.memory import (
     CROSSES,
     MERIT,
     SNAKEMAKE_MB,
-    STRUCTURE,
+    structure_mb,
 )
 from breedcast.project import Project, settings
 from breedcast.validation.names import scheme_of_candidates

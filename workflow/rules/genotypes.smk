@@ -75,7 +75,7 @@ rule describe_structure:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(by_codes(STRUCTURE)),
+        mem_mb=memory(lambda wildcards, input: structure_mb(input.codes_summary)),
         runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["structure"]),
