@@ -14,7 +14,7 @@ from breedcast.models.gblup import GBLUP
 from breedcast.models.in_environments import interaction_of
 from breedcast.models.job import TrainingJob
 from breedcast.models.rkhs import RKHS
-from breedcast.phenotypes.conditions import conditions_of, read_conditions
+from breedcast.phenotypes.conditions import check_conditions, conditions_of, read_conditions
 from breedcast.validation.schemes import SCHEMES
 from tests.unit.norms import accuracy, lines_with_norms
 
@@ -241,6 +241,9 @@ TABLE = "environment,rain,year\nNorth,5,2020\nSouth,7.5,2020\nWest,1,2020\n"
 
 
 def test_the_column_environment_or_the_first_names_them(tmp_path):
+    check_conditions(written(tmp_path, TABLE), ["North", "South"])
+    # a trait that was measured in one of them alone is not in the way
+    assert read_conditions(written(tmp_path, TABLE), ["West"])["rain"] == {"West": 1.0}
     expected = {"rain": {"South": 7.5, "North": 5.0}, "year": {"South": 2020, "North": 2020}}
     for text in (TABLE, TABLE.replace("environment", "place")):
         assert read_conditions(written(tmp_path, text), ["South", "North", "South"]) == expected
@@ -272,7 +275,7 @@ def test_the_column_environment_or_the_first_names_them(tmp_path):
 )
 def test_a_mistake_in_the_table_is_one_line(tmp_path, text, message):
     with pytest.raises(UserError, match=message) as error:
-        read_conditions(written(tmp_path, text), ["North", "South"])
+        check_conditions(written(tmp_path, text), ["North", "South"])
     assert "\n" not in str(error.value)
 
 

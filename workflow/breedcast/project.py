@@ -23,7 +23,7 @@ from breedcast.config import (
 )
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
-from breedcast.phenotypes.conditions import read_conditions
+from breedcast.phenotypes.conditions import check_conditions
 from breedcast.phenotypes.design import design_columns
 from breedcast.phenotypes.hybrids import ALL_CROSSES, read_crosses
 from breedcast.phenotypes.in_environments import read_trait_table
@@ -84,7 +84,7 @@ class Project:
         plots = given["plots"]
         table = read_trait_table(given["path"], plots, given["environments"])
         if given["environment_covariates"] is not None:
-            read_conditions(given["environment_covariates"], table.environments or ())
+            check_conditions(given["environment_covariates"], table.environments or ())
         design = None if plots is None else design_columns(plots, table)
         paths = config["genotypes"]["path"]
         parents = parent_columns(config, table)

@@ -39,8 +39,8 @@ INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED, REACTION_NORM)
 #: Told by a model that has the option.
 DESCRIPTION = (
     "Where there are environments, how a line's values in them go together: unstructured (a "
-    "covariance for each pair), uniform (main effect and interaction), none (main effect alone), "
-    "or auto, the first that the data allow."
+    "covariance for each pair), uniform (main effect and interaction), reaction_norm (these and "
+    "what environment covariates do), none (main effect alone), or auto, as the data allow."
 )
 #: Limits of `auto`: environments and values of an unstructured covariance, and the fewest values of
 #: an environment; values of an interaction; the fewest environments of a reaction norm.
@@ -191,7 +191,8 @@ class SumOfTerms(AcrossEnvironments):
         kernels = [K_some * between.covariance(term, of_some)[:, some] for term in terms]
         shares = kernel_shares(kernels, y[some], X[some])
         weighted = K[np.ix_(line, line)] * between.covariance(shares, lines)
-        weighted *= root[:, None] * root
+        weighted *= root
+        weighted *= root[:, None]
         mixed = fit_reml(weighted, y, X).unweighted(root)
         return cls(shares, between, design, mixed, line)
 

@@ -23,8 +23,7 @@ ENVIRONMENT = "environment"
 def read_conditions(path: str | Path, environments: Iterable[str]) -> dict[str, dict[str, float]]:
     """The covariates by name, of each its number in every one of these environments.
 
-    A UserError tells of an environment without a row or a number, of one that stands twice, and of
-    a table that tells none from another. Rows of other environments are not looked at.
+    A UserError tells of an environment without a row or a number, and of one that stands twice.
     """
     table = as_table(path, _environment_first(read_records(Path(path))), ENVIRONMENT)
     row = {name: number for number, name in enumerate(table.samples)}
@@ -44,12 +43,17 @@ def read_conditions(path: str | Path, environments: Iterable[str]) -> dict[str, 
                     f"{path}, line {table.line_numbers[row[name]]}, column {column!r}: no value of "
                     f"environment {name!r}; give one, or leave the column out"
                 )
+    return found
+
+
+def check_conditions(path: str | Path, environments: Iterable[str]) -> None:
+    """Raises a UserError for what `read_conditions` does, and if no covariate varies."""
+    found = read_conditions(path, environments)
     if all(len(set(values.values())) == 1 for values in found.values()):
         raise UserError(
-            f"{path}: no column ({', '.join(table.columns)}) differs between the environments of "
-            "the trait table; give one that does, or leave the table out"
+            f"{path}: no column ({', '.join(found)}) differs between the environments of the trait "
+            "table; give one that does, or leave the table out"
         )
-    return found
 
 
 def _environment_first(records: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
