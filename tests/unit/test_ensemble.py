@@ -200,33 +200,35 @@ def test_every_row_of_the_models_is_combined(models, plan, phenotypes_of, method
     assert (weights.loc[weights["model"] != INTERCEPT, "weight"] >= 0).all()
 
 
+@pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("method", METHODS)
-def test_what_environments_differ_in_is_not_looked_at_where_they_are_held_out(method):
-    """Each inner fold holds out two of six environments, which are predicted at one mean: the
-    weights are those of environments that are all alike."""
+def test_what_environments_differ_in_is_not_looked_at_where_they_are_held_out(method, parts):
+    """Each inner fold holds out two of six environments, or a part of the lines there, and is
+    predicted at one mean: the weights are those of environments that are all alike."""
     rng = np.random.default_rng(0)
-    rows = pd.DataFrame({"sample": np.repeat(SAMPLES[:60], 6), "number": np.tile(np.arange(6), 60)})
-    rows = rows.assign(
-        **{"repeat": 0, "fold": 0, "permutation": 0, "sd": np.nan, "reliability": np.nan},
-        environment="E" + rows["number"].astype(str),
-        inner_fold=rows["number"] // 2,
-        role="inner",
-    )
+    line, number = np.repeat(np.arange(60), 6), np.tile(np.arange(6), 60)
+    cell = np.stack([number // 2, line % parts])
+    rows = pd.DataFrame({"sample": np.array(SAMPLES)[line], "environment": number.astype(str)})
+    rows = rows.assign(repeat=0, fold=0, permutation=0, sd=np.nan, reliability=np.nan, role="inner")
+    rows = rows.assign(inner_fold=cell[0] * parts + cell[1])
+    every = np.array([(row, column) for row in range(3) for column in range(parts)])
+    shares = (every[:, :, None] == cell).sum(axis=1) == 1
+    if parts == 1:
+        shares[:] = False
+    plan = rows.assign(left_out=[" ".join(np.flatnonzero(it).astype(str)) for it in shares.T])
     main, error = np.repeat(rng.normal(size=60), 6), rng.normal(size=360)
     noisy = [main + noise * rng.normal(size=360) for noise in (0.7, 3.0)]
     found = []
     for level in (0.0, 10.0):
-        value = main + error + level * rows["number"]
-        phenotypes = rows[["sample", "environment"]].assign(value=value)
+        phenotypes = rows[["sample", "environment"]].assign(value=main + error + level * number)
         # the mean of the environments that the fit without the fold has seen
-        seen = level * (15 - 4 * rows["inner_fold"] - 1) / 4
+        seen = level * (15 - 4 * cell[0] - 1) / 4
         models = {str(at): rows.assign(predicted=it + seen) for at, it in enumerate(noisy)}
-        found.append(combine(models, lambda _, it=phenotypes: it, method))
+        found.append(combine(models, lambda _, it=phenotypes: it, method, plan=plan))
     (plain, alike), (apart, weights) = found
     np.testing.assert_allclose(weights["weight"], alike["weight"], rtol=1e-9, atol=1e-9)
     # and nothing of a fold's own level is in its predictions
-    level = (apart["predicted"] - plain["predicted"]).groupby(rows["inner_fold"]).mean()
-    np.testing.assert_allclose(level, 10 * (14 - 4 * np.arange(3)) / 4, atol=1e-9)
+    np.testing.assert_allclose(apart["predicted"] - plain["predicted"], seen, atol=1e-9)
 
 
 def test_test_rows_are_the_weighted_sum_that_weights_tsv_tells(models, plan, phenotypes_of):

@@ -58,6 +58,7 @@ rule combine_models:
             model=project.models,
         ),
         phenotypes="<results>/{trait}/phenotypes.tsv",
+        plan="<results>/{trait}/plan.tsv",
     output:
         predictions=f"<results>/{{trait}}/{ENSEMBLE}/predictions.parquet",
         weights=shown(

@@ -16,6 +16,7 @@ with job(snakemake) as settings:
         settings["method"],
         settings["direction"],
         settings["seed"],
+        read_table(snakemake.input.plan),
     )
     write_parquet(predictions, snakemake.output.predictions)
     write_table(weights, snakemake.output.weights)

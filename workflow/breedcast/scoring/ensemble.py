@@ -106,12 +106,14 @@ def combine(
     method: Method,
     direction: Direction = "high",
     seed: int = 0,
+    plan: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The ensemble's predictions and weights from every model's predictions.
 
     phenotypes_of: the trait's phenotypes as a permutation deals them (0: the real trait); a
     control is combined by weights learnt from its own permutation. direction: of the trait;
-    seed: the config's, from which that of every fit of weights follows.
+    seed: the config's, from which that of every fit of weights follows. plan: the trait's, where
+    it may tell what else a fit without an inner fold leaves out (its column left_out).
 
     Returns predictions (the models' rows; no sd, no reliability) and weights (repeat, fold,
     permutation, model, weight; a row per model and one for the intercept). Predictions of an inner
@@ -125,15 +127,21 @@ def combine(
     rows, predicted = _aligned(predictions)
     environment, told = rows["environment"].to_numpy(object), has_environments(rows)
     inner_fold = _inner_fold(rows)
+    left_out = _left_out(rows, plan)
     # of each inner fold and environment
     part = pd.MultiIndex.from_arrays([inner_fold, pd.factorize(environment)[0]]).factorize()[0]
     combined = np.empty(len(rows))
     fit = partial(Combination.fit, method=method, direction=direction)
     records = []
 
-    def learn(known: np.ndarray, value: np.ndarray, wanted: np.ndarray, seed: int) -> Combination:
-        """Weights from rows whose values are known; the combined predictions of wanted rows."""
-        level = levels(environment, environment[known], value)
+    def learn(
+        known: np.ndarray, value: np.ndarray, seen: np.ndarray, wanted: np.ndarray, seed: int
+    ) -> Combination:
+        """Weights from rows whose values are known; the combined predictions of wanted rows.
+
+        seen: (known,) whether the fits of the wanted rows have seen them too.
+        """
+        level = levels(environment, environment[known[seen]], value[seen])
         found = fit(
             *(predicted[known] - level[known, None], value - level[known]),
             part=part[known],
@@ -153,10 +161,12 @@ def combine(
         value = observed(phenotypes_of(permutation), unit_rows[is_inner])
         for fold in np.unique(inner_fold[inner]):
             others = inner_fold[inner] != fold
-            chosen = derive_seed(seed, "weights", *unit, fold)
-            learn(inner[others], value[others], positions[fold_of == fold], chosen)
+            known, wanted = inner[others], positions[fold_of == fold]
+            seen = np.array([str(fold) not in it.split() for it in left_out[known]], dtype=bool)
+            learn(known, value[others], seen, wanted, derive_seed(seed, "weights", *unit, fold))
         chosen = derive_seed(seed, "weights", *unit)
-        combination = learn(inner, value, positions[fold_of == NO_FOLD], chosen)
+        seen, wanted = np.full(len(inner), True), positions[fold_of == NO_FOLD]
+        combination = learn(inner, value, seen, wanted, chosen)
         records += [
             (*unit, *item)
             for item in zip(
@@ -241,6 +251,15 @@ def _aligned(predictions: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, np.
             raise ValueError(f"models {first} and {name} do not predict the same lines")
         columns.append(table["predicted"].to_numpy(np.float64)[position])
     return rows, np.column_stack(columns)
+
+
+def _left_out(rows: pd.DataFrame, plan: pd.DataFrame | None) -> np.ndarray:
+    """(rows,) the inner folds, as plan.tsv names them, whose fits have not seen the row either."""
+    if plan is None or "left_out" not in plan:
+        return np.full(len(rows), "", dtype=object)
+    found = pd.Series(plan["left_out"].to_numpy(), keys(plan, "repeat", "fold"), dtype=object)
+    told: np.ndarray = found.reindex(keys(rows, "repeat", "fold")).fillna("").to_numpy(object)
+    return told
 
 
 def _row_keys(rows: pd.DataFrame) -> pd.MultiIndex:
