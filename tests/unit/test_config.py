@@ -194,6 +194,17 @@ def test_a_scheduler_is_asked_for_the_time_of_the_trials():
     assert asked == [16 * 6, 16 * 6 + 16 * 3 * 5, *[16 * 6 + 16 * (8 + 10) // 2] * 2]
 
 
+def test_another_device_trains_networks_anew_alone():
+    def settings(model, device):
+        checked = check_config(config(models={model: {}}, device=device))
+        return Project(checked, {"yield": "yield"}, model_configs(checked)).training_settings(
+            "yield", model
+        )
+
+    assert settings("gblup", "cuda") == settings("gblup", "cpu")
+    assert settings("dnn", "cuda") != settings("dnn", "cpu")
+
+
 def test_a_model_may_stand_under_a_name_of_its_own():
     models = {"dnngp_raw": {"model": "dnngp", "input": "dosage"}, "rrblup": {}}
     configs = model_configs(check_config(config(models=models)))

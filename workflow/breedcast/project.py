@@ -298,7 +298,8 @@ class Project:
             tune=chosen.tune,
             permutations=self.config["control"]["permutations"],
             seed=self.config["validation"]["seed"],
-            device=self.config["device"],
+            # other models have no use for it, and need not be trained again for another
+            device=self.config["device"] if chosen.is_network else "cpu",
             imputation=self.config["imputation"],
             windows=self.config["markers"]["windows"],
             # where folds follow families or years, a line of no fold may belong to what is held out
