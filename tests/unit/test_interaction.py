@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from breedcast.errors import UserError
 from breedcast.models.base import Lines
 from breedcast.models.gblup import GBLUP
 from breedcast.models.in_environments import interaction_of
@@ -148,3 +149,20 @@ def test_auto_takes_what_the_data_allow(population):
     north = lines.take(np.arange(0, 600, TRIALS))
     assert interaction_of(north, "unstructured") == "none"
     assert interaction_of(replace(lines, environment=None), "uniform") == "none"
+
+
+def test_an_environment_whose_values_are_all_equal_has_no_covariances(population):
+    lines, _ = population
+    flat = replace(lines, value=np.where(lines.environment == "south", 0.0, lines.observed))
+    assert interaction_of(flat, "auto") == "uniform"
+    assert np.isfinite(GBLUP().fit(flat, 0, "cpu").predict(flat.blind()).mean).all()
+    with pytest.raises(UserError, match="in one of the environments a trait does not vary"):
+        GBLUP(interaction="unstructured").fit(flat, 0, "cpu")
+
+
+def test_markers_that_do_not_vary_are_told(population):
+    lines, _ = population
+    alike = replace(lines, codes=np.ones_like(lines.codes))
+    for model in (GBLUP(), GBLUP(interaction="none"), RKHS()):
+        with pytest.raises(UserError, match="no marker varies among these lines; keep more"):
+            model.fit(alike, 0, "cpu")

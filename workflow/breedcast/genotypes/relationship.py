@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from breedcast.errors import UserError
 from breedcast.genotypes.encode import DosageMeans, marker_blocks
 
 
@@ -25,11 +26,14 @@ class Relationship:
 
     @classmethod
     def fit(cls, codes: np.ndarray, ploidy: int) -> Relationship:
-        """Learn frequencies and scale from the codes (lines, markers) of the base lines."""
+        """Learn frequencies and scale from the codes (lines, markers) of the base lines.
+
+        Raises UserError where no marker varies among them.
+        """
         means = DosageMeans.fit(codes, ploidy)
         scale = _mean_square(cls(means, 1.0), codes)
         if scale == 0.0:
-            raise ValueError("no marker varies among these lines")
+            raise UserError("no marker varies among these lines; keep more markers in the filter")
         return cls(means, scale)
 
     def of_markers(self, some: slice) -> Relationship:

@@ -47,7 +47,7 @@ class Pool:
         parents, inverse = np.unique(rows, return_inverse=True)
         try:
             relationship = Relationship.fit(codes[parents], ploidy)
-        except ValueError:
+        except UserError:
             return None
         return cls(relationship, relationship.centred(codes[parents]), inverse.reshape(rows.shape))
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from breedcast.errors import UserError
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.between_environments import MAIN, Between, vary
 from breedcast.models.kernel_sum import ADDITIVE, KernelSum
@@ -73,8 +74,14 @@ def interaction_of(lines: Lines, wanted: str) -> str:
     if enough and sizes.sum() <= MOST_UNIFORM and vary(lines):
         return REACTION_NORM
     if len(sizes) <= MOST_ENVIRONMENTS and sizes.sum() <= MOST_UNSTRUCTURED:
-        return UNSTRUCTURED if sizes.min() >= LEAST_VALUES else UNIFORM
+        return UNSTRUCTURED if sizes.min() >= LEAST_VALUES and _vary_in_each(lines) else UNIFORM
     return UNIFORM if sizes.sum() <= MOST_UNIFORM else NONE
+
+
+def _vary_in_each(lines: Lines) -> bool:
+    """Whether the values vary within every environment."""
+    environment = np.asarray(lines.environment)
+    return all(np.ptp(lines.observed[environment == it]) > 0 for it in np.unique(environment))
 
 
 class AcrossEnvironments(ABC):
@@ -121,7 +128,13 @@ class Unstructured(AcrossEnvironments):
         Y[line, column] = lines.observed - fixed.predict(lines.covariates)
         weights = np.bincount(line, lines.weights) / np.bincount(line)
         X = np.ones((len(K), 1))
-        return cls(names, fixed, fit_multivariate(K, Y, X, weights, correlated_residuals=False))
+        try:
+            model = fit_multivariate(K, Y, X, weights, correlated_residuals=False)
+        except ValueError as error:
+            raise UserError(
+                f"interaction: {UNSTRUCTURED}: in one of the environments {error}; take {UNIFORM}"
+            ) from error
+        return cls(names, fixed, model)
 
     @property
     def facts(self) -> dict[str, float]:

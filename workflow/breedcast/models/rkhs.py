@@ -105,10 +105,7 @@ class RKHS(Model):
         """What the kernels are made of: products of dosages, of dominance codes, or both."""
         genomes = {}
         if set(self.kernels) != {DOMINANCE}:
-            try:
-                genomes[ADDITIVE] = Kinship.fit(lines)
-            except ValueError as error:
-                raise UserError(f"no kernel: {error}; keep more markers in the filter") from error
+            genomes[ADDITIVE] = Kinship.fit(lines)
         if DOMINANCE in self.kernels:
             try:
                 base = DominanceRelationship.fit(lines.codes, lines.ploidy)
