@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -83,7 +84,9 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any
 
 def _plain(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(_plain, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)  # as YAML has it, too
     return "none" if value == {} else str(value)
 
 

@@ -19,12 +19,12 @@ from breedcast.report.training_set import learning_figure, next_table
 
 @dataclass(frozen=True)
 class Step:
-    """A figure and its table under a heading. file: where all rows are."""
+    """A figure and its table under a heading. files: where all that they show is."""
 
     heading: str
     figure: Figure
     table: Table | None
-    file: str
+    files: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -37,16 +37,19 @@ def next_steps(trait: TraitResult, limit: int) -> list[Step]:
     steps, asked = [], trait.selection
     if "parents" in asked:
         parents = parent_figure(trait), parent_table(trait)
-        steps.append(Step("What parents give to their hybrids", *parents, "parents.tsv"))
+        steps.append(Step("What parents give to their hybrids", *parents, ("parents.tsv",)))
         hybrids = hybrid_figure(trait, limit), hybrid_table(trait)
-        steps.append(Step("Which hybrids to make", *hybrids, "hybrids.tsv"))
+        steps.append(Step("Which hybrids to make", *hybrids, ("hybrids.tsv",)))
     if "crosses" in asked:
         crosses = cross_figure(trait, limit), cross_table(trait)
-        steps.append(Step("What to cross", *crosses, "crosses.tsv"))
+        steps.append(Step("What to cross", *crosses, ("crosses.tsv",)))
     if "frontier" in asked:
         shares = frontier_figure(trait), contribution_table(trait)
-        steps.append(Step("How much to use each line", *shares, "contributions.tsv"))
+        steps.append(
+            Step("How much to use each line", *shares, ("contributions.tsv", "frontier.tsv"))
+        )
     if "learning_curve" in asked:
         more = learning_figure(trait), next_table(trait)
-        steps.append(Step("What more data would be worth", *more, "learning_curve.tsv"))
+        files = ("phenotype_next.tsv", "learning_curve.tsv")
+        steps.append(Step("What more data would be worth", *more, files))
     return steps
