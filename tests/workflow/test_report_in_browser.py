@@ -79,13 +79,13 @@ def page(open_page, example):
 
 
 #: Has the page keep what it gives to be saved: the file's name and its text.
-KEEP_SAVED = """
-const given = [], address = URL.createObjectURL;
-URL.createObjectURL = (file) => { given.push(file); return address.call(URL, file); };
-HTMLAnchorElement.prototype.click = function () {
-  given.at(-1).text().then((text) => { window.saved = [this.download, text]; });
-};
-"""
+KEEP_SAVED = """() => {
+  HTMLAnchorElement.prototype.click = function () {
+    fetch(this.href)
+      .then((file) => file.text())
+      .then((text) => { window.saved = [this.download, text]; });
+  };
+}"""
 
 
 def saved(page, button, folder):
