@@ -12,9 +12,11 @@ from breedcast.project import settings
 from breedcast.report import advice, ranks
 
 CAPTIONS = [
-    *("adjusted", "candidates", "candidates_by_environment", "comparison", "dropped", "figures"),
-    *("group_scores", "heritability", "intervals", "page", "region_methods", "regions", "response"),
-    *("scores", "structure", "weights", "workflow"),
+    *("adjusted", "candidates", "candidates_by_environment", "comparison", "contributions"),
+    *("crosses", "dropped", "figures", "frontier", "group_scores", "heritability"),
+    *("hybrid_variances", "hybrids", "index", "index_correlations", "index_gains", "intervals"),
+    *("learning_curve", "page", "parents", "phenotype_next", "region_methods", "regions"),
+    *("response", "scores", "structure", "weights", "workflow"),
 ]
 FIGURES = (
     *("accuracy", "observed", "training", "manhattan", "quantiles", "saliency"),

@@ -46,9 +46,21 @@ rule rate_parents:
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
-        parents="<results>/{trait}/parents.tsv",
-        hybrids="<results>/{trait}/hybrids.tsv",
-        variances="<results>/{trait}/hybrid_variances.tsv",
+        parents=shown(
+            "<results>/{trait}/parents.tsv",
+            "parents",
+            "Selection",
+            "Parents of hybrids",
+        ),
+        hybrids=shown(
+            "<results>/{trait}/hybrids.tsv", "hybrids", "Selection", "Hybrids"
+        ),
+        variances=shown(
+            "<results>/{trait}/hybrid_variances.tsv",
+            "hybrid_variances",
+            "Selection",
+            "Variances between hybrids",
+        ),
     log:
         "<logs>/{trait}/rate_parents.log",
     benchmark:
@@ -80,7 +92,9 @@ rule predict_crosses:
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
-        crosses="<results>/{trait}/crosses.tsv",
+        crosses=shown(
+            "<results>/{trait}/crosses.tsv", "crosses", "Selection", "Crosses"
+        ),
     log:
         "<logs>/{trait}/predict_crosses.log",
     benchmark:
@@ -112,8 +126,18 @@ rule choose_contributions:
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
-        contributions="<results>/{trait}/contributions.tsv",
-        frontier="<results>/{trait}/frontier.tsv",
+        contributions=shown(
+            "<results>/{trait}/contributions.tsv",
+            "contributions",
+            "Selection",
+            "Contributions of lines",
+        ),
+        frontier=shown(
+            "<results>/{trait}/frontier.tsv",
+            "frontier",
+            "Selection",
+            "Gain against diversity",
+        ),
     log:
         "<logs>/{trait}/choose_contributions.log",
     benchmark:
@@ -144,8 +168,18 @@ rule advise_training_set:
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
     output:
-        curve="<results>/{trait}/learning_curve.tsv",
-        next="<results>/{trait}/phenotype_next.tsv",
+        curve=shown(
+            "<results>/{trait}/learning_curve.tsv",
+            "learning_curve",
+            "Selection",
+            "Learning curve",
+        ),
+        next=shown(
+            "<results>/{trait}/phenotype_next.tsv",
+            "phenotype_next",
+            "Selection",
+            "Lines to measure next",
+        ),
     log:
         "<logs>/{trait}/advise_training_set.log",
     benchmark:
@@ -183,9 +217,23 @@ rule rank_index:
             model=project.joint_model,
         ),
     output:
-        index="<results>/index.tsv",
-        gains="<results>/index_gains.tsv",
-        correlations="<results>/index_correlations.tsv",
+        index=shown(
+            "<results>/index.tsv", "index", "Selection", "Selection index", ALL_TRAITS
+        ),
+        gains=shown(
+            "<results>/index_gains.tsv",
+            "index_gains",
+            "Selection",
+            "Gains by the index",
+            ALL_TRAITS,
+        ),
+        correlations=shown(
+            "<results>/index_correlations.tsv",
+            "index_correlations",
+            "Selection",
+            "Correlations of the traits",
+            ALL_TRAITS,
+        ),
     log:
         "<logs>/rank_index.log",
     benchmark:
