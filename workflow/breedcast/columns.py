@@ -28,11 +28,7 @@ def label_columns(config: dict[str, Any], table: PhenotypeTable) -> dict[str, st
     given = config["phenotypes"]
     columns = {label: given[label] for label in LABELS if given[label] is not None}
     for label, column in columns.items():
-        if column not in table.columns:
-            raise UserError(
-                f"config, phenotypes: {label}: {table.path} has no column {column!r}"
-                f"{nearest(column, table.columns)}"
-            )
+        _must_have(table, [column], f"phenotypes: {label}")
     scheme = config["validation"]["scheme"]
     followed = FOLLOWED.get(scheme)
     if followed in LABELS and followed not in columns:
@@ -79,12 +75,7 @@ def trait_ids(
         ("phenotypes: weights", [*weights, *weights.values()]),
         ("directions", config["directions"]),
     ):
-        for name in names:
-            if name not in table.columns:
-                raise UserError(
-                    f"config, {key}: {table.path} has no column {name!r}"
-                    f"{nearest(name, table.columns)}"
-                )
+        _must_have(table, names, key)
     both = set(columns) & others
     if both:
         raise UserError(
@@ -105,10 +96,15 @@ def trait_id(column: str) -> str:
 def parent_columns(config: dict[str, Any], table: PhenotypeTable) -> list[str]:
     """The columns of the trait table that name hybrids' parents; a UserError for one not there."""
     columns: list[str] = config["phenotypes"]["parents"] or []
+    _must_have(table, columns, "phenotypes: parents")
+    return columns
+
+
+def _must_have(table: PhenotypeTable, columns: Iterable[str], key: str) -> None:
+    """A UserError tells of a column that the config names at `key` and the table has not."""
     for column in columns:
         if column not in table.columns:
             raise UserError(
-                f"config, phenotypes: parents: {table.path} has no column {column!r}"
+                f"config, {key}: {table.path} has no column {column!r}"
                 f"{nearest(column, table.columns)}"
             )
-    return columns

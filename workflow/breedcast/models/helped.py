@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breedcast.genotypes.encode import DosageMeans
+from breedcast.models.agreement import correlation
 from breedcast.models.base import Lines
 
 
@@ -23,15 +24,10 @@ def own_helper_accuracies(
     """
     relatives = nearest_relatives(lines)
     return {
-        f"{scheme}_{kind}": _correlation(predicted, value)
+        f"{scheme}_{kind}": correlation(predicted, value)
         for kind, predicted in (("without", without), ("helped", helped))
         for scheme, value in (("cv2", lines.observed), ("cv2_star", lines.observed[relatives]))
     }
-
-
-def _correlation(predicted: np.ndarray, value: np.ndarray) -> float:
-    varies = np.ptp(predicted) > 0 and np.ptp(value) > 0
-    return float(np.corrcoef(predicted, value)[0, 1]) if varies else 0.0
 
 
 def nearest_relatives(lines: Lines) -> np.ndarray:

@@ -21,6 +21,7 @@ import pandas as pd
 
 from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
+from breedcast.models.agreement import correlation
 from breedcast.models.base import Choice, Lines, Model, Search
 from breedcast.models.results import FitTask
 from breedcast.phenotypes.records import within
@@ -148,13 +149,11 @@ def _ability(lines: Lines, predicted: np.ndarray) -> float:
     """
     value = lines.observed
 
-    def correlation(rows: np.ndarray) -> dict[str, float]:
-        varies = np.ptp(predicted[rows]) > 0 and np.ptp(value[rows]) > 0
-        found = np.corrcoef(value[rows], predicted[rows])[0, 1] if varies else 0.0
-        return {"pearson": float(found)}
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        return {"pearson": correlation(value[rows], predicted[rows])}
 
     told = np.full(len(lines), None) if lines.environment is None else lines.environment
-    return within(told, correlation)["pearson"]
+    return within(told, figures)["pearson"]
 
 
 def search(

@@ -24,7 +24,7 @@ import pandas as pd
 from breedcast.errors import UserError
 from breedcast.phenotypes.records import LEAST
 from breedcast.seeds import derive_seed
-from breedcast.validation.groups import LEAST_TESTED, MOST_HELD_OUT
+from breedcast.validation.groups import LEAST_TESTED, inner_of_groups
 from breedcast.validation.plan import KFoldScheme, Split, shuffled, whole_groups
 
 log = logging.getLogger(__name__)
@@ -139,12 +139,9 @@ class CV0Scheme(RecordScheme):
             fold += 1
 
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
-        environment = groups[:, ENVIRONMENT]
-        parts = min(self.inner_folds, len(np.unique(environment)))
-        if parts > 1:
-            inner = whole_groups(environment, parts)
-            if np.bincount(inner).max() <= MOST_HELD_OUT * len(inner):
-                return inner
+        inner = inner_of_groups(groups[:, ENVIRONMENT], self.inner_folds)
+        if inner is not None:
+            return inner
         log.warning(
             "one environment, or one too large, is left to train on: these inner folds are whole "
             "lines"

@@ -130,6 +130,17 @@ class WithinGroupScheme(StratifiedScheme):
         return names[(size // self.folds >= LEAST_PART) & (training >= 2 * self.inner_folds)]
 
 
+def inner_of_groups(groups: np.ndarray, most: int) -> np.ndarray | None:
+    """(dealt,) inner folds of whole groups, `most` of them or fewer; None where there is one group
+    alone, or a fold would hold out more than MOST_HELD_OUT.
+    """
+    parts = min(most, len(np.unique(groups)))
+    if parts < 2:
+        return None
+    inner = whole_groups(groups, parts)
+    return inner if np.bincount(inner).max() <= MOST_HELD_OUT * len(groups) else None
+
+
 @dataclass(frozen=True)
 class LeaveGroupOutScheme(KFoldScheme):
     """Each group in turn is tested by fits on the lines of all others, once: `folds` and
@@ -175,12 +186,10 @@ class LeaveGroupOutScheme(KFoldScheme):
             yield 0, fold, np.flatnonzero(groups != left_out), np.flatnonzero(groups == left_out)
 
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
+        inner = inner_of_groups(groups, self.inner_folds)
+        if inner is not None:
+            return inner
         count = len(np.unique(groups))
-        parts = min(self.inner_folds, count)
-        if parts > 1:
-            inner = whole_groups(groups, parts)
-            if np.bincount(inner).max() <= MOST_HELD_OUT * len(groups):
-                return inner
         log.warning(
             "%d training lines are of %d %s: too few, or one too large, to hold whole %s out, so "
             "these inner folds are random",
