@@ -105,7 +105,7 @@ def test_the_farm_is_predicted_by_the_baseline_and_the_genes_by_gblup(run):
     assert accuracy("gblup") > accuracy("baseline")
 
 
-def test_a_tuned_models_trials_are_told_and_its_options_go_into_a_config(run):
+def test_a_tuned_models_trials_are_told_and_its_options_go_into_a_config(run, monkeypatch):
     folder, _ = run
     results = folder / "the results" / trait_id(TRAITS[0])
     studies = read_table(results / "bayes" / "studies.tsv")
@@ -115,6 +115,7 @@ def test_a_tuned_models_trials_are_told_and_its_options_go_into_a_config(run):
     frozen = yaml.safe_load((results / "bayes" / "options.yaml").read_text())
     assert 0.002 <= frozen["large_share"] <= 0.1
     config = yaml.safe_load((folder / "config.yaml").read_text())
+    monkeypatch.chdir(folder)  # the config names its files from there
     check_config(config | {"models": {"bayes": frozen}})
     assert read_table(results / "gblup" / "studies.tsv").empty
     assert yaml.safe_load((results / "deepgs" / "options.yaml").read_text()) == {"epochs": 2}
