@@ -32,6 +32,7 @@ MODELS = {
     "gblup, none": GBLUP(interaction="none"),
     "gblup, uniform": GBLUP(interaction="uniform"),
     "gblup, unstructured": GBLUP(interaction="unstructured"),
+    "gblup, factor_analytic": GBLUP(interaction="factor_analytic"),
     "rkhs gaussian, each alone": RKHS(kernels=("gaussian",), interaction="none"),
     "rkhs gaussian, none": RKHS(kernels=("gaussian",), interaction="none"),
     "rkhs gaussian, uniform": RKHS(kernels=("gaussian",), interaction="uniform"),

@@ -17,7 +17,7 @@ from breedcast.validation.plan import units
 from breedcast.validation.schemes import SCHEMES
 from tests.unit.norms import accuracy, lines_with_norms
 
-INTERACTIONS = ("uniform", "none", "unstructured", "reaction_norm")
+INTERACTIONS = ("uniform", "none", "unstructured", "factor_analytic", "reaction_norm")
 #: Half of the genetic variance is sensitivity to the covariates given; to others, which are not
 #: given; or there is none, and each environment's interaction is its own.
 TRUTHS = {

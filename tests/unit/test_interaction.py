@@ -11,6 +11,10 @@ from breedcast.models.base import Lines
 from breedcast.models.gblup import GBLUP
 from breedcast.models.in_environments import interaction_of
 from breedcast.models.rkhs import RKHS
+from breedcast.validation.plan import units
+from breedcast.validation.schemes import SCHEMES
+from tests.unit.norms import accuracy as accuracy_of
+from tests.unit.norms import lines_with_norms
 
 MARKERS, TRIALS = 150, 3
 #: Genetic covariances: two environments alike, the third against the first.
@@ -149,6 +153,29 @@ def test_auto_takes_what_the_data_allow(population):
     north = lines.take(np.arange(0, 600, TRIALS))
     assert interaction_of(north, "unstructured") == "none"
     assert interaction_of(replace(lines, environment=None), "uniform") == "none"
+
+
+def test_many_environments_share_few_factors():
+    """Ten environments that differ in two unseen conditions: pairs are told by few numbers."""
+    records, table, genetic = lines_with_norms(
+        3, lines=100, markers=80, environments=10, grown=0.9, told=False
+    )
+    plan = SCHEMES["cv2"](4, 1, 2, 0).make_plan(table, "yield")
+    unit = next(it for it in units(plan, table, 0) if not it.is_candidates)
+    records = replace(records, conditions=None)
+    assert interaction_of(records.take(unit.train), "auto") == "factor_analytic"
+    found = {
+        it: accuracy_of(GBLUP(it), records, genetic, unit.train, unit.test)
+        for it in ("uniform", "factor_analytic")
+    }
+    assert found["factor_analytic"] > found["uniform"] + 0.01
+
+
+def test_few_environments_have_any_covariance(population):
+    lines, _ = population
+    some = GBLUP("factor_analytic").fit(lines, 0, "cpu").weights()
+    any_of = GBLUP("unstructured").fit(lines, 0, "cpu").weights()
+    np.testing.assert_array_equal(some["genetic_covariances"], any_of["genetic_covariances"])
 
 
 def test_an_environment_whose_values_are_all_equal_has_no_covariances(population):

@@ -79,6 +79,40 @@ def test_covariances_maximise_the_density_of_error_contrasts(traits, ranks, seed
     assert reached == pytest.approx(-best, abs=2e-3)
 
 
+def test_factors_maximise_the_density_of_error_contrasts():
+    """A search as above, from the truth, in which the second trait has no variance of its own.
+
+    So few lines leave several tops of nearly one height.
+    """
+    traits, factors = 5, 2
+    rng = np.random.default_rng(traits)
+    loadings = rng.normal(size=(traits, factors))
+    own = np.where(np.arange(traits) == 1, 0.0, rng.uniform(0.5, 1, traits))
+    data = simulate(loadings @ loadings.T + np.diag(own**2), np.eye(traits), lines=40, seed=1)
+    found = fit_multivariate(*data, correlated_residuals=False, factors=factors)
+    least = LEAST_RESIDUAL * np.diag(np.nanvar(data[1], axis=0))
+
+    def matrices(entries):
+        L, psi, residual = np.split(entries, [traits * factors, traits * (factors + 1)])
+        shared = L.reshape(traits, factors)
+        return shared @ shared.T + np.diag(psi**2), np.diag(residual**2) + least
+
+    start = np.concatenate([loadings.ravel(), own, np.ones(traits)])
+    best = minimize(lambda it: -log_likelihood(*matrices(it), *data), start, method="L-BFGS-B")
+    reached = log_likelihood(found.genetic, found.residual, *data)
+    assert reached > -best.fun - 0.05
+
+
+def test_three_traits_and_a_factor_are_any_covariance():
+    """Three loadings and three variances tell the six numbers, where none ends below 0."""
+    G = np.array([[1.0, 0.5, 0.4], [0.5, 1.2, 0.6], [0.4, 0.6, 0.8]])
+    data = simulate(G, np.eye(3) * 0.5, lines=200, seed=4)
+    some = fit_multivariate(*data, correlated_residuals=False, factors=1)
+    any_of = fit_multivariate(*data, correlated_residuals=False)
+    assert some.likelihood == pytest.approx(any_of.likelihood, abs=1e-3)
+    np.testing.assert_allclose(some.genetic, any_of.genetic, atol=0.02)
+
+
 def test_one_trait_is_the_mixed_model_of_one_trait():
     K, Y, X, weights = simulate(np.eye(1), np.eye(1), lines=80, missing=0, seed=3)
     root = np.sqrt(weights)

@@ -47,14 +47,14 @@ def maximise(
     )
 
 
-def climb(point: Point, *steps: Step) -> Point:
-    """The point where none of the steps gains; each is tried where those before it do not."""
+def climb(point: Point, *steps: Step, tolerance: float = TOLERANCE) -> Point:
+    """The point where no step gains `tolerance`; each is tried where those before it do not."""
     for _ in range(STEPS):
         for step in steps:
             better = step(point)
             gain = better.likelihood - point.likelihood
             point = better
-            if gain >= TOLERANCE:
+            if gain >= tolerance:
                 break
         else:
             return point

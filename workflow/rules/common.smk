@@ -60,6 +60,11 @@ def by_codes(law):
     return lambda wildcards, input: law.process_mb(*demands.shape(input.codes_summary))
 
 
+def code_of(script):
+    """The hash of a script's code, made when a job asks: the process of one job asks for its own."""
+    return lambda wildcards: code_hash(script)
+
+
 def for_all_models(path):
     """An input function: the path for every scored model of the wildcards' trait."""
 

@@ -18,7 +18,7 @@ rule import_genotypes:
         runtime=60,
     params:
         settings=lambda wildcards: project.import_settings(),
-        code=code_hash("import_genotypes"),
+        code=code_of("import_genotypes"),
     message:
         "Read {input.genotypes}"
     script:
@@ -48,7 +48,7 @@ rule filter_genotypes:
         runtime=60,
     params:
         settings=lambda wildcards: project.filter_settings(),
-        code=code_hash("filter_genotypes"),
+        code=code_of("filter_genotypes"),
     message:
         "Filter the genotypes"
     script:
@@ -79,7 +79,7 @@ rule describe_structure:
         runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["structure"]),
-        code=code_hash("describe_structure"),
+        code=code_of("describe_structure"),
     message:
         "Describe the structure of the lines"
     script:

@@ -38,7 +38,7 @@ rule write_manifest:
         runtime=60,
     params:
         settings=lambda wildcards: project.manifest_settings(),
-        code=code_hash("write_manifest"),
+        code=code_of("write_manifest"),
     message:
         "Write the manifest"
     script:

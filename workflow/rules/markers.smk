@@ -18,7 +18,7 @@ rule scan_association:
         runtime=60,
     params:
         settings=lambda wildcards: settings(**project.config["association"]),
-        code=code_hash("scan_association"),
+        code=code_of("scan_association"),
     message:
         "Test every marker for {wildcards.trait}"
     script:
@@ -58,7 +58,7 @@ rule name_regions:
         runtime=60,
     params:
         settings=lambda wildcards: settings(models=list(project.models)),
-        code=code_hash("name_regions"),
+        code=code_of("name_regions"),
     message:
         "Name the regions of {wildcards.trait}"
     script:

@@ -26,7 +26,7 @@ rule adjust_plots:
             trait=project.traits[wildcards.trait], design=project.design
         ),
         told=lambda wildcards: project.told[wildcards.trait],
-        code=code_hash("adjust_plots"),
+        code=code_of("adjust_plots"),
     message:
         "Adjust the plots of {wildcards.trait}"
     script:
@@ -70,7 +70,7 @@ rule clean_phenotypes:
             all_crosses=project.all_crosses,
         ),
         told=lambda wildcards: project.told[wildcards.trait],
-        code=code_hash("clean_phenotypes"),
+        code=code_of("clean_phenotypes"),
     message:
         "Read trait {wildcards.trait}"
     script:

@@ -27,7 +27,7 @@ rule render_report:
         settings=lambda wildcards: project.report_settings(
             steps_before(rules.render_report.rule)
         ),
-        code=code_hash("render_report"),
+        code=code_of("render_report"),
         page=file_hash(PACKAGE.parent / "report", "*.html", "*.css", "*.js"),
     message:
         "Write the report"
@@ -60,7 +60,7 @@ rule render_figures:
         runtime=5,
     params:
         settings=lambda wildcards: project.figure_settings(wildcards.trait),
-        code=code_hash("render_figures"),
+        code=code_of("render_figures"),
     message:
         "Draw the figures of {wildcards.trait}"
     script:
@@ -96,7 +96,7 @@ rule render_overall_figures:
         settings=lambda wildcards: project.report_settings(
             steps_before(rules.render_report.rule)
         ),
-        code=code_hash("render_overall_figures"),
+        code=code_of("render_overall_figures"),
     message:
         "Draw the figures of all traits together"
     script:

@@ -42,7 +42,7 @@ rule score_models:
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
-        code=code_hash("score_models"),
+        code=code_of("score_models"),
     message:
         "Score the models of {wildcards.trait}"
     script:
@@ -87,7 +87,7 @@ rule combine_models:
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
-        code=code_hash("combine_models"),
+        code=code_of("combine_models"),
     message:
         "Combine the models of {wildcards.trait}"
     script:
@@ -120,7 +120,7 @@ rule compare_models:
         settings=lambda wildcards: settings(
             models=project.scored_models, standard=project.standard
         ),
-        code=code_hash("compare_models"),
+        code=code_of("compare_models"),
     message:
         "Compare the models of {wildcards.trait}"
     script:
@@ -158,7 +158,7 @@ rule try_intervals:
             interval=project.config["interval"],
             scheme=project.config["validation"]["scheme"],
         ),
-        code=code_hash("try_intervals"),
+        code=code_of("try_intervals"),
     message:
         "Try the intervals for {wildcards.trait}"
     script:

@@ -33,7 +33,7 @@ rule rank_candidates:
             fraction=project.config["selection"]["fraction"],
             scheme=scheme_of_candidates(project.config["validation"]["scheme"]),
         ),
-        code=code_hash("rank_candidates"),
+        code=code_of("rank_candidates"),
     message:
         "Rank the candidates for {wildcards.trait}"
     script:
@@ -78,7 +78,7 @@ rule rate_parents:
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
-        code=code_hash("rate_parents"),
+        code=code_of("rate_parents"),
     message:
         "Rate the parents of hybrids for {wildcards.trait}"
     script:
@@ -113,7 +113,7 @@ rule predict_crosses:
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
-        code=code_hash("predict_crosses"),
+        code=code_of("predict_crosses"),
     message:
         "Predict crosses for {wildcards.trait}"
     script:
@@ -154,7 +154,7 @@ rule choose_contributions:
             **project.selection_settings("contributions"),
             direction=project.direction(wildcards.trait),
         ),
-        code=code_hash("choose_contributions"),
+        code=code_of("choose_contributions"),
     message:
         "Weigh gain against relationship for {wildcards.trait}"
     script:
@@ -197,7 +197,7 @@ rule advise_training_set:
             trait=wildcards.trait,
             seed=project.config["validation"]["seed"],
         ),
-        code=code_hash("advise_training_set"),
+        code=code_of("advise_training_set"),
     message:
         "See what more lines and markers are worth for {wildcards.trait}"
     script:
@@ -245,7 +245,7 @@ rule rank_index:
         runtime=5,
     params:
         settings=lambda wildcards: project.index_settings(),
-        code=code_hash("rank_index"),
+        code=code_of("rank_index"),
     message:
         "Rank the candidates on several traits at once"
     script:

@@ -5,6 +5,8 @@ covariance of the environments, which is
 
     unstructured: any, estimated for each pair (as that of traits, `multivariate.py`), errors having
         a variance of their own in each; of it the interaction is all but its mean.
+    factor_analytic: that of few factors which all environments share, and a variance of each one's
+        own (Smith, Cullis & Thompson 2001, Biometrics 57:1138): fewer numbers for more environments.
     uniform: a main effect and an interaction of one variance in all (Jarquín et al. 2014, Theor
         Appl Genet 127:595, without covariates; Lopez-Cruz et al. 2015, G3 5:569, of one variance).
     reaction_norm: these two and W W', W the environments' covariates (Jarquín et al. 2014): lines
@@ -35,18 +37,27 @@ from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
 
 NONE, UNIFORM, UNSTRUCTURED = "none", "uniform", "unstructured"
-REACTION_NORM = "reaction_norm"
-INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED, REACTION_NORM)
+FACTOR_ANALYTIC, REACTION_NORM = "factor_analytic", "reaction_norm"
+INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED, FACTOR_ANALYTIC, REACTION_NORM)
 #: Told by a model that has the option.
 DESCRIPTION = (
     "Where there are environments, how a line's values in them go together: unstructured (a "
-    "covariance for each pair), uniform (main effect and interaction), reaction_norm (these and "
-    "what environment covariates do), none (main effect alone), or auto, as the data allow."
+    "covariance for each pair), factor_analytic (of few factors), uniform (main effect and "
+    "interaction), reaction_norm (these and what environment covariates do), none (main effect "
+    "alone), or auto, as the data allow."
 )
-#: Limits of `auto`: environments and values of an unstructured covariance, and the fewest values of
-#: an environment; values of an interaction; the fewest environments of a reaction norm.
-MOST_ENVIRONMENTS, MOST_UNSTRUCTURED, LEAST_VALUES = 8, 4000, 50
+MOST_FACTORS = 3
+#: Limits of `auto`: environments of an unstructured covariance and of a factor-analytic one; their
+#: values, and lines' values that are missing, which cost more; the fewest values of an environment.
+MOST_UNSTRUCTURED, MOST_FACTOR_ANALYTIC = 8, 20
+MOST_VALUES, MOST_MISSING, LEAST_VALUES = 4000, 2000, 50
+#: Values of a uniform interaction or a reaction norm, and the fewest environments of the latter.
 MOST_UNIFORM, LEAST_ENVIRONMENTS = 10_000, 4
+
+
+def factors_of(environments: int) -> int | None:
+    """The factors of so many environments; None where any covariance has no more numbers."""
+    return min(MOST_FACTORS, environments // 2 - 1) if environments > 3 else None
 
 
 def heeds_conditions(interaction: str) -> bool:
@@ -73,9 +84,23 @@ def interaction_of(lines: Lines, wanted: str) -> str:
     enough = lines.conditions is not None and len(sizes) >= LEAST_ENVIRONMENTS
     if enough and sizes.sum() <= MOST_UNIFORM and vary(lines):
         return REACTION_NORM
-    if len(sizes) <= MOST_ENVIRONMENTS and sizes.sum() <= MOST_UNSTRUCTURED:
-        return UNSTRUCTURED if sizes.min() >= LEAST_VALUES and _vary_in_each(lines) else UNIFORM
+    if len(sizes) <= MOST_FACTOR_ANALYTIC and _tell_covariances(lines, sizes):
+        return UNSTRUCTURED if len(sizes) <= MOST_UNSTRUCTURED else FACTOR_ANALYTIC
     return UNIFORM if sizes.sum() <= MOST_UNIFORM else NONE
+
+
+def _tell_covariances(lines: Lines, sizes: np.ndarray) -> bool:
+    """Whether the values are enough, and not too many, to estimate a covariance of each pair.
+
+    sizes: (environments,) values in each.
+    """
+    missing = len(distinct(lines)[0]) * len(sizes) - sizes.sum()
+    return (
+        sizes.min() >= LEAST_VALUES
+        and sizes.sum() <= MOST_VALUES
+        and missing <= MOST_MISSING
+        and _vary_in_each(lines)
+    )
 
 
 def _vary_in_each(lines: Lines) -> bool:
@@ -107,8 +132,8 @@ class AcrossEnvironments(ABC):
 
 
 @dataclass(frozen=True)
-class Unstructured(AcrossEnvironments):
-    """names: the environments, in the order of the model's columns; fixed: covariates' effects and
+class Covariances(AcrossEnvironments):
+    """Unstructured or factor-analytic. names: the environments, in the order of the model's columns; fixed: covariates' effects and
     environments' means, which the model is fitted beside.
     """
 
@@ -117,7 +142,7 @@ class Unstructured(AcrossEnvironments):
     model: MultivariateModel
 
     @classmethod
-    def fit(cls, K: np.ndarray, line: np.ndarray, lines: Lines) -> Unstructured:
+    def fit(cls, K: np.ndarray, line: np.ndarray, lines: Lines, interaction: str) -> Covariances:
         """K: (distinct, distinct); line: (lines,) each one's row of it.
 
         A line counts by its mean weight. Environments' means are corrected beside genetic values.
@@ -128,11 +153,12 @@ class Unstructured(AcrossEnvironments):
         Y[line, column] = lines.observed - fixed.predict(lines.covariates)
         weights = np.bincount(line, lines.weights) / np.bincount(line)
         X = np.ones((len(K), 1))
+        factors = factors_of(len(names)) if interaction == FACTOR_ANALYTIC else None
         try:
-            model = fit_multivariate(K, Y, X, weights, correlated_residuals=False)
+            model = fit_multivariate(K, Y, X, weights, False, factors)
         except ValueError as error:
             raise UserError(
-                f"interaction: {UNSTRUCTURED}: in one of the environments {error}; take {UNIFORM}"
+                f"interaction: {interaction}: in one of the environments {error}; take {UNIFORM}"
             ) from error
         return cls(names, fixed, model)
 
@@ -192,7 +218,7 @@ class SumOfTerms(AcrossEnvironments):
     def fit(
         cls, K: np.ndarray, line: np.ndarray, lines: Lines, by_covariates: bool, seed: int
     ) -> SumOfTerms:
-        """As of `Unstructured`, by values: a value counts by its own weight."""
+        """As of `Covariances`, by values: a value counts by its own weight."""
         between = Between.fit(lines, by_covariates)
         root = np.sqrt(lines.weights)
         design = FullRankDesign.fit(lines.covariates)
@@ -261,8 +287,8 @@ class FittedInEnvironments(KernelSum, Fitted):
         shares = kernel_shares([K[at] for K in matrices], means[some], np.ones((len(some), 1)))
         K = combined(shares, matrices)
         across: AcrossEnvironments
-        if interaction == UNSTRUCTURED:
-            across = Unstructured.fit(K, line, lines)
+        if interaction in (UNSTRUCTURED, FACTOR_ANALYTIC):
+            across = Covariances.fit(K, line, lines, interaction)
         else:
             across = SumOfTerms.fit(K, line, lines, interaction == REACTION_NORM, seed)
         return cls(genomes, kernels, shares, lines.codes[first], across)

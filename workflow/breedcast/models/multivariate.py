@@ -12,20 +12,25 @@ that are there, while V keeps its blocks. It costs the values times the square o
 ones, and never more than inverting the V of those that are there.
 
 G and R = L L' are searched for by their Cholesky factors, which any numbers make a covariance
-(Meyer & Smith 1996, Genet Sel Evol 28:23), along the average information.
+(Meyer & Smith 1996, Genet Sel Evol 28:23), along the average information. A factor-analytic
+G = Lambda Lambda' + Psi, Lambda (traits, factors) and Psi diagonal, is F F' as well, of
+F = [Lambda, Psi^(1/2)] (Thompson et al. 2003, Aust N Z J Stat 45:445).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from breedcast.ascent import Point, along_information, climb
 from breedcast.models.base import Prediction
 
 #: R has this share of each trait's variance on its diagonal at least, so that V has an inverse.
 LEAST_RESIDUAL = 1e-5
+#: The gain in log-likelihood that a step is worth: many numbers are nearly as likely, and steps dear.
+TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -125,26 +130,27 @@ def fit_multivariate(
     X: np.ndarray,
     weights: np.ndarray | None = None,
     correlated_residuals: bool = True,
+    factors: int | None = None,
 ) -> MultivariateModel:
     """Covariances by REML and the BLUP equations' solution.
 
     K: (n, n) relationships; Y: (n, traits), NaN where missing; X: (n, c) fixed effects of full
     column rank, an intercept included, that each trait has its own of; weights: (n,) of the lines,
     None for all alike; correlated_residuals: R is full, else diagonal (values of different plots,
-    as those of environments are). Raises ValueError where a trait's values tell less than its
-    fixed effects and a variance, or do not vary.
+    as those of environments are); factors: those that G is made of beside a variance of each
+    trait's own, None where it is any covariance. Raises ValueError where a trait's values tell less
+    than its fixed effects and a variance, or do not vary.
     """
     root = np.ones(len(Y)) if weights is None else np.sqrt(weights)
     Y, X, K = Y * root[:, None], X * root[:, None], K * np.outer(root, root)
     scale = _scales(Y, X)
     d, U = np.linalg.eigh(K)
-    likelihood = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, correlated_residuals)
+    likelihood = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, correlated_residuals, factors)
     best = climb(
         likelihood.at(likelihood.start),
-        lambda point: along_information(
-            likelihood.at, point, np.full(len(point.variances), -np.inf)
-        ),
-        likelihood.by_expectation,
+        likelihood.along_information,
+        likelihood.by_expectation if factors is None else likelihood.along_each_entry,
+        tolerance=TOLERANCE,
     )
     G, R = likelihood.covariances(best.variances)
     solution = likelihood.solve(G, R)
@@ -203,7 +209,7 @@ class _Likelihood:
 
     d: (n,) eigenvalues; Y: (n, traits) rotated; fixed: by trait (n, its fixed effects), X rotated
     and then a column per missing value; genetic, residual: rows and columns of the entries of the
-    two factors that are searched for.
+    two factors that are searched for; start: where the search begins, G's entries first.
     """
 
     d: np.ndarray
@@ -211,20 +217,36 @@ class _Likelihood:
     fixed: list[np.ndarray]
     genetic: tuple[np.ndarray, np.ndarray]
     residual: tuple[np.ndarray, np.ndarray]
+    start: np.ndarray
 
     @classmethod
     def of(
-        cls, d: np.ndarray, U: np.ndarray, Y: np.ndarray, X: np.ndarray, correlated: bool
+        cls,
+        d: np.ndarray,
+        U: np.ndarray,
+        Y: np.ndarray,
+        X: np.ndarray,
+        correlated: bool,
+        factors: int | None,
     ) -> _Likelihood:
         traits = Y.shape[1]
         missing = ~np.isfinite(Y)
-        full, own = np.tril_indices(traits), np.arange(traits)
+        # half of each trait's variance genetic, nothing shared by traits
+        half = np.sqrt(0.5) * np.eye(traits)
+        full, own = np.tril_indices(traits), np.diag_indices(traits)
+        residual = full if correlated else own
+        genetic, at_first = full, half
+        if factors is not None:
+            at_first = _first_factors(Y, factors)
+            rows, columns = np.tril_indices(traits, m=factors)
+            genetic = np.append(rows, own[0]), np.append(columns, factors + own[0])
         return cls(
             d,
             U.T @ np.where(missing, 0.0, Y),
             [np.hstack([U.T @ X, U[gone].T]) for gone in missing.T],
-            full,
-            full if correlated else (own, own),
+            genetic,
+            residual,
+            np.concatenate([at_first[genetic], half[residual]]),
         )
 
     @property
@@ -233,22 +255,17 @@ class _Likelihood:
         return np.cumsum([0] + [F.shape[1] for F in self.fixed[:-1]])
 
     @property
-    def start(self) -> np.ndarray:
-        """Half of each trait's variance genetic, nothing shared by traits."""
-        return np.concatenate(
-            [np.where(rows == columns, np.sqrt(0.5), 0.0) for rows, columns in self._entries]
-        )
-
-    @property
     def _entries(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         return self.genetic, self.residual
 
     def _factors(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The Cholesky factors of G and R."""
-        size = self.Y.shape[1]
-        G, R = np.zeros((size, size)), np.zeros((size, size))
-        G[self.genetic], R[self.residual] = np.split(entries, [len(self.genetic[0])])
-        return G, R
+        """The factors of G and R."""
+        traits, parts = self.Y.shape[1], np.split(entries, [len(self.genetic[0])])
+        factors = []
+        for where, part in zip(self._entries, parts, strict=True):
+            factors.append(np.zeros((traits, 1 + where[1].max())))
+            factors[-1][where] = part
+        return factors[0], factors[1]
 
     def covariances(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """G and R of these entries of their factors."""
@@ -324,6 +341,15 @@ class _Likelihood:
         each = 0.5 * (found.dual[:, :, None] * found.dual[:, None] - left)
         return np.tensordot(self.d, each, axes=1), each.sum(axis=0)
 
+    def along_information(self, point: Point) -> Point:
+        """The step of average information, or the same point where it gains nothing."""
+        return along_information(self.at, point, np.full(len(point.variances), -np.inf))
+
+    def along_each_entry(self, point: Point) -> Point:
+        """The same with each entry's own information alone, of which none is another's."""
+        own = np.diag(np.diag(point.information))
+        return self.along_information(replace(point, information=own))
+
     def by_expectation(self, point: Point) -> Point:
         """The step of expectation-maximisation, or the same point where it gains nothing."""
         G, R = self.covariances(point.variances)
@@ -341,6 +367,20 @@ class _Likelihood:
         return tried if tried.likelihood > point.likelihood else point
 
 
+def _first_factors(Y: np.ndarray, factors: int) -> np.ndarray:
+    """(traits, factors + traits) [Lambda, Psi^(1/2)] of half the traits' correlations.
+
+    Y: (n, traits). A start without loadings would have no slope. Lambda is 0 above its diagonal,
+    since it is free to be turned otherwise.
+    """
+    correlation = pd.DataFrame(Y).corr(min_periods=10).fillna(0.5).to_numpy() / 2
+    values, vectors = np.linalg.eigh(correlation)
+    loadings = vectors[:, -factors:] * np.sqrt(np.maximum(values[-factors:], 0.01))
+    turned = loadings @ np.linalg.qr(loadings[:factors].T)[0]
+    own = np.maximum(0.5 - (turned**2).sum(axis=1), 0.05)
+    return np.hstack([turned, np.diag(np.sqrt(own))])
+
+
 def _factor(covariance: np.ndarray) -> np.ndarray:
     """The lower triangular L of L L' = covariance, which may be singular."""
     values, vectors = np.linalg.eigh(covariance)
@@ -352,9 +392,13 @@ def _curvature(slope: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
     """(entries, entries) what the bend of L L' adds to the information about entries of L.
 
     The average information is of covariances, whose derivatives by L vanish where L does: without
-    this no step would end at a singular covariance. Only directions in which the likelihood falls
-    count, so that the information stays positive.
+    this no step would end at a singular covariance. Entries bend L L' with those of their own
+    column. Only directions in which the likelihood falls count, so that the information stays
+    positive.
     """
-    values, vectors = np.linalg.eigh(slope)
-    falling = (vectors * np.maximum(-values, 0.0)) @ vectors.T
-    return 2 * falling[np.ix_(rows, rows)] * (columns[:, None] == columns)
+    added = np.zeros((len(rows), len(rows)))
+    for column in np.unique(columns):
+        here = np.flatnonzero(columns == column)
+        values, vectors = np.linalg.eigh(slope[np.ix_(rows[here], rows[here])])
+        added[np.ix_(here, here)] = (vectors * np.maximum(-values, 0.0)) @ vectors.T
+    return 2 * added
