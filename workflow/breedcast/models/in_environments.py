@@ -6,7 +6,7 @@ covariance of the environments, which is
     unstructured: any, estimated for each pair (as that of traits, `multivariate.py`), errors having
         a variance of their own in each; of it the interaction is all but its mean.
     factor_analytic: that of few factors which all environments share, and a variance of each one's
-        own (Smith, Cullis & Thompson 2001, Biometrics 57:1138): fewer numbers for more environments.
+        own (Smith, Cullis & Thompson 2001, Biometrics 57:1138): fewer numbers for many of them.
     uniform: a main effect and an interaction of one variance in all (Jarquín et al. 2014, Theor
         Appl Genet 127:595, without covariates; Lopez-Cruz et al. 2015, G3 5:569, of one variance).
     reaction_norm: these two and W W', W the environments' covariates (Jarquín et al. 2014): lines
@@ -133,7 +133,9 @@ class AcrossEnvironments(ABC):
 
 @dataclass(frozen=True)
 class Covariances(AcrossEnvironments):
-    """Unstructured or factor-analytic. names: the environments, in the order of the model's columns; fixed: covariates' effects and
+    """Unstructured or factor-analytic.
+
+    names: the environments, in the order of the model's columns; fixed: covariates' effects and
     environments' means, which the model is fitted beside.
     """
 

@@ -29,7 +29,7 @@ from breedcast.models.base import Prediction
 
 #: R has this share of each trait's variance on its diagonal at least, so that V has an inverse.
 LEAST_RESIDUAL = 1e-5
-#: The gain in log-likelihood that a step is worth: many numbers are nearly as likely, and steps dear.
+#: The gain in log-likelihood that a step is worth: steps are dear, and many numbers as likely.
 TOLERANCE = 1e-4
 
 
@@ -233,13 +233,13 @@ class _Likelihood:
         missing = ~np.isfinite(Y)
         # half of each trait's variance genetic, nothing shared by traits
         half = np.sqrt(0.5) * np.eye(traits)
-        full, own = np.tril_indices(traits), np.diag_indices(traits)
-        residual = full if correlated else own
+        full, own = np.tril_indices(traits), np.arange(traits)
+        residual = full if correlated else (own, own)
         genetic, at_first = full, half
         if factors is not None:
             at_first = _first_factors(Y, factors)
             rows, columns = np.tril_indices(traits, m=factors)
-            genetic = np.append(rows, own[0]), np.append(columns, factors + own[0])
+            genetic = np.append(rows, own), np.append(columns, factors + own)
         return cls(
             d,
             U.T @ np.where(missing, 0.0, Y),
