@@ -77,6 +77,13 @@ def within_families(predictions: pd.DataFrame) -> float:
     return float(np.average(r, weights=weight))
 
 
+def model_of(text: str) -> Model:
+    """A model as it is asked for: its name, then a colon and its options as JSON, if any."""
+    name, _, options = text.partition(":")
+    model: Model = model_class(MODELS[name])(**json.loads(options or "{}"))
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", nargs="+", default=list(DATASETS))
@@ -94,8 +101,7 @@ def main() -> None:
         traits, seeds = DATASETS[data]
         print(f"{data}: {codes.shape[0]} lines, {codes.shape[1]} markers", flush=True)
         for text in asked.models:
-            name, _, options = text.partition(":")
-            model = model_class(MODELS[name])(**json.loads(options or "{}"))
+            model = model_of(text)
             cells, times = [], []
             for trait in asked.traits or traits:
                 value = table[trait].to_numpy()

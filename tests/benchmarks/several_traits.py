@@ -1,13 +1,15 @@
-"""Multi-trait GBLUP against GBLUP on held-out lines of wheat599, maize281 and a part of soynam.
+"""A model of several traits against one of a trait, on wheat599, maize281 and a part of soynam.
 
     OMP_NUM_THREADS=1 PYTHONPATH=workflow:. python tests/benchmarks/several_traits.py \
-        [--data wheat599 ...] [--seeds 0 1]
+        [--data wheat599 ...] [--seeds 0 1] [--models gblup mtgblup] \
+        [--models dnn 'dnn:{"helper_traits": ["all"]}']
 
 Folds are KFold(5, shuffle=True, random_state=seed) over the lines that have a value of the trait;
-all other traits help. Per trait: mean Pearson r of GBLUP; of mtgblup less GBLUP, with the
-corrected standard error (Nadeau & Bengio 2003) of that difference; the same where two thirds of the
-training lines have values of the other traits alone (GBLUP trains on the third); what the test
-lines' own helper values add under CV2 and CV2*; seconds of a fit of either. Data: BREEDCAST_DATA.
+all other traits help. Per trait: mean Pearson r of the first model; of the second less the first,
+with the corrected standard error (Nadeau & Bengio 2003) of that difference; the same where two
+thirds of the training lines have values of the other traits alone (the first trains on the third);
+what the test lines' own helper values add under CV2 and CV2*, where the second heeds them; seconds
+of a fit of either. Data: BREEDCAST_DATA.
 """
 
 import argparse
@@ -19,10 +21,8 @@ import pandas as pd
 from sklearn.model_selection import KFold
 
 from breedcast.models.base import Lines, Model
-from breedcast.models.gblup import GBLUP
 from breedcast.models.helped import own_helper_accuracies
-from breedcast.models.mtgblup import MTGBLUP
-from tests.benchmarks.baselines import read
+from tests.benchmarks.baselines import model_of, read
 
 TRAITS = {
     "wheat599": ["env1", "env2", "env3", "env4"],
@@ -49,7 +49,9 @@ def accuracy(model: Model, train: Lines, test: Lines) -> float:
     )
 
 
-def folds(lines: Lines, table: pd.DataFrame, trait: str, seeds: list[int]) -> pd.DataFrame:
+def folds(
+    one: Model, several: Model, lines: Lines, table: pd.DataFrame, trait: str, seeds: list[int]
+) -> pd.DataFrame:
     """Per fold the accuracies of either model, and the seconds of a fit with its predictions."""
     lines = replace(lines, value=table[trait].to_numpy(float), helpers=table.drop(columns=trait))
     measured = np.flatnonzero(table[trait].notna())
@@ -60,9 +62,9 @@ def folds(lines: Lines, table: pd.DataFrame, trait: str, seeds: list[int]) -> pd
             train, test = measured[train], lines.take(measured[test])
             both = lines.take(np.concatenate([train, others]))
             start = time.perf_counter()
-            gblup = accuracy(GBLUP(), lines.take(train), test)
+            alone = accuracy(one, lines.take(train), test)
             between = time.perf_counter()
-            fitted = MTGBLUP().fit(both, 0, "cpu")
+            fitted = several.fit(both, 0, "cpu")
             without, helped = (fitted.predict(test.blind(it)).mean for it in (False, True))
             end = time.perf_counter()
             few = np.random.default_rng(seed).permutation(train)
@@ -72,13 +74,13 @@ def folds(lines: Lines, table: pd.DataFrame, trait: str, seeds: list[int]) -> pd
             value[third:] = np.nan
             found.append(
                 {
-                    "gblup": gblup,
-                    "gain": float(np.corrcoef(without, test.observed)[0, 1]) - gblup,
-                    "few_gblup": (few_r := accuracy(GBLUP(), lines.take(few[:third]), test)),
-                    "few_gain": accuracy(MTGBLUP(), replace(sparse, value=value), test) - few_r,
+                    "alone": alone,
+                    "gain": float(np.corrcoef(without, test.observed)[0, 1]) - alone,
+                    "few_alone": (few_r := accuracy(one, lines.take(few[:third]), test)),
+                    "few_gain": accuracy(several, replace(sparse, value=value), test) - few_r,
                     **own_helper_accuracies(test, without, helped),
-                    "seconds_gblup": between - start,
-                    "seconds_mtgblup": end - between,
+                    "seconds_alone": between - start,
+                    "seconds_several": end - between,
                 }
             )
     return pd.DataFrame(found)
@@ -93,20 +95,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", nargs="+", default=list(TRAITS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--models", nargs=2, type=model_of, default=["gblup", "mtgblup"])
     asked = parser.parse_args()
     for data in asked.data:
         lines, table = lines_of(data)
         print(f"{data}: {len(lines)} lines", flush=True)
         for trait in TRAITS[data]:
-            found = folds(lines, table, trait, asked.seeds)
+            found = folds(*asked.models, lines, table, trait, asked.seeds)
             mean = found.mean()
             print(
-                f"{trait:8} gblup {mean['gblup']:.3f}, mtgblup {with_error(found['gain'])}; "
-                f"trait known of a third: gblup {mean['few_gblup']:.3f}, "
-                f"mtgblup {with_error(found['few_gain'])}; own helper values: CV2 "
+                f"{trait:8} alone {mean['alone']:.3f}, several {with_error(found['gain'])}; "
+                f"trait known of a third: alone {mean['few_alone']:.3f}, "
+                f"several {with_error(found['few_gain'])}; own helper values: CV2 "
                 f"{with_error(found['cv2_helped'] - found['cv2_without'])}, CV2* "
                 f"{with_error(found['cv2_star_helped'] - found['cv2_star_without'])}; seconds "
-                f"{mean['seconds_gblup']:.2f} and {mean['seconds_mtgblup']:.2f}",
+                f"{mean['seconds_alone']:.2f} and {mean['seconds_several']:.2f}",
                 flush=True,
             )
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.models.base import (
@@ -28,10 +27,8 @@ from breedcast.models.kinship import Kinship
 from breedcast.models.linear import absolute_effects
 from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
 from breedcast.phenotypes.covariates import FullRankDesign
+from breedcast.phenotypes.helpers import that_tell
 from breedcast.several_traits import GENETIC, RESIDUAL
-
-#: A helper trait is left out of a fit where fewer training lines than this have a value.
-LEAST_VALUES = 20
 
 
 @dataclass(frozen=True)
@@ -60,24 +57,13 @@ class MTGBLUP(Model):
         genome = Kinship.fit(lines)
         design = FullRankDesign.fit(lines.covariates)
         X = design.matrix(lines.covariates)
-        helpers = _that_tell(lines.helper_values, X)
+        helpers = that_tell(lines.helper_values, X)
         Y = np.column_stack([lines.observed, lines.helper_values[helpers]])
         try:
             mixed = fit_multivariate(genome.among_training().cross, Y, X, lines.weights)
         except ValueError as error:
             raise UserError(f"mtgblup: {error}; check the trait, or leave the model out") from error
         return FittedMTGBLUP(genome, design, helpers, mixed)
-
-
-def _that_tell(values: pd.DataFrame, X: np.ndarray) -> list[str]:
-    """The helper traits that vary among enough lines to estimate their fixed effects."""
-    return [
-        str(name)
-        for name, it in values.items()
-        if it.count() >= LEAST_VALUES
-        and it.nunique() > 1
-        and np.linalg.matrix_rank(X[it.notna()]) == X.shape[1]
-    ]
 
 
 @dataclass(frozen=True)

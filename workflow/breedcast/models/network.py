@@ -20,7 +20,7 @@ from breedcast.models.base import Fit, Fitted, Lines
 from breedcast.models.fitted_network import FittedNetwork, FittedNetworks, Learnt
 from breedcast.models.options import SCORED, NetworkOptions
 from breedcast.models.shortcut import Shortcut
-from breedcast.models.target import ScoredTarget, StandardisedTarget, Target
+from breedcast.models.target import ScoredTarget, StandardisedTarget, Target, helpers_learnt
 from breedcast.phenotypes.covariates import Covariates
 from breedcast.progress import Listener, unheard
 from breedcast.seeds import derive_seed
@@ -165,41 +165,51 @@ class NetworkModel(NetworkOptions):
     def _prepare(self, fit: Fit, shortcut: Shortcut | None, seed: int) -> Prepared:
         from breedcast.training.trainer import Task
 
-        rows, stop_rows = self._split(len(fit.lines), seed)
+        rows, stop_rows = self._split(fit.lines, seed)
+        # a shortcut has taken their effects off
+        regressed = self.covariates == "regressed" and shortcut is None
+        others = helpers_learnt(fit.lines.take(rows), self.helper_traits, regressed)
+        if not others.shape[1]:
+            rows = np.intersect1d(rows, _of_known_value(fit.lines))
         trained_on, stop = fit.lines.take(rows), fit.lines.take(stop_rows)
         encoder = self._encoder(trained_on)
-        target: Target
-        if self.loss in SCORED:
-            target = ScoredTarget.fit(trained_on)
-        else:
-            # a shortcut has taken their effects off
-            regressed = self.covariates == "regressed" and shortcut is None
-            target = StandardisedTarget.fit(trained_on, regressed)
+        target = self._target(trained_on.take(_of_known_value(trained_on)), regressed)
+        goals = target.learnt(trained_on)
+        if others.shape[1]:
+            goals = np.column_stack([goals, others])
         inputs = trained_on.inputs
         covariates = Covariates.fit(inputs if self.heeds_conditions else inputs[[]])
 
         def build() -> Objective:
-            return self._objective(encoder, target, covariates.columns)
+            return self._objective(encoder, target, covariates.columns, others.shape[1])
 
         task = Task(
             build,
-            train=data(trained_on, encoder, covariates, target.learnt(trained_on)),
+            train=data(trained_on, encoder, covariates, goals),
             stop=data(stop, encoder, covariates, target.judged(stop)),
             seed=seed,
             name=fit.name,
-            outputs=1 if target.classes is None else len(target.classes),
+            outputs=1 + others.shape[1] if target.classes is None else len(target.classes),
         )
         learnt = Learnt(fit.lines, rows, encoder, covariates, target, seed, shortcut)
         return Prepared(task, learnt)
 
-    def _objective(self, encoder: Encoder, target: Target, covariates: int) -> Objective:
+    def _target(self, lines: Lines, regressed: bool) -> Target:
+        """The trait as it is learnt from these lines."""
+        if self.loss in SCORED:
+            return ScoredTarget.fit(lines)
+        return StandardisedTarget.fit(lines, regressed)
+
+    def _objective(
+        self, encoder: Encoder, target: Target, covariates: int, helpers: int
+    ) -> Objective:
         """A new network of this kind with its loss, its weights drawn or loaded."""
         from breedcast.training.augment import Augment
         from breedcast.training.losses import make_readout
         from breedcast.training.network import Network, width_of
         from breedcast.training.objective import Objective
 
-        readout = make_readout(self.loss, target.classes)
+        readout = make_readout(self.loss, target.classes, helpers, self.helper_weight)
         features = self.features(encoder.channels, encoder.length)
         width = width_of(features, encoder.channels, encoder.length)
         network = Network(
@@ -224,16 +234,17 @@ class NetworkModel(NetworkOptions):
         set_dropouts(layers, self.dropout, self.dropout_after_norm)
         return layers
 
-    def _split(self, lines: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of the lines that are trained on, and of the stop set."""
-        count = max(1, round(self.stop_fraction * lines))
-        if lines - count < 2:
+    def _split(self, lines: Lines, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the lines that are trained on, and of the stop set, which has values."""
+        known = _of_known_value(lines)
+        count = max(1, round(self.stop_fraction * len(known)))
+        if len(known) - count < 2:
             raise UserError(
-                f"{lines} training lines are too few for a network with stop_fraction "
+                f"{len(known)} training lines are too few for a network with stop_fraction "
                 f"{self.stop_fraction:g}; give more lines, fewer folds or a smaller fraction"
             )
-        order = np.random.default_rng(seed).permutation(lines)
-        return np.sort(order[count:]), np.sort(order[:count])
+        stop = np.sort(np.random.default_rng(seed).permutation(known)[:count])
+        return np.setdiff1d(np.arange(len(lines)), stop), stop
 
     def _encoder(self, lines: Lines) -> Encoder:
         """The input's encoding, learnt from these lines."""
@@ -256,6 +267,11 @@ class NetworkModel(NetworkOptions):
         if self.input == "dosage":
             return ScaledDosage.fit(lines.codes, lines.ploidy)
         return OneHot.fit(lines.codes, lines.ploidy)
+
+
+def _of_known_value(lines: Lines) -> np.ndarray:
+    """Positions of the lines that have a value of the trait itself; others may have a helper's."""
+    return np.flatnonzero(np.isfinite(lines.observed))
 
 
 def input_layer(encoder: Encoder) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from breedcast.models.base import Model, Range, option
+from breedcast.models.base import Model, Range, helper_option, option
 
 if TYPE_CHECKING:
     from breedcast.training.objective import Objective
@@ -44,7 +44,7 @@ class NetworkOptions(Model):
         None,
         "Kernels whose mixed model is fitted first; the network learns what it leaves of lines "
         "taken out of it, and is added to it. [] has the network predict alone; null is the "
-        "network's own choice where loss and pretrained allow one.",
+        "network's own choice where loss, pretrained and helper_traits allow one.",
         items={"type": "string", "enum": list(SHORTCUTS)},
         uniqueItems=True,
     )
@@ -53,6 +53,13 @@ class NetworkOptions(Model):
         "What is done with covariates: their effects are taken off by least squares before the "
         "network learns (regressed), or they join the network behind its features (appended).",
         enum=["regressed", "appended"],
+    )
+    helper_traits: tuple[str, ...] = helper_option(())
+    helper_weight: float = option(
+        1.0,
+        "What the helper traits' losses count together, where that of the trait itself is 1.",
+        Range(0.1, 10.0, log=True),
+        exclusiveMinimum=0,
     )
     networks: int = option(
         1, "Networks per fold, from different first weights; predictions are their mean.", minimum=1
@@ -195,6 +202,10 @@ class NetworkOptions(Model):
             raise ValueError("pretrained weights predict the trait, not what a shortcut leaves")
         if self.shortcut and self.loss in UNITLESS:
             raise ValueError(f"loss: {self.loss} learns nothing that a shortcut could be added to")
+        if self.helper_traits and self.loss in UNITLESS:
+            raise ValueError(f"loss: {self.loss} learns no helper_traits; take mse, mae or huber")
+        if self.helper_traits and (self.shortcut or self.pretrained):
+            raise ValueError("beside a shortcut, or pretrained, no helper_traits are learnt")
         if self.mask_markers and self.input == "pca":
             raise ValueError("mask_markers needs markers; set input to one_hot or dosage")
         if self.loss in SCORED and (self.mixup or self.label_noise):
@@ -208,7 +219,8 @@ class NetworkOptions(Model):
     def beside(self) -> tuple[str, ...]:
         """The kernels of the shortcut; none where the network predicts alone."""
         if self.shortcut is None:
-            return () if self.pretrained or self.loss in UNITLESS else self.own_shortcut
+            alone = self.pretrained or self.helper_traits or self.loss in UNITLESS
+            return () if alone else self.own_shortcut
         return tuple(self.shortcut)  # the config has lists
 
     @property

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.models.base import Lines
-from breedcast.phenotypes.covariates import FixedEffects
+from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
+from breedcast.phenotypes.helpers import that_tell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,6 +89,24 @@ class StandardisedTarget(Target):
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"target.fixed_effects": self.fixed.coefficients, "target.sd": np.array(self.sd)}
+
+
+def helpers_learnt(lines: Lines, named: Sequence[str], regressed: bool = True) -> np.ndarray:
+    """(lines, helper traits) those that tell, each as its own StandardisedTarget; NaN: no value.
+
+    named: as the model's options have it; none where it names none.
+    """
+    if lines.helpers is None or not named:
+        return np.empty((len(lines), 0), np.float32)
+    design = FullRankDesign.fit(lines.covariates if regressed else lines.covariates[[]])
+    names = that_tell(lines.helper_values, design.matrix(lines.covariates))
+    learnt = np.full((len(lines), len(names)), np.nan, np.float32)
+    for column, name in enumerate(names):
+        values = lines.helper_values[name].to_numpy(float)
+        seen = np.flatnonzero(np.isfinite(values))
+        here = replace(lines, value=values).take(seen)
+        learnt[seen, column] = StandardisedTarget.fit(here, regressed).learnt(here)
+    return learnt
 
 
 @dataclass(frozen=True)

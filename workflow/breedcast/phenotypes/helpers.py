@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+
+#: A helper trait is left out of a fit where fewer training lines than this have a value.
+LEAST_VALUES = 20
+
+
+def that_tell(values: pd.DataFrame, X: np.ndarray) -> list[str]:
+    """The helper traits that vary among enough lines to estimate their fixed effects.
+
+    values: (lines, helper traits), NaN where there is none; X: (lines, fixed effects).
+    """
+    return [
+        str(name)
+        for name, it in values.items()
+        if it.count() >= LEAST_VALUES
+        and it.nunique() > 1
+        and np.linalg.matrix_rank(X[it.notna()]) == X.shape[1]
+    ]
 
 
 def with_helper_lines(lines: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

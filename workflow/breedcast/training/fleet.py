@@ -33,7 +33,8 @@ class Data:
 
     inputs: (lines, positions) uint8 codes or float numbers; covariates: (lines, columns), none
     of them where the network is given none; target, weight: (lines,) what is to be learnt and
-    how much each line counts.
+    how much each line counts. Of a network that learns several traits the target has a column
+    for each, NaN where there is no value.
     """
 
     inputs: np.ndarray

@@ -34,27 +34,55 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum()
 
 
-class SquaredError(Readout):
+class LineLoss(Readout):
+    """A loss of each line's error, the mean of it; of several traits that of each trait's mean.
+
+    helpers: traits that are learnt beside the first, which alone is predicted; what they cost
+    together counts `helper_weight` times as much as the first.
+    """
+
+    def __init__(self, helpers: int = 0, helper_weight: float = 1.0) -> None:
+        super().__init__()
+        self.outputs = 1 + helpers
+        self.helper_weight = helper_weight
+
+    @abstractmethod
+    def cost(self, error: Tensor) -> Tensor:
+        """What errors, each in standard deviations of its trait, cost: of the same shape."""
+
+    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """With helpers the target is (lines, 1 + helpers), NaN where a line has no value."""
+        if self.outputs == 1:
+            return weighted_mean(self.cost(outputs[:, 0] - target), weight)
+        known = ~target.isnan()
+        costs = self.cost(torch.where(known, outputs - target.nan_to_num(), 0.0))
+        counts = weight[:, None] * known
+        # a batch may hold no value of a trait
+        means = (costs * counts).sum(0) / counts.sum(0).clamp(min=1e-6)
+        return means[0] + self.helper_weight * means[1:].mean()
+
+
+class SquaredError(LineLoss):
     """Mean squared error."""
 
-    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        return weighted_mean((outputs[:, 0] - target) ** 2, weight)
+    def cost(self, error: Tensor) -> Tensor:
+        return error**2
 
 
-class AbsoluteError(Readout):
+class AbsoluteError(LineLoss):
     """Mean absolute error."""
 
-    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        return weighted_mean((outputs[:, 0] - target).abs(), weight)
+    def cost(self, error: Tensor) -> Tensor:
+        return error.abs()
 
 
-class Huber(Readout):
+class Huber(LineLoss):
     """Squared for errors within one standard deviation of the trait, linear beyond."""
 
-    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        error = (outputs[:, 0] - target).abs()
+    def cost(self, error: Tensor) -> Tensor:
+        error = error.abs()
         within = error.clamp(max=1.0)
-        return weighted_mean(within * (2.0 * error - within), weight)
+        return within * (2.0 * error - within)
 
 
 class Correlation(Readout):
@@ -142,7 +170,14 @@ READOUTS: dict[str, type[Readout]] = {
 }
 
 
-def make_readout(name: str, classes: Tensor | None) -> Readout:
-    """The readout of this name; scored ones (`is_scored`) need the classes' values."""
+def make_readout(
+    name: str, classes: Tensor | None, helpers: int = 0, helper_weight: float = 1.0
+) -> Readout:
+    """The readout of this name; scored ones (`is_scored`) need the classes' values.
+
+    helpers: other traits to be learnt, which a LineLoss can do.
+    """
     kind = READOUTS[name]
+    if issubclass(kind, LineLoss):
+        return kind(helpers, helper_weight)
     return kind(classes) if kind.is_scored else kind()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from breedcast.training.augment import Augment, mix
@@ -44,6 +45,6 @@ class Objective(nn.Module):
         features = network.features(channels)
         if copies > 1:
             covariates = covariates.repeat(copies, 1)
-            target, weight = target.repeat(copies), weight.repeat(copies)
+            target, weight = torch.cat([target] * copies), weight.repeat(copies)
             features = features if self.copies_input else features.repeat(copies, 1)
         return network.readout.loss(network.join(features, covariates), target, weight)
