@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from breedcast.code import libraries
-from breedcast.environment import SCRIPTS, check_environment, check_imports
+from breedcast.environment import SCRIPTS, check_environments, check_imports
 from breedcast.errors import UserError
 from breedcast.models.registry import MODELS
 
@@ -163,17 +163,17 @@ def test_an_environment_is_tried_with_the_scripts_of_the_rules_that_name_it(repo
 
 
 def test_what_every_script_imports_is_here():
-    check_imports("models", ["train_model", "render_report", "import_genotypes"], MODELS)
+    check_imports(["train_model", "render_report", "import_genotypes"], MODELS)
 
 
 def test_what_cannot_be_imported_is_told_in_one_line_with_the_reason(monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(UserError) as error:
-        check_imports("models", ["train_model", "render_figures"], MODELS)
+        check_imports(["train_model", "render_figures"], MODELS)
     line = str(error.value)
     assert "cannot import lightgbm (import of lightgbm halted" in line
     assert "vl_convert (" in line
-    assert line.endswith("make this environment anew, by envs/models.yaml or envs/lock.txt")
+    assert line.endswith("make this environment anew from the files in envs")
     assert "\n" not in line
-    check_environment("models", {"a name": {"model": "gblup"}, "rkhs": {}})  # asks for neither
+    check_environments(["models"], {"a name": {"model": "gblup"}, "rkhs": {}})  # asks for neither

@@ -37,19 +37,22 @@ SCRIPTS = {
 }
 
 
-def check_environment(environment: str, models: Mapping[str, Mapping[str, Any]]) -> None:
-    """Import all that the environment's scripts import, with these models of a checked config.
+def check_environments(
+    environments: Sequence[str], models: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Import all that the scripts of these environments, which this Python serves, import.
 
-    Raises UserError that names each library which cannot be imported, and why not.
+    models: those of a checked config. Raises UserError that names each library which cannot be
+    imported, and why not.
     """
     kinds = {options.get("model", name) for name, options in models.items()}
-    check_imports(environment, SCRIPTS[environment], kinds)
+    check_imports([script for name in environments for script in SCRIPTS[name]], kinds)
 
 
-def check_imports(environment: str, scripts: Sequence[str], kinds: Iterable[str]) -> None:
+def check_imports(scripts: Sequence[str], kinds: Iterable[str]) -> None:
     """Import all libraries of these scripts, with models of these registered names.
 
-    Raises as `check_environment`.
+    Raises as `check_environments`.
     """
     modules = {"train_model": [MODELS[kind].partition(":")[0] for kind in kinds]}
     names = {name for script in scripts for name in libraries(script, *modules.get(script, ()))}
@@ -57,7 +60,7 @@ def check_imports(environment: str, scripts: Sequence[str], kinds: Iterable[str]
     if broken:
         raise UserError(
             f"{sys.prefix}: its Python cannot import {', '.join(broken)}; make this environment "
-            f"anew, by envs/{environment}.yaml or envs/lock.txt"
+            "anew from the files in envs"
         )
 
 

@@ -1,5 +1,17 @@
-# What is imported in each of these environments is imported before anything is computed.
-software = sorted({"genotypes", "models", "report", project.training_environment})
+# What is imported is imported before anything is computed: in the environment of each rule, or,
+# without conda and containers, once in the Python that all scripts run in.
+if workflow.deployment_settings.deployment_method:
+    software = {
+        environment: [environment]
+        for environment in {
+            "genotypes",
+            "models",
+            "report",
+            project.training_environment,
+        }
+    }
+else:
+    software = {"models": ["genotypes", "models", "report"]}
 
 
 rule check_environment:
@@ -19,8 +31,10 @@ rule check_environment:
         mem_mb=memory(1000),
         runtime=10,
     params:
-        settings=lambda wildcards: settings(environment=wildcards.environment),
+        settings=lambda wildcards: settings(
+            environments=software[wildcards.environment]
+        ),
     message:
-        "Try what the scripts import from {wildcards.environment}"
+        "Try what the scripts import"
     script:
         "../scripts/check_environment.py"

@@ -2,7 +2,7 @@ rule import_genotypes:
     input:
         genotypes=project.genotype_files,
         # nothing is computed before every environment is known to work
-        checked=expand(rules.check_environment.output, environment=software),
+        checked=expand(rules.check_environment.output, environment=sorted(software)),
     output:
         store=temp(directory("<results>/genotypes/imported")),
         joined="<results>/genotypes/joined_markers.tsv",
