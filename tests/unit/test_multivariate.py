@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from breedcast.models.covariance import alike, factor_analytic
 from breedcast.models.multivariate import LEAST_RESIDUAL, correlations, fit_multivariate
 from breedcast.models.reml import fit_reml
 
@@ -89,7 +90,9 @@ def test_factors_maximise_the_density_of_error_contrasts():
     loadings = rng.normal(size=(traits, factors))
     own = np.where(np.arange(traits) == 1, 0.0, rng.uniform(0.5, 1, traits))
     data = simulate(loadings @ loadings.T + np.diag(own**2), np.eye(traits), lines=40, seed=1)
-    found = fit_multivariate(*data, correlated_residuals=False, factors=factors)
+    found = fit_multivariate(
+        *data, correlated_residuals=False, genetic=factor_analytic(data[1], factors)
+    )
     least = LEAST_RESIDUAL * np.diag(np.nanvar(data[1], axis=0))
 
     def matrices(entries):
@@ -107,10 +110,31 @@ def test_three_traits_and_a_factor_are_any_covariance():
     """Three loadings and three variances tell the six numbers, where none ends below 0."""
     G = np.array([[1.0, 0.5, 0.4], [0.5, 1.2, 0.6], [0.4, 0.6, 0.8]])
     data = simulate(G, np.eye(3) * 0.5, lines=200, seed=4)
-    some = fit_multivariate(*data, correlated_residuals=False, factors=1)
+    some = fit_multivariate(*data, correlated_residuals=False, genetic=factor_analytic(data[1], 1))
     any_of = fit_multivariate(*data, correlated_residuals=False)
     assert some.likelihood == pytest.approx(any_of.likelihood, abs=1e-3)
     np.testing.assert_allclose(some.genetic, any_of.genetic, atol=0.02)
+
+
+def test_one_correlation_of_all_pairs_is_the_most_likely():
+    """Two numbers of G, searched for on a grid, in units of each trait's standard deviation."""
+    G = 0.6 * np.ones((4, 4)) + 0.4 * np.eye(4)
+    data = simulate(G, np.eye(4) * 0.5, lines=100, seed=2)
+    found = fit_multivariate(*data, correlated_residuals=False, genetic=alike(4))
+    between = correlations(found.genetic)[np.triu_indices(4, 1)]
+    np.testing.assert_allclose(between, between[0])
+    assert between[0] == pytest.approx(0.6, abs=0.15)
+    assert found.numbers == 6
+    units = np.sqrt(np.diag(found.genetic))
+    best = log_likelihood(found.genetic, found.residual, *data)
+    for variance in (0.9, 1.1):
+        for correlation in (between[0] - 0.05, between[0] + 0.05):
+            tried = (
+                variance * np.outer(units, units) * ((1 - correlation) * np.eye(4) + correlation)
+            )
+            assert log_likelihood(tried, found.residual, *data) < best
+    any_of = fit_multivariate(*data, correlated_residuals=False)
+    assert found.aic < any_of.aic
 
 
 def test_one_trait_is_the_mixed_model_of_one_trait():

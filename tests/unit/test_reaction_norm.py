@@ -220,13 +220,13 @@ def test_which_interaction_is_taken(trials):
         return interaction_of(given.take(rows), wanted)
 
     assert of(12) == of(4) == "reaction_norm"
-    assert of(3) == "unstructured"
+    assert of(3) == "auto"
     assert of(3, "reaction_norm") == "reaction_norm"
     assert of(2, "reaction_norm") == "uniform"
     assert of(1, "reaction_norm") == "none"
     still = replace(records, conditions=records.conditions * 0)
     assert of(12, "reaction_norm", still) == "uniform"
-    assert of(12, "auto", still) == of(12, "auto", replace(records, conditions=None)) == "uniform"
+    assert of(12, "auto", still) == of(12, "auto", replace(records, conditions=None)) == "auto"
     with pytest.raises(ValueError, match="do not tell of their environments' covariates"):
         of(12, "reaction_norm", replace(records, conditions=None))
 

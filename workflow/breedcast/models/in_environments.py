@@ -7,6 +7,7 @@ covariance of the environments, which is
         a variance of their own in each; of it the interaction is all but its mean.
     factor_analytic: that of few factors which all environments share, and a variance of each one's
         own (Smith, Cullis & Thompson 2001, Biometrics 57:1138): fewer numbers for many of them.
+    auto: these two, or one correlation of all pairs, whichever has the least AIC.
     uniform: a main effect and an interaction of one variance in all (Jarquín et al. 2014, Theor
         Appl Genet 127:595, without covariates; Lopez-Cruz et al. 2015, G3 5:569, of one variance).
     reaction_norm: these two and W W', W the environments' covariates (Jarquín et al. 2014): lines
@@ -27,6 +28,7 @@ import numpy as np
 from breedcast.errors import UserError
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.between_environments import MAIN, Between, vary
+from breedcast.models.covariance import Form, alike, factor_analytic
 from breedcast.models.kernel_sum import ADDITIVE, KernelSum
 from breedcast.models.kernels import Kernel
 from breedcast.models.kinship import Kinship
@@ -36,9 +38,11 @@ from breedcast.models.multivariate import MultivariateModel, correlations, fit_m
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
 
-NONE, UNIFORM, UNSTRUCTURED = "none", "uniform", "unstructured"
+AUTO, NONE, UNIFORM, UNSTRUCTURED = "auto", "none", "uniform", "unstructured"
 FACTOR_ANALYTIC, REACTION_NORM = "factor_analytic", "reaction_norm"
-INTERACTIONS = ("auto", NONE, UNIFORM, UNSTRUCTURED, FACTOR_ANALYTIC, REACTION_NORM)
+INTERACTIONS = (AUTO, NONE, UNIFORM, UNSTRUCTURED, FACTOR_ANALYTIC, REACTION_NORM)
+#: Those whose covariances are estimated for each pair of environments; of auto the best form.
+BY_PAIRS = (AUTO, UNSTRUCTURED, FACTOR_ANALYTIC)
 #: Told by a model that has the option.
 DESCRIPTION = (
     "Where there are environments, how a line's values in them go together: unstructured (a "
@@ -55,22 +59,18 @@ MOST_VALUES, MOST_MISSING, LEAST_VALUES = 4000, 2000, 50
 MOST_UNIFORM, LEAST_ENVIRONMENTS = 10_000, 4
 
 
-def factors_of(environments: int) -> int | None:
-    """The factors of so many environments; None where any covariance has no more numbers."""
-    return min(MOST_FACTORS, environments // 2 - 1) if environments > 3 else None
-
-
 def heeds_conditions(interaction: str) -> bool:
     """Whether a model with this option learns from environment covariates, where there are any."""
-    return interaction in ("auto", REACTION_NORM)
+    return interaction in (AUTO, REACTION_NORM)
 
 
 def interaction_of(lines: Lines, wanted: str) -> str:
     """The interaction that these training lines are fitted with; of one environment there is none.
 
-    `auto` takes what the numbers of environments and values allow, another name stands as it is,
-    but for a reaction norm where covariates tell no environment from another, or two alone, of
-    which they say what a main effect and an interaction say: it is then uniform.
+    `auto` takes what the numbers of environments and values allow, and stays where these allow a
+    covariance of each pair, whose form the fit chooses. Another name stands as it is, but for a
+    reaction norm where covariates tell no environment from another, or two alone, of which they
+    say what a main effect and an interaction say: it is then uniform.
     """
     if lines.environment is None:
         return NONE
@@ -79,13 +79,13 @@ def interaction_of(lines: Lines, wanted: str) -> str:
         return NONE
     if wanted == REACTION_NORM:
         return REACTION_NORM if len(sizes) > 2 and vary(lines) else UNIFORM
-    if wanted != "auto":
+    if wanted != AUTO:
         return wanted
     enough = lines.conditions is not None and len(sizes) >= LEAST_ENVIRONMENTS
     if enough and sizes.sum() <= MOST_UNIFORM and vary(lines):
         return REACTION_NORM
     if len(sizes) <= MOST_FACTOR_ANALYTIC and _tell_covariances(lines, sizes):
-        return UNSTRUCTURED if len(sizes) <= MOST_UNSTRUCTURED else FACTOR_ANALYTIC
+        return AUTO
     return UNIFORM if sizes.sum() <= MOST_UNIFORM else NONE
 
 
@@ -131,9 +131,22 @@ class AcrossEnvironments(ABC):
         """What was learnt, by name."""
 
 
+def _forms(Y: np.ndarray, interaction: str) -> list[Form | None]:
+    """The forms of covariances between environments to choose from. Y: (distinct, environments)."""
+    environments = Y.shape[1]
+    most = min(MOST_FACTORS, environments // 2 - 1)  # more would be as many numbers as any has
+    factors = [factor_analytic(Y, count) for count in range(1, most + 1)]
+    if interaction == UNSTRUCTURED or (interaction == FACTOR_ANALYTIC and not factors):
+        return [None]
+    if interaction == FACTOR_ANALYTIC:
+        return [*factors]
+    any_of = [None] if environments <= MOST_UNSTRUCTURED else []
+    return [alike(environments), *factors, *any_of]
+
+
 @dataclass(frozen=True)
 class Covariances(AcrossEnvironments):
-    """Unstructured or factor-analytic.
+    """By pairs of environments: of the forms asked for that which has the least AIC.
 
     names: the environments, in the order of the model's columns; fixed: covariates' effects and
     environments' means, which the model is fitted beside.
@@ -155,14 +168,15 @@ class Covariances(AcrossEnvironments):
         Y[line, column] = lines.observed - fixed.predict(lines.covariates)
         weights = np.bincount(line, lines.weights) / np.bincount(line)
         X = np.ones((len(K), 1))
-        factors = factors_of(len(names)) if interaction == FACTOR_ANALYTIC else None
         try:
-            model = fit_multivariate(K, Y, X, weights, False, factors)
+            fits = [
+                fit_multivariate(K, Y, X, weights, False, form) for form in _forms(Y, interaction)
+            ]
         except ValueError as error:
             raise UserError(
                 f"interaction: {interaction}: in one of the environments {error}; take {UNIFORM}"
             ) from error
-        return cls(names, fixed, model)
+        return cls(names, fixed, min(fits, key=lambda model: model.aic))
 
     @property
     def facts(self) -> dict[str, float]:
@@ -289,7 +303,7 @@ class FittedInEnvironments(KernelSum, Fitted):
         shares = kernel_shares([K[at] for K in matrices], means[some], np.ones((len(some), 1)))
         K = combined(shares, matrices)
         across: AcrossEnvironments
-        if interaction in (UNSTRUCTURED, FACTOR_ANALYTIC):
+        if interaction in BY_PAIRS:
             across = Covariances.fit(K, line, lines, interaction)
         else:
             across = SumOfTerms.fit(K, line, lines, interaction == REACTION_NORM, seed)

@@ -11,10 +11,7 @@ fixed effects then tells of it, so that the restricted likelihood is exactly tha
 that are there, while V keeps its blocks. It costs the values times the square of the missing
 ones, and never more than inverting the V of those that are there.
 
-G and R = L L' are searched for by their Cholesky factors, which any numbers make a covariance
-(Meyer & Smith 1996, Genet Sel Evol 28:23), along the average information. A factor-analytic
-G = Lambda Lambda' + Psi, Lambda (traits, factors) and Psi diagonal, is F F' as well, of
-F = [Lambda, Psi^(1/2)] (Thompson et al. 2003, Aust N Z J Stat 45:445).
+G and R are searched for by factors of theirs (`covariance.py`), along the average information.
 """
 
 from __future__ import annotations
@@ -22,10 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from breedcast.ascent import Point, along_information, climb
 from breedcast.models.base import Prediction
+from breedcast.models.covariance import Form, diagonal, unstructured
 
 #: R has this share of each trait's variance on its diagonal at least, so that V has an inverse.
 LEAST_RESIDUAL = 1e-5
@@ -40,7 +37,8 @@ class MultivariateModel:
     genetic, residual: (traits, traits) G of a line whose K_ii is 1, and R of one of weight 1.
     fixed_effects: (columns of X, traits) B.
     dual: (n, traits) V^-1 (Y - X B), 0 where Y is missing: genetic values of lines are k dual G.
-    likelihood: the logarithm of the restricted one, up to a constant of the data.
+    likelihood: the logarithm of the restricted one, up to a constant of the data; numbers: those
+    that G and R were estimated by.
     """
 
     genetic: np.ndarray
@@ -48,10 +46,16 @@ class MultivariateModel:
     fixed_effects: np.ndarray
     dual: np.ndarray
     likelihood: float
+    numbers: int
     _eigenvectors: np.ndarray  # (n, n) U of K; rows times sqrt(weight)
     _precision: np.ndarray  # (n, traits, traits) of V along them
     _reach: np.ndarray  # (n, traits, f) V^-1 F C, F all fixed effects and C C' = (F' V^-1 F)^-1
     _fixed_root: np.ndarray  # (traits, c, f) the rows of C that belong to X
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, to compare covariances of the same values: the less the better."""
+        return 2 * (self.numbers - self.likelihood)
 
     @property
     def heritabilities(self) -> np.ndarray:
@@ -130,31 +134,33 @@ def fit_multivariate(
     X: np.ndarray,
     weights: np.ndarray | None = None,
     correlated_residuals: bool = True,
-    factors: int | None = None,
+    genetic: Form | None = None,
 ) -> MultivariateModel:
     """Covariances by REML and the BLUP equations' solution.
 
     K: (n, n) relationships; Y: (n, traits), NaN where missing; X: (n, c) fixed effects of full
     column rank, an intercept included, that each trait has its own of; weights: (n,) of the lines,
     None for all alike; correlated_residuals: R is full, else diagonal (values of different plots,
-    as those of environments are); factors: those that G is made of beside a variance of each
-    trait's own, None where it is any covariance. Raises ValueError where a trait's values tell less
-    than its fixed effects and a variance, or do not vary.
+    as those of environments are); genetic: the form of G, None for any. Raises ValueError where a
+    trait's values tell less than its fixed effects and a variance, or do not vary.
     """
     root = np.ones(len(Y)) if weights is None else np.sqrt(weights)
     Y, X, K = Y * root[:, None], X * root[:, None], K * np.outer(root, root)
     scale = _scales(Y, X)
     d, U = np.linalg.eigh(K)
-    likelihood = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, correlated_residuals, factors)
+    traits = len(scale)
+    residual = unstructured(traits) if correlated_residuals else diagonal(traits)
+    forms = genetic or unstructured(traits), residual
+    likelihood = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, forms)
     best = climb(
-        likelihood.at(likelihood.start),
+        likelihood.at(np.concatenate([form.start for form in forms])),
         likelihood.along_information,
-        likelihood.by_expectation if factors is None else likelihood.along_each_entry,
+        likelihood.by_expectation if genetic is None else likelihood.along_each_number,
         tolerance=TOLERANCE,
     )
     G, R = likelihood.covariances(best.variances)
     solution = likelihood.solve(G, R)
-    c, traits = X.shape[1], len(scale)
+    c = X.shape[1]
     own = np.concatenate([start + np.arange(c) for start in likelihood.starts])
     units = np.outer(scale, scale)
     return MultivariateModel(
@@ -163,6 +169,7 @@ def fit_multivariate(
         fixed_effects=solution.b[own].reshape(traits, c).T * scale,
         dual=root[:, None] * (U @ solution.dual) / scale,
         likelihood=best.likelihood,
+        numbers=len(best.variances),
         _eigenvectors=root[:, None] * U,
         _precision=solution.precision / units,
         _reach=solution.reach / scale[:, None],
@@ -208,45 +215,24 @@ class _Likelihood:
     """The restricted likelihood along the eigenvectors of K.
 
     d: (n,) eigenvalues; Y: (n, traits) rotated; fixed: by trait (n, its fixed effects), X rotated
-    and then a column per missing value; genetic, residual: rows and columns of the entries of the
-    two factors that are searched for; start: where the search begins, G's entries first.
+    and then a column per missing value; forms: of G and of R, whose numbers are searched for.
     """
 
     d: np.ndarray
     Y: np.ndarray
     fixed: list[np.ndarray]
-    genetic: tuple[np.ndarray, np.ndarray]
-    residual: tuple[np.ndarray, np.ndarray]
-    start: np.ndarray
+    forms: tuple[Form, Form]
 
     @classmethod
     def of(
-        cls,
-        d: np.ndarray,
-        U: np.ndarray,
-        Y: np.ndarray,
-        X: np.ndarray,
-        correlated: bool,
-        factors: int | None,
+        cls, d: np.ndarray, U: np.ndarray, Y: np.ndarray, X: np.ndarray, forms: tuple[Form, Form]
     ) -> _Likelihood:
-        traits = Y.shape[1]
         missing = ~np.isfinite(Y)
-        # half of each trait's variance genetic, nothing shared by traits
-        half = np.sqrt(0.5) * np.eye(traits)
-        full, own = np.tril_indices(traits), np.arange(traits)
-        residual = full if correlated else (own, own)
-        genetic, at_first = full, half
-        if factors is not None:
-            at_first = _first_factors(Y, factors)
-            rows, columns = np.tril_indices(traits, m=factors)
-            genetic = np.append(rows, own), np.append(columns, factors + own)
         return cls(
             d,
             U.T @ np.where(missing, 0.0, Y),
             [np.hstack([U.T @ X, U[gone].T]) for gone in missing.T],
-            genetic,
-            residual,
-            np.concatenate([at_first[genetic], half[residual]]),
+            forms,
         )
 
     @property
@@ -254,22 +240,14 @@ class _Likelihood:
         """(traits,) position of each trait's first fixed effect among all."""
         return np.cumsum([0] + [F.shape[1] for F in self.fixed[:-1]])
 
-    @property
-    def _entries(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-        return self.genetic, self.residual
-
-    def _factors(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _factors(self, numbers: np.ndarray) -> list[np.ndarray]:
         """The factors of G and R."""
-        traits, parts = self.Y.shape[1], np.split(entries, [len(self.genetic[0])])
-        factors = []
-        for where, part in zip(self._entries, parts, strict=True):
-            factors.append(np.zeros((traits, 1 + where[1].max())))
-            factors[-1][where] = part
-        return factors[0], factors[1]
+        parts = np.split(numbers, [self.forms[0].numbers])
+        return [form.factor(part) for form, part in zip(self.forms, parts, strict=True)]
 
-    def covariances(self, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """G and R of these entries of their factors."""
-        G, R = self._factors(entries)
+    def covariances(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """G and R of these numbers."""
+        G, R = self._factors(numbers)
         return G @ G.T, R @ R.T + LEAST_RESIDUAL * np.eye(len(R))
 
     def solve(self, G: np.ndarray, R: np.ndarray) -> _Solution:
@@ -303,27 +281,27 @@ class _Likelihood:
             ),
         )
 
-    def at(self, entries: np.ndarray) -> Point:
-        """The likelihood and its derivatives by the entries of the two factors."""
+    def at(self, numbers: np.ndarray) -> Point:
+        """The likelihood and its derivatives by the numbers of the two factors."""
         from scipy.linalg import block_diag
 
         try:
-            found = self.solve(*self.covariances(entries))
+            found = self.solve(*self.covariances(numbers))
         except np.linalg.LinAlgError:
-            nothing = np.zeros(len(entries))
-            return Point(entries, -np.inf, nothing, np.eye(len(entries)))
+            nothing = np.zeros(len(numbers))
+            return Point(numbers, -np.inf, nothing, np.eye(len(numbers)))
         gradient, working, curvatures = [], [], []
-        for where, factor, slope, d in zip(
-            self._entries,
-            self._factors(entries),
+        for form, factor, slope, d in zip(
+            self.forms,
+            self._factors(numbers),
             self._slopes(found),
             (self.d, np.ones_like(self.d)),
             strict=True,
         ):
-            gradient.append(2 * (slope @ factor)[where])
-            curvatures.append(_curvature(slope, *where))
+            gradient.append(2 * (slope @ factor)[form.at])
+            curvatures.append(_curvature(slope, *form.at))
             scores = d[:, None] * found.dual
-            for row, column in zip(*where, strict=True):
+            for row, column in zip(*form.at, strict=True):
                 # the derivative of L L' by L[row, column] times the dual
                 change = np.outer(scores[:, row], factor[:, column])
                 change[:, row] += scores @ factor[:, column]
@@ -333,7 +311,13 @@ class _Likelihood:
         fixed = np.tensordot(changes, found.reach, axes=2)
         average = np.tensordot(changes, weighted, axes=([1, 2], [1, 2])) - fixed @ fixed.T
         information = 0.5 * average + block_diag(*curvatures)
-        return Point(entries, found.likelihood, np.concatenate(gradient), information)
+        ties = block_diag(*(form.ties for form in self.forms))
+        return Point(
+            numbers,
+            found.likelihood,
+            ties.T @ np.concatenate(gradient),
+            ties.T @ information @ ties,
+        )
 
     def _slopes(self, found: _Solution) -> tuple[np.ndarray, np.ndarray]:
         """The derivatives of the likelihood by G and by R, each (traits, traits)."""
@@ -345,13 +329,16 @@ class _Likelihood:
         """The step of average information, or the same point where it gains nothing."""
         return along_information(self.at, point, np.full(len(point.variances), -np.inf))
 
-    def along_each_entry(self, point: Point) -> Point:
-        """The same with each entry's own information alone, of which none is another's."""
+    def along_each_number(self, point: Point) -> Point:
+        """The same with each number's own information alone, of which none is another's."""
         own = np.diag(np.diag(point.information))
         return self.along_information(replace(point, information=own))
 
     def by_expectation(self, point: Point) -> Point:
-        """The step of expectation-maximisation, or the same point where it gains nothing."""
+        """The step of expectation-maximisation, or the same point where it gains nothing.
+
+        G is of any form.
+        """
         G, R = self.covariances(point.variances)
         slopes = self._slopes(self.solve(G, R))
         least = (0.0, LEAST_RESIDUAL)
@@ -361,24 +348,10 @@ class _Likelihood:
         ]
         tried = self.at(
             np.concatenate(
-                [factor[where] for factor, where in zip(factors, self._entries, strict=True)]
+                [factor[form.at] for factor, form in zip(factors, self.forms, strict=True)]
             )
         )
         return tried if tried.likelihood > point.likelihood else point
-
-
-def _first_factors(Y: np.ndarray, factors: int) -> np.ndarray:
-    """(traits, factors + traits) [Lambda, Psi^(1/2)] of half the traits' correlations.
-
-    Y: (n, traits). A start without loadings would have no slope. Lambda is 0 above its diagonal,
-    since it is free to be turned otherwise.
-    """
-    correlation = pd.DataFrame(Y).corr(min_periods=10).fillna(0.5).to_numpy() / 2
-    values, vectors = np.linalg.eigh(correlation)
-    loadings = vectors[:, -factors:] * np.sqrt(np.maximum(values[-factors:], 0.01))
-    turned = loadings @ np.linalg.qr(loadings[:factors].T)[0]
-    own = np.maximum(0.5 - (turned**2).sum(axis=1), 0.05)
-    return np.hstack([turned, np.diag(np.sqrt(own))])
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
