@@ -33,10 +33,12 @@ MODELS = {
     "gblup, uniform": GBLUP(interaction="uniform"),
     "gblup, unstructured": GBLUP(interaction="unstructured"),
     "gblup, factor_analytic": GBLUP(interaction="factor_analytic"),
+    "gblup, auto": GBLUP(),
     "rkhs gaussian, each alone": RKHS(kernels=("gaussian",), interaction="none"),
     "rkhs gaussian, none": RKHS(kernels=("gaussian",), interaction="none"),
     "rkhs gaussian, uniform": RKHS(kernels=("gaussian",), interaction="uniform"),
     "rkhs gaussian, unstructured": RKHS(kernels=("gaussian",), interaction="unstructured"),
+    "rkhs gaussian, auto": RKHS(kernels=("gaussian",)),
 }
 
 

@@ -7,11 +7,11 @@ covariance of the environments, which is
         a variance of their own in each; of it the interaction is all but its mean.
     factor_analytic: that of few factors which all environments share, and a variance of each one's
         own (Smith, Cullis & Thompson 2001, Biometrics 57:1138): fewer numbers for many of them.
-    auto: these two, or one correlation of all pairs, whichever has the least AIC.
     uniform: a main effect and an interaction of one variance in all (Jarquín et al. 2014, Theor
         Appl Genet 127:595, without covariates; Lopez-Cruz et al. 2015, G3 5:569, of one variance).
     reaction_norm: these two and W W', W the environments' covariates (Jarquín et al. 2014): lines
         differ in what each covariate does to them, and so in an environment that is new.
+    auto: one correlation of all pairs, factor_analytic or unstructured, by the least AIC.
 
 K may be several kernels of markers (Cuevas et al. 2017, G3 7:41). Departures: variances by REML,
 and of several kernels shares that are the same in all environments, from the lines' means.
@@ -169,14 +169,15 @@ class Covariances(AcrossEnvironments):
         weights = np.bincount(line, lines.weights) / np.bincount(line)
         X = np.ones((len(K), 1))
         try:
-            fits = [
+            fits = (
                 fit_multivariate(K, Y, X, weights, False, form) for form in _forms(Y, interaction)
-            ]
+            )
+            best = min(fits, key=lambda model: model.aic)
         except ValueError as error:
             raise UserError(
                 f"interaction: {interaction}: in one of the environments {error}; take {UNIFORM}"
             ) from error
-        return cls(names, fixed, min(fits, key=lambda model: model.aic))
+        return cls(names, fixed, best)
 
     @property
     def facts(self) -> dict[str, float]:
