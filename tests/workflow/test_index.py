@@ -46,6 +46,7 @@ def test_traits_were_learnt_together(results):
     assert {"genetic_correlation with height", "residual_correlation with disease"} <= set(
         facts["fact"]
     )
+    assert len(read_table(results / "yield" / "dnn_together" / "scores.tsv"))
     summary = json.loads((results / "summary.json").read_text())
     assert len(summary["index"]["gains"]) == 3
     page = (results / "report.html").read_text()

@@ -337,7 +337,7 @@ class _Likelihood:
     def by_expectation(self, point: Point) -> Point:
         """The step of expectation-maximisation, or the same point where it gains nothing.
 
-        G is of any form.
+        For a G that may be any covariance.
         """
         G, R = self.covariances(point.variances)
         slopes = self._slopes(self.solve(G, R))
