@@ -11,7 +11,7 @@ from breedcast.models.base import Fit
 from breedcast.models.deepgs import DeepGS
 from breedcast.models.dnn import DNN
 from breedcast.training.losses import make_readout
-from tests.unit.test_job import make_job
+from tests.unit.test_job import learnt, make_job, only_first_fold, with_other_test_lines
 from tests.unit.test_mtgblup import simulate
 
 ALL = ("all",)
@@ -93,6 +93,13 @@ def test_a_job_trains_and_predicts_with_them():
     rows = job.run(threads=1).predictions
     assert np.isfinite(rows["predicted"]).all()
     assert {"test", "inner", "candidate"} < set(rows["role"])
+
+
+def test_what_is_held_out_moves_nothing_that_is_learnt():
+    job = only_first_fold(make_job(DNN(helper_traits=ALL, networks=1, epochs=2)))
+    before, after = job.run(threads=1), with_other_test_lines(job).run(threads=1)
+    for first, second in zip(learnt(before), learnt(after), strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 def test_what_does_not_go_with_helpers_is_refused():

@@ -49,7 +49,7 @@ def make_job(model, seed=0, folds=3, permutations=1, name="model"):
         seed=0,
         device="cpu",
         windows=np.arange(0, MARKERS + 1, 30),
-        helpers=helpers if hasattr(model, "helper_traits") else None,  # as the script has it
+        helpers=helpers if getattr(model, "helper_traits", ()) else None,  # as the script has it
         parents=Parents(rng.integers(0, 2, (20, MARKERS)).astype(np.uint8) * 2, rows, True),
     )
 

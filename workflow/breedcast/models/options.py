@@ -58,7 +58,6 @@ class NetworkOptions(Model):
     helper_weight: float = option(
         1.0,
         "What the helper traits' losses count together, where that of the trait itself is 1.",
-        Range(0.1, 10.0, log=True),
         exclusiveMinimum=0,
     )
     networks: int = option(
