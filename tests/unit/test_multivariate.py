@@ -91,7 +91,7 @@ def test_factors_maximise_the_density_of_error_contrasts():
     own = np.where(np.arange(traits) == 1, 0.0, rng.uniform(0.5, 1, traits))
     data = simulate(loadings @ loadings.T + np.diag(own**2), np.eye(traits), lines=40, seed=1)
     found = fit_multivariate(
-        *data, correlated_residuals=False, genetic=factor_analytic(data[1], factors)
+        *data, correlated_residuals=False, genetic=[factor_analytic(data[1], factors)]
     )
     least = LEAST_RESIDUAL * np.diag(np.nanvar(data[1], axis=0))
 
@@ -110,7 +110,9 @@ def test_three_traits_and_a_factor_are_any_covariance():
     """Three loadings and three variances tell the six numbers, where none ends below 0."""
     G = np.array([[1.0, 0.5, 0.4], [0.5, 1.2, 0.6], [0.4, 0.6, 0.8]])
     data = simulate(G, np.eye(3) * 0.5, lines=200, seed=4)
-    some = fit_multivariate(*data, correlated_residuals=False, genetic=factor_analytic(data[1], 1))
+    some = fit_multivariate(
+        *data, correlated_residuals=False, genetic=[factor_analytic(data[1], 1)]
+    )
     any_of = fit_multivariate(*data, correlated_residuals=False)
     assert some.likelihood == pytest.approx(any_of.likelihood, abs=1e-3)
     np.testing.assert_allclose(some.genetic, any_of.genetic, atol=0.02)
@@ -120,11 +122,11 @@ def test_one_correlation_of_all_pairs_is_the_most_likely():
     """Two numbers of G, searched for on a grid, in units of each trait's standard deviation."""
     G = 0.6 * np.ones((4, 4)) + 0.4 * np.eye(4)
     data = simulate(G, np.eye(4) * 0.5, lines=100, seed=2)
-    found = fit_multivariate(*data, correlated_residuals=False, genetic=alike(4))
+    found = fit_multivariate(*data, correlated_residuals=False, genetic=[alike(4)])
     between = correlations(found.genetic)[np.triu_indices(4, 1)]
     np.testing.assert_allclose(between, between[0])
     assert between[0] == pytest.approx(0.6, abs=0.15)
-    assert found.numbers == 6
+    assert found.aic == pytest.approx(2 * (6 - found.likelihood))
     units = np.sqrt(np.diag(found.genetic))
     best = log_likelihood(found.genetic, found.residual, *data)
     for variance in (0.9, 1.1):

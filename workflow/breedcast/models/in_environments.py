@@ -50,6 +50,7 @@ DESCRIPTION = (
     "interaction), reaction_norm (these and what environment covariates do), none (main effect "
     "alone), or auto, as the data allow."
 )
+#: Factors that environments share at most.
 MOST_FACTORS = 3
 #: Limits of `auto`: environments of an unstructured covariance and of a factor-analytic one; their
 #: values, and lines' values that are missing, which cost more; the fewest values of an environment.
@@ -169,15 +170,12 @@ class Covariances(AcrossEnvironments):
         weights = np.bincount(line, lines.weights) / np.bincount(line)
         X = np.ones((len(K), 1))
         try:
-            fits = (
-                fit_multivariate(K, Y, X, weights, False, form) for form in _forms(Y, interaction)
-            )
-            best = min(fits, key=lambda model: model.aic)
+            model = fit_multivariate(K, Y, X, weights, False, _forms(Y, interaction))
         except ValueError as error:
             raise UserError(
                 f"interaction: {interaction}: in one of the environments {error}; take {UNIFORM}"
             ) from error
-        return cls(names, fixed, best)
+        return cls(names, fixed, model)
 
     @property
     def facts(self) -> dict[str, float]:

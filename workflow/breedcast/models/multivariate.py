@@ -16,6 +16,7 @@ G and R are searched for by factors of theirs (`covariance.py`), along the avera
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,8 +38,8 @@ class MultivariateModel:
     genetic, residual: (traits, traits) G of a line whose K_ii is 1, and R of one of weight 1.
     fixed_effects: (columns of X, traits) B.
     dual: (n, traits) V^-1 (Y - X B), 0 where Y is missing: genetic values of lines are k dual G.
-    likelihood: the logarithm of the restricted one, up to a constant of the data; numbers: those
-    that G and R were estimated by.
+    likelihood: the logarithm of the restricted one, up to a constant of the data; aic: Akaike's
+    criterion by it, to compare covariances of the same values: the less the better.
     """
 
     genetic: np.ndarray
@@ -46,16 +47,11 @@ class MultivariateModel:
     fixed_effects: np.ndarray
     dual: np.ndarray
     likelihood: float
-    numbers: int
+    aic: float
     _eigenvectors: np.ndarray  # (n, n) U of K; rows times sqrt(weight)
     _precision: np.ndarray  # (n, traits, traits) of V along them
     _reach: np.ndarray  # (n, traits, f) V^-1 F C, F all fixed effects and C C' = (F' V^-1 F)^-1
     _fixed_root: np.ndarray  # (traits, c, f) the rows of C that belong to X
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, to compare covariances of the same values: the less the better."""
-        return 2 * (self.numbers - self.likelihood)
 
     @property
     def heritabilities(self) -> np.ndarray:
@@ -134,30 +130,27 @@ def fit_multivariate(
     X: np.ndarray,
     weights: np.ndarray | None = None,
     correlated_residuals: bool = True,
-    genetic: Form | None = None,
+    genetic: Sequence[Form | None] = (None,),
 ) -> MultivariateModel:
     """Covariances by REML and the BLUP equations' solution.
 
     K: (n, n) relationships; Y: (n, traits), NaN where missing; X: (n, c) fixed effects of full
     column rank, an intercept included, that each trait has its own of; weights: (n,) of the lines,
     None for all alike; correlated_residuals: R is full, else diagonal (values of different plots,
-    as those of environments are); genetic: the form of G, None for any. Raises ValueError where a
-    trait's values tell less than its fixed effects and a variance, or do not vary.
+    as those of environments are); genetic: forms of G, None for any, of which that of the least
+    AIC is taken. Raises ValueError where a trait's values tell less than its fixed effects and a
+    variance, or do not vary.
     """
     root = np.ones(len(Y)) if weights is None else np.sqrt(weights)
     Y, X, K = Y * root[:, None], X * root[:, None], K * np.outer(root, root)
     scale = _scales(Y, X)
     d, U = np.linalg.eigh(K)
     traits = len(scale)
-    residual = unstructured(traits) if correlated_residuals else diagonal(traits)
-    forms = genetic or unstructured(traits), residual
-    likelihood = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, forms)
-    best = climb(
-        likelihood.at(np.concatenate([form.start for form in forms])),
-        likelihood.along_information,
-        likelihood.by_expectation if genetic is None else likelihood.along_each_number,
-        tolerance=TOLERANCE,
-    )
+    any_of = unstructured(traits)
+    residual = any_of if correlated_residuals else diagonal(traits)
+    rotated = _Likelihood.of(np.maximum(d, 0.0), U, Y / scale, X, (any_of, residual))
+    found = [_most_likely(rotated, form) for form in genetic]
+    likelihood, best = min(found, key=lambda each: _aic(each[1]))
     G, R = likelihood.covariances(best.variances)
     solution = likelihood.solve(G, R)
     c = X.shape[1]
@@ -169,12 +162,30 @@ def fit_multivariate(
         fixed_effects=solution.b[own].reshape(traits, c).T * scale,
         dual=root[:, None] * (U @ solution.dual) / scale,
         likelihood=best.likelihood,
-        numbers=len(best.variances),
+        aic=_aic(best),
         _eigenvectors=root[:, None] * U,
         _precision=solution.precision / units,
         _reach=solution.reach / scale[:, None],
         _fixed_root=solution.root[own].reshape(traits, c, -1) * scale[:, None, None],
     )
+
+
+def _most_likely(rotated: _Likelihood, genetic: Form | None) -> tuple[_Likelihood, Point]:
+    """The likelihood with G of this form, None for any as `rotated` has it, and its maximum."""
+    likelihood = rotated
+    if genetic is not None:
+        likelihood = replace(rotated, forms=(genetic, rotated.forms[1]))
+    best = climb(
+        likelihood.at(np.concatenate([form.start for form in likelihood.forms])),
+        likelihood.along_information,
+        likelihood.by_expectation if genetic is None else likelihood.along_each_number,
+        tolerance=TOLERANCE,
+    )
+    return likelihood, best
+
+
+def _aic(best: Point) -> float:
+    return 2 * (len(best.variances) - best.likelihood)
 
 
 def _scales(Y: np.ndarray, X: np.ndarray) -> np.ndarray:

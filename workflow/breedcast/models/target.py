@@ -96,7 +96,7 @@ def helpers_learnt(lines: Lines, named: Sequence[str], regressed: bool = True) -
 
     named: as the model's options have it; none where it names none.
     """
-    if lines.helpers is None or not named:
+    if not named:
         return np.empty((len(lines), 0), np.float32)
     design = FullRankDesign.fit(lines.covariates if regressed else lines.covariates[[]])
     names = that_tell(lines.helper_values, design.matrix(lines.covariates))
