@@ -20,7 +20,7 @@ from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.models.tuning import Tuning
-from breedcast.scoring.intervals import FOLD, pooled, try_intervals
+from breedcast.scoring.intervals import FOLD, each_tested_line, pooled, try_intervals
 from breedcast.validation.plan import KFoldScheme
 from tests.benchmarks.trained import DATASETS, genotypes_of
 
@@ -54,7 +54,9 @@ def measured(job: TrainingJob) -> list[float]:
     value = predictions["sample"].map(job.lines.set_index("sample")["value"])
     folds = predictions.assign(value=value).groupby(["role", "fold"])[["predicted", "value"]]
     r = folds.apply(lambda rows: np.corrcoef(rows["predicted"], rows["value"])[0, 1])
-    tried = try_intervals({job.name: predictions}, job.lines, {}, 0.9)
+    tried = try_intervals(
+        each_tested_line({job.name: predictions}, job.lines, 0.9), job.lines, {}, 0.9
+    )
     held = pooled(tried[tried["by"] == FOLD], ["model"]).iloc[0]
     return [r["test"].mean(), r["inner"].mean(), held["coverage"], held["width"]]
 

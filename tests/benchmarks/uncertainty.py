@@ -29,7 +29,7 @@ from breedcast.report.uncertainty import band
 from breedcast.scoring.alignment import observed
 from breedcast.scoring.conformal import conformal_quantile
 from breedcast.scoring.ensemble import combine
-from breedcast.scoring.intervals import FOLD, SCALED, pooled, try_intervals
+from breedcast.scoring.intervals import FOLD, SCALED, each_tested_line, pooled, try_intervals
 from breedcast.validation.groups import LeaveGroupOutScheme, LineGroups
 from breedcast.validation.plan import KFoldScheme
 from tests.benchmarks.trained import DATASETS, Trained, by_default, genotypes_of, trained
@@ -55,7 +55,8 @@ def tried(data: str, trait: str, of: Trained) -> pd.DataFrame:
     folds, alike = (
         table[table["by"] == FOLD]
         for table in (
-            try_intervals(tables, of.lines, {}, LEVEL) for tables in (of.predictions, without)
+            try_intervals(each_tested_line(tables, of.lines, LEVEL), of.lines, {}, LEVEL)
+            for tables in (of.predictions, without)
         )
     )
     rows = pooled(folds, ["model"]).set_index("model")

@@ -31,7 +31,7 @@ from breedcast.report.collect import collect
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.ensemble import combine
 from breedcast.scoring.groups import group_scores, groups_of
-from breedcast.scoring.intervals import try_intervals
+from breedcast.scoring.intervals import each_tested_line, try_intervals
 from breedcast.scoring.scores import score
 from breedcast.selection.candidates import expected_response, rank_candidates
 from breedcast.selection.contribution import choose_contributions
@@ -127,7 +127,9 @@ def small_report(folder):
     groups = groups_of(lines, place, pd.DataFrame({"sample": samples}))
     write_table(group_scores(predictions, lines, groups), folder / "t" / "group_scores.tsv")
     write_table(trials(folder / "plots.tsv"), folder / "t" / "heritability.tsv")
-    intervals = try_intervals(predictions, lines, groups, 0.9)
+    tested = each_tested_line(predictions, lines, 0.9)
+    write_parquet(tested, folder / "t" / "tested.parquet")
+    intervals = try_intervals(tested, lines, groups, 0.9)
     write_table(intervals.assign(scheme="kfold"), folder / "t" / "intervals.tsv")
     scan = scan_association(CodeColumns.of(codes[:LINES], 2), markers, lines.iloc[:LINES])
     write_parquet(scan, folder / "t" / "association.parquet")

@@ -8,6 +8,7 @@ from breedcast.scoring.intervals import (
     ALIKE,
     COLUMNS,
     SCALED,
+    each_tested_line,
     pooled,
     try_intervals,
     unit_intervals,
@@ -56,7 +57,7 @@ def tried(phenotypes, predictions):
     control = predictions.assign(permutation=1, predicted=0.0)
     candidates = predictions.assign(repeat=-1, fold=-1, predicted=0.0)
     table = pd.concat([predictions, control, candidates], ignore_index=True)
-    return try_intervals({"m": table}, phenotypes, groups, 0.9)
+    return try_intervals(each_tested_line({"m": table}, phenotypes, 0.9), phenotypes, groups, 0.9)
 
 
 def test_a_fits_own_errors_go_with_its_own_prediction(phenotypes, predictions):

@@ -55,7 +55,7 @@ def test_every_file_of_the_contract_is_there(results):
             for name in (
                 *("phenotypes.tsv", "labels.tsv", "dropped.tsv", "plan.tsv", "comparison.tsv"),
                 *("response.tsv", "candidates.tsv", "association.parquet", "ensemble/weights.tsv"),
-                *("intervals.tsv", "group_scores.tsv"),
+                *("intervals.tsv", "tested.parquet", "group_scores.tsv"),
                 *("regions.tsv", "regions.csv", "regions.bed", "region_methods.tsv"),
             )
         }

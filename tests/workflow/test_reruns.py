@@ -16,7 +16,6 @@ AFTER_TRAINING = Counter(
     try_intervals=3,
     name_regions=3,
     render_figures=3,
-    render_overall_figures=1,
     render_report=1,
     write_manifest=1,
 )
@@ -139,7 +138,7 @@ def test_editing_the_report_retrains_nothing(dry_run, edit, file):
 
 def test_editing_how_figures_are_printed_draws_them_anew_alone(dry_run, edit):
     edit("report/paper.py")
-    assert dry_run().jobs == Counter(render_figures=3, render_overall_figures=1)
+    assert dry_run().jobs == REPORT + Counter(render_figures=3)
 
 
 def test_editing_a_model_retrains_it_alone(dry_run, edit):
@@ -172,7 +171,7 @@ def test_a_new_model_runs_its_training_and_the_aggregators(dry_run, config):
 
 
 def test_one_trait_alone_needs_only_its_report(dry_run):
-    assert dry_run("--config", "traits=[yield]").jobs == REPORT + Counter(render_overall_figures=1)
+    assert dry_run("--config", "traits=[yield]").jobs == REPORT
 
 
 def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
@@ -185,8 +184,7 @@ def test_a_target_of_one_trait_runs_that_trait(dry_run, config):
 
 def test_the_interval_changes_intervals_and_candidates_alone(dry_run, config):
     config["interval"] = 0.8
-    jobs = REPORT + Counter(rank_candidates=3, try_intervals=3)
-    jobs += Counter(render_figures=3, render_overall_figures=1)
+    jobs = REPORT + Counter(rank_candidates=3, try_intervals=3, render_figures=3)
     assert dry_run(config=config).jobs == jobs
 
 

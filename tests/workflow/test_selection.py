@@ -32,7 +32,7 @@ def run(finished_example, tmp_path_factory):
 def test_nothing_but_the_selection_and_the_report_is_made(run):
     finished, _ = run
     asked = {"predict_crosses", "choose_contributions", "advise_training_set"}
-    told = {"rank_candidates", "render_report", "render_figures", "render_overall_figures"}
+    told = {"rank_candidates", "render_report", "render_figures"}
     assert set(finished.jobs) == {*asked, *told, "write_manifest"}
 
 

@@ -33,7 +33,7 @@ SCRIPTS = {
         "advise_training_set",
     ],
     "models-cuda": ["train_model"],
-    "report": ["render_report", "render_figures", "render_overall_figures", "write_manifest"],
+    "report": ["render_report", "render_figures", "write_manifest"],
 }
 
 

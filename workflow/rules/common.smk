@@ -88,6 +88,7 @@ def results_of(trait):
                 "group_scores.tsv",
                 "candidates.tsv",
                 "intervals.tsv",
+                "tested.parquet",
                 "association.parquet",
                 "regions.tsv",
                 "region_methods.tsv",
@@ -96,10 +97,9 @@ def results_of(trait):
             ],
         ),
         *expand(
-            "<results>/{trait}/{model}/{file}",
+            "<results>/{trait}/{model}/scores.tsv",
             trait=trait,
             model=project.scored_models,
-            file=["predictions.parquet", "scores.tsv"],
         ),
         *expand(
             "<results>/{trait}/{model}/{file}",

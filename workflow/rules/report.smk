@@ -12,6 +12,14 @@ rule render_report:
             "<results>/report.html", "page", "Report", "The report", ALL_TRAITS
         ),
         summary="<results>/summary.json",
+        figures=shown(
+            directory("<results>/figures"),
+            "figures",
+            "Figures",
+            "{figure}",
+            ALL_TRAITS,
+            patterns=["{figure}.svg"],
+        ),
     log:
         "<logs>/render_report.log",
     benchmark:
@@ -30,12 +38,12 @@ rule render_report:
         code=code_of("render_report"),
         page=file_hash(PACKAGE.parent / "report", "*.html", "*.css", "*.js"),
     message:
-        "Write the report"
+        "Write the report, and draw the figures of all traits together"
     script:
         "../scripts/render_report.py"
 
 
-# The figures as files: beside the report, which does not wait for them.
+# A trait's figures as files: beside the report, which does not wait for them.
 rule render_figures:
     input:
         lambda wildcards: results_of(wildcards.trait),
@@ -65,39 +73,3 @@ rule render_figures:
         "Draw the figures of {wildcards.trait}"
     script:
         "../scripts/render_figures.py"
-
-
-rule render_overall_figures:
-    input:
-        *map(results_of, project.traits),
-        *project.index_files,
-        rules.render_report.input.genotypes,
-        rules.render_report.input.structure,
-        phenotypes=rules.render_report.input.phenotypes,
-    output:
-        figures=shown(
-            directory("<results>/figures"),
-            "figures",
-            "Figures",
-            "{figure}",
-            ALL_TRAITS,
-            patterns=["{figure}.svg"],
-        ),
-    log:
-        "<logs>/render_overall_figures.log",
-    benchmark:
-        "<benchmarks>/render_overall_figures.tsv"
-    conda:
-        "../../envs/report.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime=5,
-    params:
-        settings=lambda wildcards: project.report_settings(
-            steps_before(rules.render_report.rule)
-        ),
-        code=code_of("render_overall_figures"),
-    message:
-        "Draw the figures of all traits together"
-    script:
-        "../scripts/render_overall_figures.py"

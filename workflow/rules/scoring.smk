@@ -141,6 +141,7 @@ rule try_intervals:
             "Accuracy",
             "What the intervals held",
         ),
+        tested="<results>/{trait}/tested.parquet",
     log:
         "<logs>/{trait}/try_intervals.log",
     benchmark:

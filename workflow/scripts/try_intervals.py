@@ -1,11 +1,11 @@
 from breedcast.script import job
 
 with job(snakemake) as settings:
-    from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.files import read_parquet, read_table, write_parquet, write_table
     from breedcast.phenotypes.hybrids import parents_by_sample
     from breedcast.phenotypes.labels import read_labels
     from breedcast.scoring.groups import groups_of
-    from breedcast.scoring.intervals import try_intervals
+    from breedcast.scoring.intervals import each_tested_line, try_intervals
     from breedcast.validation.classes import hybrid_classes
 
     lines, labels = read_table(snakemake.input.phenotypes), read_labels(snakemake.input.labels)
@@ -17,5 +17,7 @@ with job(snakemake) as settings:
     classes = None
     if parents is not None:
         classes = hybrid_classes(read_table(snakemake.input.plan), parents)
-    intervals = try_intervals(predictions, lines, groups, settings["interval"], classes)
+    tested = each_tested_line(predictions, lines, settings["interval"])
+    write_parquet(tested, snakemake.output.tested)
+    intervals = try_intervals(tested, lines, groups, settings["interval"], classes)
     write_table(intervals.assign(scheme=settings["scheme"]), snakemake.output.intervals)

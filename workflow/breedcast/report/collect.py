@@ -18,7 +18,7 @@ from breedcast.markers.saliency import summarise as summarise_saliency
 from breedcast.phenotypes.clean import phenotyped_lines
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.hybrids import parents_of
-from breedcast.scoring.intervals import FOLD, pooled, tested_intervals
+from breedcast.scoring.intervals import FOLD, pooled
 from breedcast.scoring.scores import summarise
 from breedcast.validation.folds import fold_sizes
 
@@ -32,8 +32,7 @@ class ModelResult:
 
     kind: its name in the registry, or `ensemble`; run: what its training job was made with.
     summary: mean, sd, folds, undefined by metric; scores: the folds' own values.
-    test: repeat, fold, sample, environment, predicted, observed, lower, upper of every tested line,
-    the latter two its interval.
+    test: its rows of tested.parquet, one for every tested line.
     history, facts, saliency, run, weights, studies are None where the model has no such thing.
     """
 
@@ -230,19 +229,20 @@ def collect_trait(
 ) -> TraitResult:
     """Read a trait's folder.
 
-    about: id, name and direction. settings: `models`, `selection_tables`, `plots` and `config` as
-    for `collect`, of the latter `interval` alone.
+    about: id, name and direction. settings: `models`, `selection_tables` and `plots` as for
+    `collect`.
     """
-    phenotypes, level = read_table(folder / "phenotypes.tsv"), settings["config"]["interval"]
+    tested = dict(list(read_parquet(folder / "tested.parquet").groupby("model")))
     return TraitResult(
         id=about["id"],
         name=about["name"],
         direction=about["direction"],
-        phenotypes=phenotypes,
+        phenotypes=read_table(folder / "phenotypes.tsv"),
         dropped=read_table(folder / "dropped.tsv"),
         plan=read_table(folder / "plan.tsv"),
         models=[
-            _model(folder / model["name"], model, phenotypes, level) for model in settings["models"]
+            _model(folder / model["name"], model, tested[model["name"]])
+            for model in settings["models"]
         ],
         comparison=read_table(folder / "comparison.tsv"),
         group_scores=read_table(folder / "group_scores.tsv"),
@@ -256,16 +256,14 @@ def collect_trait(
     )
 
 
-def _model(
-    folder: Path, about: Mapping[str, Any], phenotypes: pd.DataFrame, level: float
-) -> ModelResult:
+def _model(folder: Path, about: Mapping[str, Any], tested: pd.DataFrame) -> ModelResult:
     scores = read_table(folder / "scores.tsv")
     common: dict[str, Any] = {
         "name": folder.name,
         "kind": about["kind"],
         "scores": scores,
         "summary": summarise(scores).set_index("metric"),
-        "test": _tested(read_parquet(folder / "predictions.parquet"), phenotypes, level),
+        "test": tested,
     }
     if about["kind"] == "ensemble":
         return ModelResult(**common, weights=read_table(folder / "weights.tsv"))
@@ -277,15 +275,6 @@ def _model(
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
         studies=read_table(folder / "studies.tsv") if about["tuned"] else None,
     )
-
-
-def _tested(predictions: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
-    real = predictions[(predictions["permutation"] == 0) & (predictions["repeat"] >= 0)]
-    units = [
-        tested_intervals(unit, phenotypes, level) for _, unit in real.groupby(["repeat", "fold"])
-    ]
-    found = pd.concat(units)[["value", "lower", "upper"]].rename(columns={"value": "observed"})
-    return real[["repeat", "fold", "sample", "environment", "predicted"]].join(found, how="inner")
 
 
 def _durations(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:

@@ -134,8 +134,7 @@ def observed_figure(trait: TraitResult, level: float, limit: int) -> Figure:
     part = (
         f"all {whole(total)} predictions"
         if shown == total
-        else f"a random {whole(shown)} of {whole(total)} predictions (all are in each model's "
-        "predictions.parquet)"
+        else f"a random {whole(shown)} of {whole(total)} predictions (all are in tested.parquet)"
     )
     return Figure(
         f"observed-{trait.id}",

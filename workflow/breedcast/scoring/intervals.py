@@ -24,6 +24,11 @@ from breedcast.scoring.alignment import lines_of, observed
 from breedcast.scoring.conformal import cv_plus, useful_scale
 from breedcast.scoring.groups import HYBRID_CLASS, class_of
 
+#: Of the lines, each as a test fold tried it.
+TESTED = [
+    *("model", "repeat", "fold", "sample", "environment", "observed", "predicted"),
+    *("lower", "upper", "method", "trivial_lower", "trivial_upper"),
+]
 COLUMNS = [
     *("model", "repeat", "fold", "by", "group", "method", "lines"),
     *("coverage", "width", "trivial_width", "winkler", "trivial_winkler"),
@@ -44,50 +49,58 @@ def winkler(observed: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: f
     return float(np.mean(upper - lower + 2 / (1 - level) * outside))
 
 
+def each_tested_line(
+    predictions: Mapping[str, pd.DataFrame], phenotypes: pd.DataFrame, level: float
+) -> pd.DataFrame:
+    """The value, prediction and interval of every line of each test fold, by each model.
+
+    Intervals are learnt from the inner predictions of the fold's own training lines, as those of
+    the candidates are from all lines. Returns TESTED; method: ALIKE or SCALED; trivial_lower,
+    trivial_upper: the quantiles of the training values, the same for all lines.
+    """
+    tables = []
+    for model, table in predictions.items():
+        real = table[(table["permutation"] == 0) & (table["repeat"] >= 0)]
+        for _, unit in real.groupby(["repeat", "fold"]):
+            trained = observed(phenotypes, unit[unit["role"] == "inner"])
+            low, high = np.quantile(trained, [(1 - level) / 2, (1 + level) / 2])
+            tried = unit.join(unit_intervals(unit, phenotypes, level), how="inner")
+            tables.append(
+                tried.assign(
+                    model=model,
+                    observed=observed(phenotypes, tried),
+                    trivial_lower=low,
+                    trivial_upper=high,
+                )[TESTED]
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
 def try_intervals(
-    predictions: Mapping[str, pd.DataFrame],
+    tested: pd.DataFrame,
     phenotypes: pd.DataFrame,
     groups: Mapping[str, pd.Series],
     level: float,
     classes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The intervals of every model, tried on the lines of each test fold.
+    """How many of the tested lines the intervals held, by model, fold and group.
 
-    They are learnt from the inner predictions of the fold's own training lines, as those of the
-    candidates are from all lines. groups: kinds of groups and the group of each row of phenotypes,
-    as `groups.groups_of` gives them; classes: those of test hybrids, as `hybrid_classes` gives
-    them. Returns COLUMNS: a row for each fold (by is `fold`, group
-    `all`), and within it one for each group, those of covariates that are text too. method: ALIKE
-    or SCALED. width: mean, of the intervals; trivial_width: of the interval between the quantiles
-    of the training values, the same for all lines; winkler: the mean score of either.
+    tested: as `each_tested_line` gives them. groups: kinds of groups and the group of each row of
+    phenotypes, as `groups.groups_of` gives them; classes: those of test hybrids, as
+    `hybrid_classes` gives them. Returns COLUMNS: a row for each fold (by is `fold`, group
+    `all`), and within it one for each group, those of covariates that are text too. width: mean,
+    of the intervals; trivial_width: of the trivial ones; winkler: the mean score of either.
     """
     lines, known = keys(phenotypes), _all_groups(phenotypes, groups)
     records = []
-    for model, table in predictions.items():
-        real = table[(table["permutation"] == 0) & (table["repeat"] >= 0)]
-        for (repeat, fold), unit in real.groupby(["repeat", "fold"]):
-            tried = tested_intervals(unit, phenotypes, level)
-            test = unit[unit["role"] == "test"]
-            dealt = {by: group[lines.get_indexer(keys(test))] for by, group in known.items()}
-            if classes is not None:
-                dealt[HYBRID_CLASS] = class_of(test, classes)
-            for by, group, rows in _parts(dealt, len(test)):
-                named = {"model": model, "repeat": repeat, "fold": fold, "by": by, "group": group}
-                records.append(named | _figures(tried[rows], level))
+    for (model, repeat, fold), test in tested.groupby(["model", "repeat", "fold"], sort=False):
+        dealt = {by: group[lines.get_indexer(keys(test))] for by, group in known.items()}
+        if classes is not None:
+            dealt[HYBRID_CLASS] = class_of(test, classes)
+        for by, group, rows in _parts(dealt, len(test)):
+            named = {"model": model, "repeat": repeat, "fold": fold, "by": by, "group": group}
+            records.append(named | _figures(test[rows], level))
     return pd.DataFrame(records, columns=COLUMNS)
-
-
-def tested_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Value and interval of each test line of a unit, and the trivial interval.
-
-    unit: a model's predictions of the real trait in one repeat and fold. Returns value, lower,
-    upper, method, trivial_lower, trivial_upper, with the index of the unit's test rows.
-    """
-    trained = observed(phenotypes, unit[unit["role"] == "inner"])
-    low, high = np.quantile(trained, [(1 - level) / 2, (1 + level) / 2])
-    intervals = unit_intervals(unit, phenotypes, level)
-    value = observed(phenotypes, unit.loc[intervals.index])
-    return intervals.assign(value=value, trivial_lower=low, trivial_upper=high)
 
 
 def unit_intervals(unit: pd.DataFrame, phenotypes: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -155,7 +168,7 @@ def pooled(intervals: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def _figures(tried: pd.DataFrame, level: float) -> dict[str, str | float]:
-    value, lower, upper = (tried[name].to_numpy() for name in ("value", "lower", "upper"))
+    value, lower, upper = (tried[name].to_numpy() for name in ("observed", "lower", "upper"))
     low, high = tried["trivial_lower"].to_numpy(), tried["trivial_upper"].to_numpy()
     return {
         "method": tried["method"].iloc[0],
