@@ -312,6 +312,7 @@ def test_augmentation_changes_training_and_not_prediction(option: str, kind: str
     ("network", "options", "message"),
     [
         (DNNGP, {"mask_markers": 0.1}, "mask_markers needs markers"),
+        (DNNGP, {"most_markers": 100}, "most_markers chooses markers"),
         (DeepGS, {"epochs": 0}, "needs pretrained"),
         (DeepGS, {"momentum": 0.5}, "momentum is an option of sgd and rmsprop, not of adam"),
         (DeepGS, {"loss": "ordinal", "mixup": 0.2}, "change numbers, not classes"),

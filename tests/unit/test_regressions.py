@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from breedcast.models.base import Lines, model_class
+from breedcast.models.products import DosageProducts
 from breedcast.models.registry import MODELS
+from breedcast.models.svr import SVR
 
 NAMES = ["elastic_net", "svr", "random_forest", "lightgbm", "xgboost"]
 
@@ -89,6 +91,11 @@ def test_the_largest_loci_are_the_most_salient(name, statistic):
     assert set(np.argsort(-saliency[0])[:2]) == {7, 30}
 
 
+def standardised(fitted, lines):
+    """What it predicts of lines, as the target it learnt."""
+    return fitted.target.standardise(replace(lines, value=fitted.predict(lines.blind()).mean))
+
+
 def test_svr_is_scikit_learns_with_its_own_kernel():
     from sklearn.metrics import pairwise_distances
     from sklearn.svm import SVR
@@ -99,7 +106,12 @@ def test_svr_is_scikit_learns_with_its_own_kernel():
     expected = SVR(gamma=gamma, C=0.5, epsilon=0.2).fit(X, y)
     found = fit("svr", lines, bandwidths=(2.0,), costs=(0.5,), epsilon=0.2)
     x = new.codes - lines.codes.mean(axis=0)
-    np.testing.assert_allclose(found.learnt.predict(x), expected.predict(x), atol=1e-8)
+    np.testing.assert_allclose(standardised(found, new), expected.predict(x), atol=1e-8)
+    products = DosageProducts.of(np.vstack([lines.codes, new.codes]), 2)
+    with_products = replace(lines, products=products.take(np.arange(200)))
+    found = fit("svr", with_products, bandwidths=(2.0,), costs=(0.5,), epsilon=0.2)
+    new = replace(new, products=products.take(np.arange(200, 220)))
+    np.testing.assert_allclose(standardised(found, new), expected.predict(x), atol=1e-8)
 
 
 def test_svr_chooses_as_a_grid_search_does():
@@ -118,7 +130,22 @@ def test_svr_chooses_as_a_grid_search_does():
     ).fit(X, y)
     options = {"bandwidths": (0.1, 0.5, 2.0), "costs": (0.1, 1.0, 5.0), "inner_folds": 4}
     found = fit("svr", lines, seed=3, **options)
-    np.testing.assert_allclose(found.learnt.predict(X), search.predict(X), atol=1e-8)
+    np.testing.assert_allclose(standardised(found, lines), search.predict(X), atol=1e-8)
+
+
+def test_some_of_many_lines_choose_for_an_svr_of_all(monkeypatch):
+    lines, new = simulate(300), simulate(40, seed=1)
+    of_all = fit("svr", lines)
+    monkeypatch.setattr("breedcast.models.multikernel.SHARES_FROM", 80)
+    asked = []
+    monkeypatch.setattr(SVR, "_chosen", lambda _, *given: asked.append(given) or (1.0, 1.0))
+    found = fit("svr", lines)
+    products, y, weight, _ = asked[0]
+    assert products.cross.shape == (80, 80)
+    assert len(y) == len(weight) == 80
+    one = fit("svr", lines, bandwidths=(1.0,), costs=(1.0,))
+    np.testing.assert_array_equal(found.predict(new).mean, one.predict(new).mean)
+    assert np.corrcoef(found.predict(new).mean, of_all.predict(new).mean)[0, 1] > 0.95
 
 
 def test_elastic_net_meets_the_conditions_of_its_minimum():

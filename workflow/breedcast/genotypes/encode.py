@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,13 +33,17 @@ class DosageMeans:
             mean[some] = total / np.maximum(called.sum(axis=0), 1)
         return cls(mean, ploidy)
 
-    def of_markers(self, some: slice) -> DosageMeans:
+    def of_markers(self, some: slice | np.ndarray) -> DosageMeans:
         """The means of some of the markers."""
         return DosageMeans(self.mean[some], self.ploidy)
 
-    def centred(self, codes: np.ndarray) -> np.ndarray:
-        """(lines, markers) float64 dosage less the training mean; a missing call is 0."""
-        return np.where(codes <= self.ploidy, codes - self.mean, 0.0)
+    def centred(self, codes: np.ndarray, dtype: type[np.floating] = np.float64) -> np.ndarray:
+        """(lines, markers) dosage less the training mean; a missing call is 0."""
+        centred = np.empty(codes.shape, dtype)
+        for some in marker_blocks(*codes.shape):
+            of_block = codes[:, some]
+            centred[:, some] = np.where(of_block <= self.ploidy, of_block - self.mean[some], 0.0)
+        return centred
 
 
 def marker_blocks(lines: int, markers: int) -> Iterator[slice]:
@@ -119,6 +124,10 @@ class OneHot(Encoder):
     def missing(self) -> int:
         return self.channels - 1
 
+    def of_markers(self, some: np.ndarray) -> OneHot:
+        """The encoding of markers at these positions."""
+        return OneHot(self.frequencies[:, some])
+
     def as_published(self) -> OneHot:
         return OneHot(np.zeros_like(self.frequencies))
 
@@ -173,12 +182,18 @@ class ScaledDosage(Encoder):
     def fit(cls, codes: np.ndarray, ploidy: int) -> ScaledDosage:
         """Learn means and scales from codes (lines, markers)."""
         means = DosageMeans.fit(codes, ploidy)
-        sd = means.centred(codes).std(axis=0)
+        sd = np.empty(codes.shape[1])
+        for some in marker_blocks(*codes.shape):
+            sd[some] = means.of_markers(some).centred(codes[:, some]).std(axis=0)
         return cls(means, np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0))
 
     @property
     def missing(self) -> int:
         return self.means.ploidy + 1
+
+    def of_markers(self, some: np.ndarray) -> ScaledDosage:
+        """The encoding of markers at these positions."""
+        return ScaledDosage(self.means.of_markers(some), self.scale[some])
 
     def as_published(self) -> ScaledDosage:
         unscaled = DosageMeans(np.zeros_like(self.means.mean), self.means.ploidy)
@@ -260,6 +275,77 @@ class PrincipalComponents(Encoder):
             "loadings": self.loadings,
             "scale": np.array(self.scale),
         }
+
+
+@dataclass(frozen=True)
+class ChosenMarkers(Encoder):
+    """The encoding of some markers; the others move nothing.
+
+    whole: that of all markers; chosen: (some,) positions.
+    """
+
+    whole: OneHot | ScaledDosage
+    chosen: np.ndarray
+
+    @cached_property
+    def part(self) -> OneHot | ScaledDosage:
+        """The encoding of the chosen ones."""
+        return self.whole.of_markers(self.chosen)
+
+    @property
+    def channels(self) -> int:
+        return self.whole.channels
+
+    @property
+    def length(self) -> int:
+        return len(self.chosen)
+
+    @property
+    def missing(self) -> int:
+        return self.whole.missing
+
+    def encode(self, codes: np.ndarray) -> np.ndarray:
+        return self.part.encode(codes[:, self.chosen])
+
+    def as_published(self) -> ChosenMarkers:
+        return ChosenMarkers(self.whole.as_published(), self.chosen)
+
+    def per_marker(self, gradient: np.ndarray, beside: np.ndarray | None = None) -> np.ndarray:
+        return self.whole.per_marker(self._everywhere(gradient), beside)
+
+    def contributions(self, gradient: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        return self.whole.contributions(self._everywhere(gradient), codes)
+
+    def _everywhere(self, gradient: np.ndarray) -> np.ndarray:
+        every = np.zeros((*gradient.shape[:2], self.whole.length), gradient.dtype)
+        every[:, :, self.chosen] = gradient
+        return every
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {**self.part.arrays(), "markers": self.chosen}
+
+
+def most_associated(
+    codes: np.ndarray, ploidy: int, target: np.ndarray, weight: np.ndarray, count: int
+) -> np.ndarray:
+    """(count,) positions of the markers of greatest squared correlation with a target (lines,).
+
+    In the genome's order. weight: (lines,) how much each line counts; of equals the first are
+    taken; a marker that does not vary is the last choice.
+    """
+    means = DosageMeans.fit(codes, ploidy)
+    share = weight / weight.sum()
+    target = target - share @ target
+    explained = np.empty(codes.shape[1])
+    for some in marker_blocks(*codes.shape):
+        centred = means.of_markers(some).centred(codes[:, some])
+        centred -= share @ centred
+        variance = share @ centred**2
+        covariance = (share * target) @ centred
+        explained[some] = np.divide(
+            covariance**2, variance, out=np.zeros_like(variance), where=variance > 1e-12
+        )
+    return np.sort(np.argsort(-explained, kind="stable")[:count])
 
 
 def principal_axes(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

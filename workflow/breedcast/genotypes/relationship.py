@@ -42,7 +42,9 @@ class Relationship:
 
     def centred(self, codes: np.ndarray) -> np.ndarray:
         """(lines, markers) dosages about the base means over sqrt(scale): K = Z Z'."""
-        return self.means.centred(codes) / np.sqrt(self.scale)
+        centred = self.means.centred(codes)
+        centred /= np.sqrt(self.scale)
+        return centred
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,11 @@ class Band:
             diagonals[below, : n - below] = np.diagonal(A, -below)
         return cls(diagonals, reflections)
 
+    @property
+    def itself(self) -> Band:
+        """B alone, for what is rotated already."""
+        return Band(self.diagonals, [])
+
     def rotated(self, M: np.ndarray) -> np.ndarray:
         """Q' M; M: (n, columns)."""
         M = np.array(M, dtype=np.float64)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from breedcast.genotypes.encode import marker_blocks
 from breedcast.genotypes.relationship import Relationship
 from breedcast.models.band import Band
 from breedcast.models.base import Fitted, Lines, Model, Range, option
@@ -55,19 +56,16 @@ class Bayes(Model):
         y = target.standardise(lines)
         relationship = Relationship.fit(lines.codes, lines.ploidy)
         design = FullRankDesign.fit(lines.covariates)
-        X, Z = design.matrix(lines.covariates), relationship.centred(lines.codes)
-        # a line of weight w is one of residual variance 1 / w: all of it times sqrt(w)
-        root = np.sqrt(lines.weights)
-        y, X, Z = y * root, X * root[:, None], Z * root[:, None]
-        rows, c = condensed(np.column_stack([X, y, Z])), X.shape[1]
-        X, y, Z = rows[:, :c], rows[:, c], rows[:, c + 1 :]
-        band = Band.of(Z @ Z.T)
-        rotated = band.rotated(np.column_stack([y, X, Z]))
+        X = design.matrix(lines.covariates)
+        rows, c = condensed(_weighted_rows(X, y, relationship, lines)), X.shape[1]
+        band = Band.of(rows[:, c + 1 :] @ rows[:, c + 1 :].T)
+        for some in marker_blocks(*rows.shape):  # in place: they are most of the memory
+            rows[:, some] = band.rotated(rows[:, some])
+        X, y, Z, band = rows[:, :c], rows[:, c], rows[:, c + 1 :], band.itself
         large = LargeEffects.none(Z.shape[1], self.large_share * Z.shape[1])
         for _ in range(TURNS):
             background = fit_band(band, y - Z @ large.mean, X, len(lines))
-            white = _whitened(rotated, background, X.shape[1])
-            before, large = large, large.updated(*white)
+            before, large = large, large.updated(*_whitened(X, y, Z, background))
             if np.abs(large.inclusion - before.inclusion).max() < TOLERANCE:
                 break
         background = fit_band(band, y - Z @ large.mean, X, len(lines))
@@ -82,18 +80,45 @@ class Bayes(Model):
         )
 
 
-def _whitened(
-    rotated: np.ndarray, background: MixedModel, fixed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Trait (m,) and markers (markers, m) of unit residual variance, free of fixed effects.
+def _weighted_rows(
+    X: np.ndarray, y: np.ndarray, relationship: Relationship, lines: Lines
+) -> np.ndarray:
+    """[X y Z] (lines, c + 1 + markers), each line times the root of its weight.
 
-    rotated: (m, 1 + fixed + markers) trait, fixed effects and markers in the coordinates of
-    the background's band.
+    A line of weight w is one of residual variance 1 / w: with all of it times sqrt(w) it is as any.
     """
-    white = background.factor.half(rotated) / np.sqrt(background.sigma2_g)
-    Q = np.linalg.qr(white[:, 1 : 1 + fixed])[0]
-    white -= Q @ (Q.T @ white)
-    return white[:, 0].copy(), np.ascontiguousarray(white[:, 1 + fixed :].T)
+    root = np.sqrt(lines.weights)[:, None]
+    before = X.shape[1] + 1
+    rows = np.empty((len(lines), before + lines.codes.shape[1]))
+    rows[:, :before] = np.column_stack([X, y]) * root
+    for some in marker_blocks(*lines.codes.shape):
+        centred = relationship.of_markers(some).centred(lines.codes[:, some])
+        rows[:, before:][:, some] = centred * root
+    return rows
+
+
+def _whitened(
+    X: np.ndarray, y: np.ndarray, Z: np.ndarray, background: MixedModel
+) -> tuple[np.ndarray, np.ndarray]:
+    """Trait y (m,) and markers (markers, m) of unit residual variance, free of fixed effects.
+
+    X: (m, c), Z: (m, markers), in the coordinates of the background's band.
+    """
+
+    def unit(M: np.ndarray) -> np.ndarray:
+        white: np.ndarray = background.factor.half(M) / np.sqrt(background.sigma2_g)
+        return white
+
+    Q = np.linalg.qr(unit(X))[0]
+
+    def free(M: np.ndarray) -> np.ndarray:
+        white = unit(M)
+        return np.asarray(white - Q @ (Q.T @ white))
+
+    markers = np.empty(Z.shape[::-1])
+    for some in marker_blocks(*Z.shape):
+        markers[some] = free(Z[:, some]).T
+    return free(y[:, None])[:, 0], markers
 
 
 @dataclass(frozen=True)

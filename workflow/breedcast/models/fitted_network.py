@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from breedcast.training.network import Network
     from breedcast.training.trainer import Trained
 
-#: Lines whose gradients are integrated: each costs as much as several gradients.
-INTEGRATED_LINES = 50
+#: Lines whose gradients are looked at, at most, and integrated: each of these costs several.
+GRADIENT_LINES, INTEGRATED_LINES = 1000, 50
 
 
 @dataclass(frozen=True)
@@ -84,23 +84,25 @@ class FittedNetwork:
     def saliency(self) -> dict[str, np.ndarray]:
         """In the trait's units, over lines that the network is trained on, the shortcut included.
 
+        Of many lines GRADIENT_LINES and INTEGRATED_LINES are taken, evenly from first to last.
+
         gradient: the median of the absolute gradient. By genotype state the largest over the
         states counts (Liu et al. 2019); dosages and principal components give the gradient by one
         allele copy. integrated_gradient: the mean of what a marker adds to the prediction, in
-        absolute value (Sundararajan et al. 2017, ICML 70:3319), from the mean line to each of
-        INTEGRATED_LINES or fewer.
+        absolute value (Sundararajan et al. 2017, ICML 70:3319), from the mean line to each.
         """
         from breedcast.training.gradients import input_gradients
 
-        lines = self.learnt.lines.take(self.learnt.rows)
+        rows = self.learnt.rows
+        lines = self.learnt.lines.take(_evenly(rows, GRADIENT_LINES))
         covariates = self.learnt.covariates.design(lines.inputs)
         inputs = self.encoder.encode(lines.codes)
         gradients = input_gradients(self.network, inputs, covariates, self.device)
         shortcut = self.learnt.shortcut
         beside = None if shortcut is None else shortcut.gradient(lines.codes)
         per_marker = self.encoder.per_marker(gradients * np.float32(self.target.sd), beside)
-        some = np.linspace(0, len(lines) - 1, min(len(lines), INTEGRATED_LINES)).astype(int)
-        added = np.abs(self.contributions(lines.take(some))).mean(axis=0)
+        some = self.learnt.lines.take(_evenly(rows, INTEGRATED_LINES))
+        added = np.abs(self.contributions(some)).mean(axis=0)
         return {
             "gradient": np.median(per_marker, axis=0).astype(np.float32)[None],
             "integrated_gradient": added.astype(np.float32)[None],
@@ -128,6 +130,11 @@ class FittedNetwork:
         }
         encoder = {f"encoder.{name}": array for name, array in self.encoder.arrays().items()}
         return {**network, **encoder, **self.target.arrays()}
+
+
+def _evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """These, or of more than `most` as many, from the first to the last."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(int)]
 
 
 class FittedNetworks(Fitted):

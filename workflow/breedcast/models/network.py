@@ -15,7 +15,14 @@ import numpy as np
 
 from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.errors import UserError
-from breedcast.genotypes.encode import Encoder, OneHot, PrincipalComponents, ScaledDosage
+from breedcast.genotypes.encode import (
+    ChosenMarkers,
+    Encoder,
+    OneHot,
+    PrincipalComponents,
+    ScaledDosage,
+    most_associated,
+)
 from breedcast.models.base import Fit, Fitted, Lines
 from breedcast.models.fitted_network import FittedNetwork, FittedNetworks, Learnt
 from breedcast.models.options import SCORED, NetworkOptions
@@ -172,8 +179,9 @@ class NetworkModel(NetworkOptions):
         if not others.shape[1]:
             rows = np.intersect1d(rows, _of_known_value(fit.lines))
         trained_on, stop = fit.lines.take(rows), fit.lines.take(stop_rows)
-        encoder = self._encoder(trained_on)
-        target = self._target(trained_on.take(_of_known_value(trained_on)), regressed)
+        known = trained_on.take(_of_known_value(trained_on))
+        target = self._target(known, regressed)
+        encoder = self._encoder(trained_on, self._markers(known, target, seed))
         goals = target.learnt(trained_on)
         if others.shape[1]:
             goals = np.column_stack([goals, others])
@@ -246,12 +254,20 @@ class NetworkModel(NetworkOptions):
         stop = np.sort(np.random.default_rng(seed).permutation(known)[:count])
         return np.setdiff1d(np.arange(len(lines)), stop), stop
 
-    def _encoder(self, lines: Lines) -> Encoder:
-        """The input's encoding, learnt from these lines."""
-        try:
-            encoder = self._fit_encoder(lines)
-        except ValueError as error:
-            raise UserError(f"no principal components to train on: {error}") from error
+    def _markers(self, lines: Lines, target: Target, seed: int) -> np.ndarray | None:
+        """Positions of the markers that a network is given, in the genome's order; None: all."""
+        count, there_are = self.most_markers, lines.codes.shape[1]
+        if count is None or count >= there_are:
+            return None
+        if self.chosen_by == "association":
+            goals = target.learnt(lines).astype(np.float64)
+            return most_associated(lines.codes, lines.ploidy, goals, lines.weights, count)
+        rng = np.random.default_rng(derive_seed(seed, "markers"))
+        return np.sort(rng.choice(there_are, count, replace=False))
+
+    def _encoder(self, lines: Lines, markers: np.ndarray | None) -> Encoder:
+        """The input's encoding, of these markers or of all, learnt from these lines."""
+        encoder = self._fit_encoder(lines, markers)
         if encoder.length < self.minimum_length:
             what = "principal components" if self.input == "pca" else "markers"
             raise UserError(
@@ -261,12 +277,15 @@ class NetworkModel(NetworkOptions):
             )
         return encoder.as_published() if self.pretrained else encoder
 
-    def _fit_encoder(self, lines: Lines) -> Encoder:
+    def _fit_encoder(self, lines: Lines, markers: np.ndarray | None) -> Encoder:
         if self.input == "pca":
-            return PrincipalComponents.fit(lines.codes, lines.ploidy, self.variance)
-        if self.input == "dosage":
-            return ScaledDosage.fit(lines.codes, lines.ploidy)
-        return OneHot.fit(lines.codes, lines.ploidy)
+            try:
+                return PrincipalComponents.fit(lines.codes, lines.ploidy, self.variance)
+            except ValueError as error:
+                raise UserError(f"no principal components to train on: {error}") from error
+        kind = ScaledDosage if self.input == "dosage" else OneHot
+        whole = kind.fit(lines.codes, lines.ploidy)
+        return whole if markers is None else ChosenMarkers(whole, markers)
 
 
 def _of_known_value(lines: Lines) -> np.ndarray:
@@ -283,6 +302,8 @@ def input_layer(encoder: Encoder) -> nn.Module:
     def number(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(torch.get_default_dtype())
 
+    if isinstance(encoder, ChosenMarkers):
+        return input_layer(encoder.part)
     if isinstance(encoder, OneHot):
         return OneHotInput(number(encoder.frequencies))
     if isinstance(encoder, ScaledDosage):

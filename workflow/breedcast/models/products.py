@@ -29,6 +29,10 @@ class Products:
         """Products of features (lines, p) with those of the training lines (n, p)."""
         return cls(features @ training.T, _norms(features), _norms(training))
 
+    def among(self, rows: np.ndarray) -> Products:
+        """Of the training lines' products with each other, those of some of them."""
+        return Products(self.cross[np.ix_(rows, rows)], self.own[rows], self.training[rows])
+
     @property
     def distances(self) -> np.ndarray:
         """(lines, n) squared Euclidean distances to the training lines."""

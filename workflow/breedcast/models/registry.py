@@ -35,6 +35,7 @@ MODELS = {
 
 JSON_TYPES: dict[str, str | list[str]] = {
     "int": "integer",
+    "int | None": ["integer", "null"],
     "float": "number",
     "float | None": ["number", "null"],
     "bool": "boolean",

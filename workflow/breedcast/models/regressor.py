@@ -19,7 +19,7 @@ class Regression(ABC):
 
     @abstractmethod
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """(lines,) standardised target of lines with markers X (lines, markers)."""
+        """(lines,) standardised target of lines with markers X (lines, markers) float32."""
 
     @property
     def importance(self) -> Mapping[str, np.ndarray]:
@@ -39,12 +39,12 @@ class RegressionModel(Model):
 
     @abstractmethod
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
-        """Train on markers X (lines, markers), target y and weights (lines,), in one thread."""
+        """Train on markers X (lines, markers) float32, target y and weights (lines,)."""
 
     def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
         target = StandardisedTarget.fit(lines)
         means = DosageMeans.fit(lines.codes, lines.ploidy)
-        X, y = means.centred(lines.codes), target.standardise(lines)
+        X, y = means.centred(lines.codes, np.float32), target.standardise(lines)
         learnt = self.learn(X, y, lines.weights, seed)
         return FittedRegression(target, means, learnt)
 
@@ -62,7 +62,8 @@ class FittedRegression(Fitted):
 
     def predict(self, lines: Lines) -> Prediction:
         # libraries refuse to predict nothing, which a fit on all lines is asked for
-        value = self.learnt.predict(self.means.centred(lines.codes)) if len(lines) else np.empty(0)
+        X = self.means.centred(lines.codes, np.float32)
+        value = self.learnt.predict(X) if len(lines) else np.empty(0)
         return Prediction.point(self.target.restore(value, lines))
 
     def weights(self) -> dict[str, np.ndarray]:

@@ -3,8 +3,8 @@
 Drucker H. et al. (1997) NIPS 9:155-161; in genomic prediction Long et al. (2011, Theor Appl Genet
 123:1065). Through scikit-learn. Distances are in units of their mean over the training lines
 and the trait in standard deviations, so that the settings mean the same in any data; those left
-open are chosen by cross-validation among the training lines, which are shuffled: tables are
-often sorted by family.
+open are chosen by cross-validation among the training lines, which are shuffled (tables are
+often sorted by family); of very many lines some choose them.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from breedcast.models.base import Choice, Range, option
+from breedcast.models.base import Choice, Fitted, Lines, Model, Prediction, Range, option
 from breedcast.models.kernels import Gaussian, mean_gaussian
+from breedcast.models.kinship import Kinship
+from breedcast.models.multikernel import some_lines
 from breedcast.models.products import Products
-from breedcast.models.regressor import Regression, RegressionModel
+from breedcast.models.target import StandardisedTarget
 
 
 @dataclass(frozen=True)
-class SVR(RegressionModel):
+class SVR(Model):
     """Kernel exp(-h D / mean D); errors below epsilon cost nothing, larger ones `costs` each."""
 
+    permutes_windows: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "sklearn")
 
     bandwidths: tuple[float, ...] = option(
@@ -49,16 +52,21 @@ class SVR(RegressionModel):
     )
     inner_folds: int = option(5, "Parts of the training lines for that choice.", minimum=2)
 
-    def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
-        products = Products.of(X, X)
-        kernels = {h: mean_gaussian(products, [h]) for h in self.bandwidths}
-        grams = {h: kernel.cross(products) for h, kernel in kernels.items()}
-        bandwidth, cost = self._chosen(grams, y, weight, seed)
-        machine = self._machine(cost).fit(grams[bandwidth], y, weight)
-        support = machine.support_
-        return SupportVectors(
-            X[support], machine.dual_coef_[0], float(machine.intercept_[0]), kernels[bandwidth]
-        )
+    def uses_products(self, lines: int, markers: int) -> bool:
+        return True
+
+    def fit(self, lines: Lines, seed: int, device: str) -> Fitted:
+        target = StandardisedTarget.fit(lines)
+        y, weight = target.standardise(lines), lines.weights
+        genome = Kinship.fit(lines)
+        products = genome.among_training()
+        some = some_lines(len(lines), seed)
+        bandwidth, cost = self._chosen(products.among(some), y[some], weight[some], seed)
+        kernel = mean_gaussian(products, [bandwidth])
+        machine = self._machine(cost).fit(kernel.cross(products), y, weight)
+        dual = np.zeros(len(lines))
+        dual[machine.support_] = machine.dual_coef_[0]
+        return FittedSVR(target, genome, kernel, dual, float(machine.intercept_[0]))
 
     def _machine(self, cost: float) -> Any:
         from sklearn.svm import SVR as Machine  # noqa: N811
@@ -66,14 +74,15 @@ class SVR(RegressionModel):
         return Machine(kernel="precomputed", C=cost, epsilon=self.epsilon)
 
     def _chosen(
-        self, grams: dict[float, np.ndarray], y: np.ndarray, weight: np.ndarray, seed: int
+        self, products: Products, y: np.ndarray, weight: np.ndarray, seed: int
     ) -> tuple[float, float]:
-        """Bandwidth and cost of the smallest squared error over the inner folds."""
+        """Bandwidth and cost of the smallest squared error over the inner folds of some lines."""
         from sklearn.model_selection import KFold
 
         settings = list(product(self.bandwidths, self.costs))
         if len(settings) == 1:
             return settings[0]
+        grams = {h: mean_gaussian(products, [h]).cross(products) for h in self.bandwidths}
         errors = np.zeros(len(settings))
         for train, test in KFold(self.inner_folds, shuffle=True, random_state=seed).split(y):
             for h in self.bandwidths:
@@ -86,22 +95,29 @@ class SVR(RegressionModel):
 
 
 @dataclass(frozen=True)
-class SupportVectors(Regression):
-    """vectors: (support lines, markers); dual: (support lines,)."""
+class FittedSVR(Fitted):
+    """dual: (training lines,) zero for those that are no support vectors."""
 
-    vectors: np.ndarray
+    target: StandardisedTarget
+    genome: Kinship
+    kernel: Gaussian
     dual: np.ndarray
     intercept: float
-    kernel: Gaussian
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        return self.kernel.cross(Products.of(X, self.vectors)) @ self.dual + self.intercept
+    def predict(self, lines: Lines) -> Prediction:
+        similarity = self.kernel.cross(self.genome.with_training(lines))
+        return Prediction.point(self.target.restore(similarity @ self.dual + self.intercept, lines))
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def weights(self) -> dict[str, np.ndarray]:
+        """mean_distance: in squared dosages about mean_dosages, as training_codes give them."""
+        support = np.flatnonzero(self.dual)
         return {
-            "support_vectors": self.vectors,
-            "dual": self.dual,
+            "training_codes": self.genome.training.codes[support],
+            "dual": self.dual[support],
             "intercept": np.array(self.intercept),
             "bandwidth": np.array(self.kernel.bandwidths),
-            "mean_distance": np.array(self.kernel.mean_distance),
+            "mean_distance": np.array(self.kernel.mean_distance * self.genome.base.scale),
+            "mean_dosages": self.genome.base.means.mean,
+            "fixed_effects": self.target.fixed.coefficients,
+            "sd": np.array(self.target.sd),
         }
