@@ -188,6 +188,34 @@ def test_contributions_sum_to_what_sets_a_line_apart_from_the_mean_line(
     assert error[200] < 0.001
 
 
+@pytest.mark.parametrize("units", [40, 200])
+@pytest.mark.parametrize("kind", INPUTS)
+def test_a_first_layer_can_start_as_relationships_with_training_lines(
+    kind: str, units: int
+) -> None:
+    lines = simulate(80, 60)
+    model = DNN(first_layer="kernel", input=kind, variance=1.0, units=units, epochs=1, networks=1)
+    fitted = replace(model, learning_rate=1e-12).fit(lines, 0, "cpu").networks[0]
+    learnt = fitted.learnt
+    x = fitted.network.input(torch.from_numpy(learnt.encoder.encode(lines.codes))).flatten(1)
+    with torch.no_grad():
+        hidden = fitted.network.features[1](x).numpy()
+    own = hidden[learnt.rows].argmax(axis=0)[: len(learnt.rows)]
+    landmarks = learnt.rows[own]
+    assert len(set(landmarks)) == min(units, len(learnt.rows))
+    K = (x @ x.T).numpy()
+    expected = K[:, landmarks] / K.diagonal()[landmarks]
+    np.testing.assert_allclose(hidden[:, : len(landmarks)], expected, atol=1e-4)
+
+
+def test_a_network_that_starts_as_a_kernel_learns_from_there() -> None:
+    lines = simulate(300, 100)
+    train, test = lines.take(np.arange(220)), lines.take(np.arange(220, 300))
+    model = DNN(first_layer="kernel", learning_rate=0.001, networks=2)
+    predicted = model.fit(train, 0, "cpu").predict(test.blind()).mean
+    assert np.corrcoef(predicted, test.observed)[0, 1] > 0.6
+
+
 @pytest.mark.parametrize("network", [DNNGP, DLGWAS])
 @pytest.mark.parametrize("markers", [1, 2, 5])
 def test_a_handful_of_markers_is_enough(network: type[NetworkModel], markers: int) -> None:
@@ -313,6 +341,11 @@ def test_augmentation_changes_training_and_not_prediction(option: str, kind: str
     [
         (DNNGP, {"mask_markers": 0.1}, "mask_markers needs markers"),
         (DNNGP, {"most_markers": 100}, "most_markers chooses markers"),
+        (
+            DNN,
+            {"first_layer": "kernel", "initialise": "he"},
+            "first_layer: kernel sets the weights",
+        ),
         (DeepGS, {"epochs": 0}, "needs pretrained"),
         (DeepGS, {"momentum": 0.5}, "momentum is an option of sgd and rmsprop, not of adam"),
         (DeepGS, {"loss": "ordinal", "mixup": 0.2}, "change numbers, not classes"),

@@ -10,12 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from breedcast.models.base import Range, option
 from breedcast.models.network import NetworkModel
-from breedcast.models.options import redefault
+from breedcast.models.options import OWN, redefault
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from breedcast.training.network import Network
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class DNN(NetworkModel):
         minimum=0,
         exclusiveMaximum=1,
     )
+    first_layer: str = option(
+        "chance",
+        "How the first layer starts: by chance, or each unit as the genomic relationship with a "
+        "training line, drawn at random (kernel).",
+        enum=["chance", "kernel"],
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.first_layer == "kernel" and (self.pretrained or self.initialise != OWN):
+            raise ValueError("first_layer: kernel sets the weights; no initialise, no pretrained")
 
     def features(self, channels: int, length: int) -> nn.Module:
         from torch import nn
@@ -55,6 +70,23 @@ class DNN(NetworkModel):
 
         first = WideDense(channels * length, self.units)
         return nn.Sequential(nn.Flatten(), first, nn.ReLU(), Dropout(self.dropout_rate))
+
+    def begin(self, network: Network, inputs: np.ndarray) -> None:
+        """first_layer: kernel. A unit is 1 of its own line, and 0 of one not related to it.
+
+        Units beyond the training lines start by chance. Such a layer is a kernel's features on
+        landmarks (Williams & Seeger 2001, NIPS 13:682), which training then moves.
+        """
+        if self.first_layer == "chance":
+            return
+        import torch
+
+        first = network.features[1]  # type: ignore[index]
+        with torch.no_grad():
+            drawn = torch.randperm(len(inputs))[: self.units].numpy()
+            lines = network.input(torch.from_numpy(inputs[drawn])).flatten(1)
+            own = (lines**2).sum(dim=1, keepdim=True).clamp_min(1e-12)
+            first.weight[: len(lines)] = lines / (own * first.share)
 
     def head(self, width: int, outputs: int) -> nn.Module:
         from torch import nn

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from breedcast.training.fleet import Data
+    from breedcast.training.network import Network
     from breedcast.training.objective import Objective
     from breedcast.training.trainer import Task, Trained
 
@@ -69,6 +70,9 @@ class NetworkModel(NetworkOptions):
 
         width: that of the features and of covariates, where these are appended.
         """
+
+    def begin(self, network: Network, inputs: np.ndarray) -> None:
+        """Set first weights that follow from the input (lines, positions) of training lines."""
 
     @property
     def needs_all_calls(self) -> bool:
@@ -188,12 +192,16 @@ class NetworkModel(NetworkOptions):
         inputs = trained_on.inputs
         covariates = Covariates.fit(inputs if self.heeds_conditions else inputs[[]])
 
+        learnt_from = data(trained_on, encoder, covariates, goals)
+
         def build() -> Objective:
-            return self._objective(encoder, target, covariates.columns, others.shape[1])
+            objective = self._objective(encoder, target, covariates.columns, others.shape[1])
+            self.begin(objective.network, learnt_from.inputs)
+            return objective
 
         task = Task(
             build,
-            train=data(trained_on, encoder, covariates, goals),
+            train=learnt_from,
             stop=data(stop, encoder, covariates, target.judged(stop)),
             seed=seed,
             name=fit.name,
