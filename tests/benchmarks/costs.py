@@ -25,12 +25,14 @@ FOLDS, REPEATS, PERMUTATIONS, INNER = 5, 2, 1, 5
 EPOCHS = 60
 
 
-def simulated(lines: int, markers: int) -> Lines:
-    """Inbred lines of crosses of 20 founders, in blocks of 50 markers."""
-    rng = np.random.default_rng(0)
+def simulated(lines: int, markers: int, seed: int = 0, block: int = 50) -> Lines:
+    """Inbred lines of crosses of 20 founders, in blocks of so many markers."""
+    rng = np.random.default_rng(seed)
     founders = 2 * rng.integers(2, size=(20, markers), dtype=np.uint8)
     parents = rng.integers(20, size=(lines, 2))
-    side = np.repeat(rng.integers(2, size=(lines, -(-markers // 50))), 50, axis=1)[:, :markers]
+    side = np.repeat(rng.integers(2, size=(lines, -(-markers // block))), block, axis=1)[
+        :, :markers
+    ]
     source = np.take_along_axis(parents, side, axis=1)
     codes = founders[source, np.arange(markers)]
     loci = rng.choice(markers, 100, replace=False)

@@ -1,6 +1,7 @@
 """The memory of training jobs, and of analyses by codes, beside what is asked of a scheduler.
 
-    PYTHONPATH=workflow python tests/benchmarks/memory.py [MODEL or ANALYSIS ...]
+    PYTHONPATH=workflow python tests/benchmarks/memory.py [MODEL or ANALYSIS ...] \
+        [--sizes 300x2000x1 ...]
 
 Each model trains on random codes of several sizes (2 folds and inner folds, 5
 where those are computed as one; one epoch), in a process
@@ -22,7 +23,7 @@ from breedcast.models.base import model_class
 from breedcast.models.registry import MODELS
 
 #: Lines, markers and processes.
-SIZES = [(300, 2_000, 1), (300, 40_000, 1), (1_200, 4_000, 1), (2_400, 1_000, 1), (300, 10_000, 2)]
+SIZES = ["300x2000x1", "300x40000x1", "1200x4000x1", "2400x1000x1", "300x10000x2"]
 
 
 def train(name: str, lines: int, markers: int, processes: int) -> None:
@@ -133,9 +134,12 @@ def resident(pid: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=[*MODELS, *ANALYSES])
+    parser.add_argument("--sizes", nargs="+", default=SIZES)
+    given = parser.parse_args()
+    sizes = [tuple(map(int, size.split("x"))) for size in given.sizes]
     print("                 lines markers processes   held  asked  asked/held", flush=True)
-    for name in parser.parse_args().names:
-        for lines, markers, processes in SIZES:
+    for name in given.names:
+        for lines, markers, processes in sizes:
             if law := ANALYSES.get(name):
                 if processes > 1:
                     continue
@@ -144,8 +148,8 @@ def main() -> None:
             else:
                 work, arguments = train, (name, lines, markers, processes)
                 model = model_class(MODELS[name])()
-                given = name, model.is_network, lines, markers, processes
-                asked = training_mb(*given, model.has_shortcut)
+                shape = lines, markers, processes
+                asked = training_mb(name, model.is_network, *shape, model.has_shortcut)
             process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
             process.start()
             held = peak(process)

@@ -6,10 +6,18 @@ import pytest
 import torch
 from sklearn.feature_selection import r_regression
 
-from breedcast.genotypes.encode import ChosenMarkers, OneHot, ScaledDosage, most_associated
+from breedcast.genotypes.encode import (
+    ChosenMarkers,
+    DosageMeans,
+    OneHot,
+    PrincipalComponents,
+    ScaledDosage,
+    most_associated,
+)
 from breedcast.models.base import Lines
 from breedcast.models.dlgwas import DLGWAS
 from breedcast.models.dnn import DNN
+from breedcast.models.dnngp import DNNGP
 from breedcast.models.fitted_network import FittedNetwork
 from breedcast.models.network import NetworkModel
 
@@ -59,6 +67,17 @@ def test_they_are_encoded_as_they_would_be_alone(kind: type[ScaledDosage | OneHo
     assert (with_beside[:, others] > 0).all()
 
 
+def test_principal_components_can_be_of_some_markers() -> None:
+    codes, some = simulate().codes, np.array([3, 170, 399])
+    alone = PrincipalComponents.fit(codes[:, some], 2, 1.0)
+    found = alone.among(DosageMeans.fit(codes, 2), some)
+    np.testing.assert_allclose(found.encode(codes), alone.encode(codes[:, some]), atol=1e-5)
+    gradient = np.random.default_rng(1).normal(size=(LINES, 1, 3))
+    per_marker = found.per_marker(gradient)
+    np.testing.assert_allclose(per_marker[:, some], alone.per_marker(gradient))
+    assert not np.delete(per_marker, some, axis=1).any()
+
+
 def test_the_most_associated_are_those_of_the_greatest_correlation() -> None:
     lines = simulate()
     codes = lines.codes.copy()
@@ -73,12 +92,16 @@ def test_the_most_associated_are_those_of_the_greatest_correlation() -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("network", [DNN, DLGWAS])
+@pytest.mark.parametrize("network", [DNN, DNNGP, DLGWAS])
 def test_what_is_not_chosen_moves_nothing(network: type[NetworkModel]) -> None:
     lines = simulate()
-    model = network(most_markers=50, epochs=3, networks=1, shortcut=())
+    model = network(most_markers=50, epochs=3, networks=1, shortcut=(), variance=1.0)
     fitted = model.fit(lines, 0, "cpu")
-    seen = chosen(fitted.networks[0])
+    encoder = fitted.networks[0].encoder
+    if isinstance(encoder, PrincipalComponents):
+        seen = np.flatnonzero(encoder.loadings.any(axis=1))
+    else:
+        seen = chosen(fitted.networks[0])
     assert len(seen) == 50
     others = np.setdiff1d(np.arange(MARKERS), seen)
     changed = lines.codes.copy()

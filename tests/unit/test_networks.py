@@ -340,7 +340,6 @@ def test_augmentation_changes_training_and_not_prediction(option: str, kind: str
     ("network", "options", "message"),
     [
         (DNNGP, {"mask_markers": 0.1}, "mask_markers needs markers"),
-        (DNNGP, {"most_markers": 100}, "most_markers chooses markers"),
         (
             DNN,
             {"first_layer": "kernel", "initialise": "he"},

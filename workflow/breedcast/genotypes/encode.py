@@ -248,6 +248,12 @@ class PrincipalComponents(Encoder):
         scale = float(1.0 / np.sqrt(variance[:components].mean()))
         return cls(means, loadings[:, :components], scale)
 
+    def among(self, means: DosageMeans, chosen: np.ndarray) -> PrincipalComponents:
+        """The same, learnt from the chosen of all markers; the others have no part in them."""
+        loadings = np.zeros((len(means.mean), self.length))
+        loadings[chosen] = self.loadings
+        return PrincipalComponents(means, loadings, self.scale)
+
     def as_published(self) -> PrincipalComponents:
         return PrincipalComponents(self.means, self.loadings, 1.0)
 

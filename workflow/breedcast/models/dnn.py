@@ -29,6 +29,7 @@ class DNN(NetworkModel):
     Departures from the publication:
     - two layers of 128 and 32 units with dropout (published: one to three layers of equal
       width, chosen by a grid for each data set);
+    - of very many markers each network is given others, so that time and memory have a bound;
     - markers are the input (published: the Cholesky factor of the relationship matrix);
     - the sum over more than 1,000 inputs is scaled down, so that one learning rate suits
       panels of any size.
@@ -38,6 +39,7 @@ class DNN(NetworkModel):
 
     input: str = redefault("input", "dosage")
     networks: int = redefault("networks", 5)
+    most_markers: int | None = redefault("most_markers", 5000)
     learning_rate: float = redefault("learning_rate", 0.0001)
     units: int = option(
         128, "Units of the first hidden layer.", Range(32, 512, log=True), minimum=1

@@ -36,7 +36,7 @@ class LightGBM(BoostedTrees):
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
             "min_data_in_leaf": self.min_lines,
-            "feature_fraction": self.marker_share,
+            "feature_fraction": self.share_of(X.shape[1]),
             "bagging_fraction": self.line_share,
             "bagging_freq": 1,
             "seed": seed,

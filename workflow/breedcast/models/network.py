@@ -17,6 +17,7 @@ from breedcast.checkpoint import NOWHERE, Checkpoint
 from breedcast.errors import UserError
 from breedcast.genotypes.encode import (
     ChosenMarkers,
+    DosageMeans,
     Encoder,
     OneHot,
     PrincipalComponents,
@@ -263,9 +264,12 @@ class NetworkModel(NetworkOptions):
         return np.setdiff1d(np.arange(len(lines)), stop), stop
 
     def _markers(self, lines: Lines, target: Target, seed: int) -> np.ndarray | None:
-        """Positions of the markers that a network is given, in the genome's order; None: all."""
+        """Positions of the markers that a network is given, in the genome's order; None: all.
+
+        A pretrained one is: it knows each by its place.
+        """
         count, there_are = self.most_markers, lines.codes.shape[1]
-        if count is None or count >= there_are:
+        if count is None or count >= there_are or self.pretrained:
             return None
         if self.chosen_by == "association":
             goals = target.learnt(lines).astype(np.float64)
@@ -287,10 +291,14 @@ class NetworkModel(NetworkOptions):
 
     def _fit_encoder(self, lines: Lines, markers: np.ndarray | None) -> Encoder:
         if self.input == "pca":
+            codes = lines.codes if markers is None else lines.codes[:, markers]
             try:
-                return PrincipalComponents.fit(lines.codes, lines.ploidy, self.variance)
+                found = PrincipalComponents.fit(codes, lines.ploidy, self.variance)
             except ValueError as error:
                 raise UserError(f"no principal components to train on: {error}") from error
+            if markers is None:
+                return found
+            return found.among(DosageMeans.fit(lines.codes, lines.ploidy), markers)
         kind = ScaledDosage if self.input == "dosage" else OneHot
         whole = kind.fit(lines.codes, lines.ploidy)
         return whole if markers is None else ChosenMarkers(whole, markers)

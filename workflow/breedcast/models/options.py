@@ -41,7 +41,7 @@ class NetworkOptions(Model):
         maximum=1,
     )
     most_markers: int | None = option(
-        None, "Most markers that a network is given (not for pca); null gives it all.", minimum=1
+        None, "Most markers that a network is given; null, as pretrained, gives it all.", minimum=1
     )
     chosen_by: str = option(
         "chance",
@@ -216,8 +216,6 @@ class NetworkOptions(Model):
             raise ValueError("beside a shortcut, or pretrained, no helper_traits are learnt")
         if self.mask_markers and self.input == "pca":
             raise ValueError("mask_markers needs markers; set input to one_hot or dosage")
-        if self.most_markers and self.input == "pca":
-            raise ValueError("most_markers chooses markers; set input to one_hot or dosage")
         if self.loss in SCORED and (self.mixup or self.label_noise):
             raise ValueError(
                 f"mixup and label_noise change numbers, not classes; leave them out for {self.loss}"
