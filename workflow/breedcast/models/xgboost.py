@@ -39,7 +39,7 @@ class XGBoost(BoostedTrees):
             "seed": seed,
             "nthread": 1,
         }
-        data = xgboost.DMatrix(X, label=y, weight=weight, nthread=1)
+        data = xgboost.QuantileDMatrix(X, label=y, weight=weight, nthread=1)
         return Boosted(xgboost.train(settings, data, self.rounds), X.shape[1])
 
 
@@ -49,10 +49,7 @@ class Boosted(Regression):
     markers: int
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        import xgboost
-
-        predicted = self.booster.predict(xgboost.DMatrix(X, nthread=1))
-        return np.asarray(predicted, dtype=np.float64)
+        return np.asarray(self.booster.inplace_predict(X), dtype=np.float64)
 
     @property
     def importance(self) -> dict[str, np.ndarray]:

@@ -21,8 +21,8 @@ from breedcast.training.noise import noise_layers
 from breedcast.training.objective import Objective
 from breedcast.training.optimisers import Optimiser
 
-#: Lines per batch where nothing is learnt.
-PREDICTION_BATCH = 256
+#: Lines per batch where nothing is learnt, at most, and positions of all of them.
+PREDICTED_LINES, PREDICTED_POSITIONS = 256, 1 << 21
 #: What the names of a saved state begin with.
 NETWORK, OPTIMISER = "network.", "optimiser."
 
@@ -199,10 +199,11 @@ class Stack(Fleet):
         network = self._objective.network.eval()
         state = part(self._trained | self._fixed, NETWORK)
         with torch.no_grad():
+            at_once = lines_at_once(self._stop[0])
             values = [
                 _side_by_side(network, state, inputs, covariates)
                 for inputs, covariates in zip(
-                    *(lines.split(PREDICTION_BATCH, dim=1) for lines in self._stop), strict=True
+                    *(lines.split(at_once, dim=1) for lines in self._stop), strict=True
                 )
             ]
         return torch.cat(values, dim=1).double().cpu().numpy()
@@ -243,14 +244,21 @@ class Stack(Fleet):
 def predict(network: Network, inputs: Tensor, covariates: Tensor) -> np.ndarray:
     """(lines,) float64 values that a network gives to inputs (lines, positions)."""
     network.eval()
+    at_once = lines_at_once(inputs)
     with torch.no_grad():
         values = [
             network(*batch).double().cpu()
-            for batch in zip(
-                inputs.split(PREDICTION_BATCH), covariates.split(PREDICTION_BATCH), strict=True
-            )
+            for batch in zip(inputs.split(at_once), covariates.split(at_once), strict=True)
         ]
     return torch.cat(values).numpy()
+
+
+def lines_at_once(inputs: Tensor) -> int:
+    """How many lines a network is given together where nothing is learnt.
+
+    inputs: (..., lines, positions); layers along many positions make much of each line.
+    """
+    return max(1, min(PREDICTED_LINES, PREDICTED_POSITIONS // inputs.shape[-1]))
 
 
 def tensors(data: Data, device: torch.device) -> list[Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from breedcast.training.fleet import PREDICTION_BATCH, as_tensor
+from breedcast.training.fleet import as_tensor, lines_at_once
 from breedcast.training.network import Network
 
 #: Points at which the gradient is taken to integrate it.
@@ -52,11 +52,9 @@ def _in_batches(
     """Sum of the gradients at these shares of the channels, each times its weight."""
     network.eval()
     gradients = []
-    for batch, known in zip(
-        as_tensor(inputs, device).split(PREDICTION_BATCH),
-        as_tensor(covariates, device).split(PREDICTION_BATCH),
-        strict=True,
-    ):
+    lines, beside = as_tensor(inputs, device), as_tensor(covariates, device)
+    at_once = lines_at_once(lines)
+    for batch, known in zip(lines.split(at_once), beside.split(at_once), strict=True):
         channels = network.input(batch).detach()
         each = (weight * _gradient(network, share * channels, known) for share, weight in steps)
         gradients.append(sum(each, torch.zeros_like(channels)).float().cpu())
