@@ -149,7 +149,8 @@ def main() -> None:
                 work, arguments = train, (name, lines, markers, processes)
                 model = model_class(MODELS[name])()
                 shape = lines, markers, processes
-                asked = training_mb(name, model.is_network, *shape, model.has_shortcut)
+                of_network = model.has_shortcut, model.given_markers
+                asked = training_mb(name, model.is_network, *shape, *of_network)
             process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
             process.start()
             held = peak(process)

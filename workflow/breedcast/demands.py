@@ -86,8 +86,9 @@ class Demands:
         lines, markers = self.shape(codes_json)
         lines *= max(1, self.project.environments)  # a model sees each line once for each
         chosen, processes = self.project.models[model], self.project.config["threads"]
-        law = chosen.kind, chosen.is_network
-        needed = training_mb(*law, lines, markers, processes, chosen.configured.has_shortcut)
+        law, of_kind = (chosen.kind, chosen.is_network), chosen.configured
+        of_network = of_kind.has_shortcut, of_kind.given_markers
+        needed = training_mb(*law, lines, markers, processes, *of_network)
         if self.project.parents:
             needed += processes * PREDICTED_MB
         if self.project.config["imputation"] == "nearest":

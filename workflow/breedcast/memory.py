@@ -9,7 +9,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from breedcast.models.limits import MOST_EXACT
+from breedcast.limits import (
+    GRADIENT_LINES,
+    MOST_EXACT,
+    PREDICTED_LINES,
+    PREDICTED_POSITIONS,
+)
 
 MEGABYTE = 1_000_000
 #: What Snakemake itself takes inside a cluster's job, beside the job (MB; measured: 260).
@@ -26,20 +31,34 @@ PREDICTED_MB = 600
 class Law:
     """What one process holds: MB at least, and bytes a marker, a call, a pair of lines.
 
-    block: bytes a call of the markers that are read at a time (BLOCK_BYTES of store.py).
+    block: bytes a call of the markers that are read at a time (BLOCK_CALLS, at most); few: a pair
+    of lines, or of markers where these are fewer. Of networks, looked: a call of the lines whose
+    gradients are asked for; batch: a position of the lines that are predicted together.
     """
 
     least: int
-    marker: int
-    call: int
-    pair: int
+    marker: int = 0
+    call: int = 0
+    pair: int = 0
     block: int = 0
+    few: int = 0
+    looked: int = 0
+    batch: int = 0
 
-    def process_mb(self, lines: int, markers: int) -> float:
-        """Memory in MB at this shape of the codes."""
+    def process_mb(self, lines: int, markers: int, given: int | None = None) -> float:
+        """Memory in MB at this shape of the codes. given: of the markers, to a network."""
         calls = lines * markers
-        growing = self.marker * markers + self.call * calls + self.pair * lines**2
-        return self.least + (growing + self.block * min(calls, BLOCK_CALLS)) / MEGABYTE
+        positions = markers if given is None else min(given, markers)
+        growing = (
+            self.marker * positions
+            + self.call * calls
+            + self.pair * lines**2
+            + self.block * min(calls, BLOCK_CALLS)
+            + self.few * min(lines, markers) ** 2
+            + self.looked * min(lines, GRADIENT_LINES) * markers
+            + self.batch * min(PREDICTED_LINES * positions, PREDICTED_POSITIONS)
+        )
+        return self.least + growing / MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -100,13 +119,18 @@ def training_mb(
     markers: int,
     processes: int = 1,
     has_shortcut: bool = False,
+    most_markers: int | None = None,
 ) -> float:
     """Memory of a training job in MB, as Slurm counts it: what processes share counts in each.
 
-    kind: the registered name of its model; has_shortcut: whether it is a network with one.
+    kind: the registered name of its model; has_shortcut, most_markers: of a network, whether it has
+    one and how many of the markers it is given, if not all.
     """
     law = LAWS.get(kind, NETWORK if is_network else REGRESSION)
-    each = law.process_mb(lines, markers)
+    if isinstance(law, MixedLaw):
+        each = law.process_mb(lines, markers)
+    else:
+        each = law.process_mb(lines, markers, most_markers)
     if has_shortcut:
         each += SHORTCUT.process_mb(lines, markers)
     gathering = GATHERING_MB if processes > 1 else 0

@@ -341,6 +341,11 @@ class Model(ABC):
         """Whether it is a network that is added to a mixed model."""
         return False
 
+    @property
+    def given_markers(self) -> int | None:
+        """How many of the markers a fit is given at most; None: all."""
+        return None
+
     def remarks(self) -> list[str]:
         """What a user should know of the model with these options, a sentence each."""
         return []

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from breedcast.genotypes.relationship import Relationship
+from breedcast.limits import MOST_EXACT
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.iterative import FittedIterative
 from breedcast.models.kinship import Kinship
-from breedcast.models.limits import MOST_EXACT
 from breedcast.models.linear import absolute_effects
 from breedcast.models.products import Products
 from breedcast.models.reml import MixedModel, fit_reml

@@ -27,9 +27,6 @@ class BoostedTrees(RegressionModel):
         exclusiveMinimum=0,
         maximum=1,
     )
-    most_markers: int = option(
-        1000, "Most markers that a tree chooses from, if that share is more.", minimum=1
-    )
     line_share: float = option(
         0.7,
         "Share of the lines that a tree is grown on.",
@@ -37,10 +34,3 @@ class BoostedTrees(RegressionModel):
         exclusiveMinimum=0,
         maximum=1,
     )
-
-    def share_of(self, markers: int) -> float:
-        """The share of so many markers that a tree chooses from.
-
-        A tree takes time by the markers it looks at; very many tell it little more than many do.
-        """
-        return min(self.marker_share, self.most_markers / markers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from breedcast.genotypes.encode import Encoder
+from breedcast.limits import GRADIENT_LINES
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.shortcut import Shortcut
 from breedcast.models.target import Target
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from breedcast.training.network import Network
     from breedcast.training.trainer import Trained
 
-#: Lines whose gradients are looked at, at most, and integrated: each of these costs several.
-GRADIENT_LINES, INTEGRATED_LINES = 1000, 50
+#: Lines whose gradients are integrated, at most: each costs as much as several gradients.
+INTEGRATED_LINES = 50
 
 
 @dataclass(frozen=True)

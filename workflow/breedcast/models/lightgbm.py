@@ -1,7 +1,8 @@
 """LightGBM: boosted trees that grow where most is gained, leaf by leaf.
 
 Ke G. et al. (2017) NeurIPS 30, through its library; in genomic prediction Yan et al. (2021,
-Genome Biol 22:271). The defaults were chosen on wheat599 and soynam.
+Genome Biol 22:271). The defaults were chosen on wheat599 and soynam. A tree takes time by the
+markers that it looks at, so these have a bound.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ class LightGBM(BoostedTrees):
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "lightgbm")
 
     leaves: int = option(15, "Most leaves of a tree.", Range(3, 63, log=True), minimum=2)
+    most_markers: int = option(
+        2000, "Most markers that a tree chooses from, if its share is more.", minimum=1
+    )
     min_lines: int = option(5, "Fewest lines in a leaf.", Range(2, 40, log=True), minimum=1)
 
     def learn(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> Regression:
@@ -36,7 +40,7 @@ class LightGBM(BoostedTrees):
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,
             "min_data_in_leaf": self.min_lines,
-            "feature_fraction": self.share_of(X.shape[1]),
+            "feature_fraction": min(self.marker_share, self.most_markers / X.shape[1]),
             "bagging_fraction": self.line_share,
             "bagging_freq": 1,
             "seed": seed,

@@ -264,12 +264,9 @@ class NetworkModel(NetworkOptions):
         return np.setdiff1d(np.arange(len(lines)), stop), stop
 
     def _markers(self, lines: Lines, target: Target, seed: int) -> np.ndarray | None:
-        """Positions of the markers that a network is given, in the genome's order; None: all.
-
-        A pretrained one is: it knows each by its place.
-        """
-        count, there_are = self.most_markers, lines.codes.shape[1]
-        if count is None or count >= there_are or self.pretrained:
+        """Positions of the markers that a network is given, in the genome's order; None: all."""
+        count, there_are = self.given_markers, lines.codes.shape[1]
+        if count is None or count >= there_are:
             return None
         if self.chosen_by == "association":
             goals = target.learnt(lines).astype(np.float64)

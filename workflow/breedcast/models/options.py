@@ -236,6 +236,11 @@ class NetworkOptions(Model):
         return bool(self.beside)
 
     @property
+    def given_markers(self) -> int | None:
+        """A pretrained network is given all: it knows each by its place."""
+        return None if self.pretrained else self.most_markers
+
+    @property
     def heeds_conditions(self) -> bool:
         """Where it is given covariates; classes carry no effects that could be taken off them."""
         return self.covariates == "appended" or self.loss in SCORED

@@ -34,7 +34,7 @@ class XGBoost(BoostedTrees):
             "tree_method": "hist",
             "learning_rate": self.learning_rate,
             "max_depth": self.depth,
-            "colsample_bytree": self.share_of(X.shape[1]),
+            "colsample_bytree": self.marker_share,
             "subsample": self.line_share,
             "seed": seed,
             "nthread": 1,

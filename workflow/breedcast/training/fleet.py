@@ -16,13 +16,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from breedcast.checkpoint import part
+from breedcast.limits import PREDICTED_LINES, PREDICTED_POSITIONS
 from breedcast.training.network import Network
 from breedcast.training.noise import noise_layers
 from breedcast.training.objective import Objective
 from breedcast.training.optimisers import Optimiser
 
-#: Lines per batch where nothing is learnt, at most, and positions of all of them.
-PREDICTED_LINES, PREDICTED_POSITIONS = 256, 1 << 21
 #: What the names of a saved state begin with.
 NETWORK, OPTIMISER = "network.", "optimiser."
 

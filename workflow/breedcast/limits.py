@@ -1,0 +1,11 @@
+"""Sizes at which models are computed in another way, or in parts, and the memory of jobs with them.
+
+Read at every start of the workflow.
+"""
+
+#: The most lines, or markers where these are fewer, whose relationships are held as a matrix.
+MOST_EXACT = 10_000
+#: Lines of a network's training whose gradients are looked at, at most.
+GRADIENT_LINES = 1000
+#: Lines of a network's batch where nothing is learnt, at most, and positions of all of them.
+PREDICTED_LINES, PREDICTED_POSITIONS = 256, 1 << 21
