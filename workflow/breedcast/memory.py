@@ -97,19 +97,24 @@ ADVICE = Law(240, 500, 32, 64, block=10)
 SALIENCY_BYTES = 150
 #: Of training, by the registered name of a model; others have that of their kind.
 LAWS: dict[str, Law | MixedLaw] = {
-    "baseline": Law(215, 0, 4, 5),
+    "baseline": Law(215, call=4, pair=5),
     "gblup": MixedLaw(),
     "rrblup": MixedLaw(),
-    "rkhs": Law(245, 0, 30, 150),
-    "bayes": Law(220, 0, 50, 58),
-    "dnn": Law(635, 26_000, 40, 0),
-    "dnngp": Law(590, 0, 23, 380),
-    "deepgs": Law(520, 14_500, 66, 0),
+    **dict.fromkeys(["mtgblup", "gca_sca"], Law(235, call=23, pair=58)),
+    "rkhs": Law(235, call=2, pair=60, block=17),
+    "svr": Law(225, call=2, pair=52, block=17),
+    "bayes": Law(235, call=19, block=8, few=58),
+    "lightgbm": Law(235, marker=2_500, call=11, block=14),
+    "xgboost": Law(250, marker=8_500, call=24, block=14),
+    "dnn": Law(620, marker=26_000, call=3, looked=32),
+    "dnngp": Law(630, call=12, pair=260, looked=9),
+    "deepgs": Law(530, marker=14_500, call=2, looked=4, batch=30),
+    "dlgwas": Law(590, marker=24_000, call=2, looked=6, batch=200),
 }
-NETWORK = Law(700, 26_000, 90, 380)
-REGRESSION = Law(235, 0, 23, 58)
-#: What a network's shortcut takes beside it: not measured but set to what rkhs grows by.
-SHORTCUT = Law(0, 0, 10, 150)
+NETWORK = Law(700, marker=26_000, call=2, looked=32, batch=100)
+REGRESSION = Law(240, call=12, pair=20, block=14)
+#: What a network's shortcut takes beside it: what rkhs grows by.
+SHORTCUT = Law(0, call=2, pair=60, block=17)
 
 
 def training_mb(
