@@ -105,13 +105,17 @@ LAWS: dict[str, Law | MixedLaw] = {
     "svr": Law(225, call=2, pair=52, block=17),
     "bayes": Law(235, call=19, block=8, few=58),
     "lightgbm": Law(235, marker=2_500, call=11, block=14),
-    "xgboost": Law(250, marker=8_500, call=24, block=14),
+    "xgboost": Law(250, marker=6_000, call=24, block=14),
     "dnn": Law(620, marker=26_000, call=3, looked=32),
     "dnngp": Law(630, call=12, pair=260, looked=9),
     "deepgs": Law(530, marker=14_500, call=2, looked=4, batch=30),
     "dlgwas": Law(590, marker=24_000, call=2, looked=6, batch=200),
+    "inception": Law(560, marker=60_000, call=2, looked=10, batch=330),
+    **dict.fromkeys(
+        ["local", "transformer", "lstm", "gru"], Law(630, marker=8_000, call=2, looked=8)
+    ),
 }
-NETWORK = Law(700, marker=26_000, call=2, looked=32, batch=100)
+NETWORK = Law(600, marker=22_000, call=2, looked=10, batch=20)
 REGRESSION = Law(240, call=12, pair=20, block=14)
 #: What a network's shortcut takes beside it: what rkhs grows by.
 SHORTCUT = Law(0, call=2, pair=60, block=17)
