@@ -30,9 +30,8 @@ def simulated(lines: int, markers: int, seed: int = 0, block: int = 50) -> Lines
     rng = np.random.default_rng(seed)
     founders = 2 * rng.integers(2, size=(20, markers), dtype=np.uint8)
     parents = rng.integers(20, size=(lines, 2))
-    side = np.repeat(rng.integers(2, size=(lines, -(-markers // block))), block, axis=1)[
-        :, :markers
-    ]
+    sides = rng.integers(2, size=(lines, -(-markers // block)))
+    side = np.repeat(sides, block, axis=1)[:, :markers]
     source = np.take_along_axis(parents, side, axis=1)
     codes = founders[source, np.arange(markers)]
     loci = rng.choice(markers, 100, replace=False)

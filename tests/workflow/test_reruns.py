@@ -136,7 +136,7 @@ def test_editing_the_report_retrains_nothing(dry_run, edit, file):
     assert dry_run().jobs == REPORT
 
 
-def test_editing_how_figures_are_printed_draws_them_anew_alone(dry_run, edit):
+def test_editing_how_figures_are_printed_draws_them_and_the_report_alone(dry_run, edit):
     edit("report/paper.py")
     assert dry_run().jobs == REPORT + Counter(render_figures=3)
 

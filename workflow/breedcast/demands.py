@@ -86,8 +86,8 @@ class Demands:
         lines, markers = self.shape(codes_json)
         lines *= max(1, self.project.environments)  # a model sees each line once for each
         chosen, processes = self.project.models[model], self.project.config["threads"]
-        law, of_kind = (chosen.kind, chosen.is_network), chosen.configured
-        of_network = of_kind.has_shortcut, of_kind.given_markers
+        law, options = (chosen.kind, chosen.is_network), chosen.configured
+        of_network = options.has_shortcut, options.given_markers
         needed = training_mb(*law, lines, markers, processes, *of_network)
         if self.project.parents:
             needed += processes * PREDICTED_MB

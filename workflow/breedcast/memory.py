@@ -128,18 +128,18 @@ def training_mb(
     markers: int,
     processes: int = 1,
     has_shortcut: bool = False,
-    most_markers: int | None = None,
+    given_markers: int | None = None,
 ) -> float:
     """Memory of a training job in MB, as Slurm counts it: what processes share counts in each.
 
-    kind: the registered name of its model; has_shortcut, most_markers: of a network, whether it has
-    one and how many of the markers it is given, if not all.
+    kind: the registered name of its model. Of a network, has_shortcut: whether it has one;
+    given_markers: how many of the markers it is given, if not all.
     """
     law = LAWS.get(kind, NETWORK if is_network else REGRESSION)
     if isinstance(law, MixedLaw):
         each = law.process_mb(lines, markers)
     else:
-        each = law.process_mb(lines, markers, most_markers)
+        each = law.process_mb(lines, markers, given_markers)
     if has_shortcut:
         each += SHORTCUT.process_mb(lines, markers)
     gathering = GATHERING_MB if processes > 1 else 0

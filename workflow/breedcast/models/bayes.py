@@ -24,7 +24,7 @@ from breedcast.genotypes.encode import marker_blocks
 from breedcast.genotypes.relationship import Relationship
 from breedcast.models.band import Band
 from breedcast.models.base import Fitted, Lines, Model, Range, option
-from breedcast.models.blup import condensed
+from breedcast.models.blup import condensed, joined_rows
 from breedcast.models.linear import FittedLinear
 from breedcast.models.reml import MixedModel, fit_band
 from breedcast.models.target import StandardisedTarget
@@ -56,8 +56,10 @@ class Bayes(Model):
         y = target.standardise(lines)
         relationship = Relationship.fit(lines.codes, lines.ploidy)
         design = FullRankDesign.fit(lines.covariates)
-        X = design.matrix(lines.covariates)
-        rows, c = condensed(_weighted_rows(X, y, relationship, lines)), X.shape[1]
+        root = np.sqrt(lines.weights)
+        X, y = design.matrix(lines.covariates) * root[:, None], y * root
+        rows = condensed(joined_rows(X, y, relationship, lines.codes, root))
+        c = X.shape[1]
         band = Band.of(rows[:, c + 1 :] @ rows[:, c + 1 :].T)
         for some in marker_blocks(*rows.shape):  # in place: they are most of the memory
             rows[:, some] = band.rotated(rows[:, some])
@@ -78,23 +80,6 @@ class Bayes(Model):
             target.sd * effects / np.sqrt(relationship.scale),
             large.inclusion,
         )
-
-
-def _weighted_rows(
-    X: np.ndarray, y: np.ndarray, relationship: Relationship, lines: Lines
-) -> np.ndarray:
-    """[X y Z] (lines, c + 1 + markers), each line times the root of its weight.
-
-    A line of weight w is one of residual variance 1 / w: with all of it times sqrt(w) it is as any.
-    """
-    root = np.sqrt(lines.weights)[:, None]
-    before = X.shape[1] + 1
-    rows = np.empty((len(lines), before + lines.codes.shape[1]))
-    rows[:, :before] = np.column_stack([X, y]) * root
-    for some in marker_blocks(*lines.codes.shape):
-        centred = relationship.of_markers(some).centred(lines.codes[:, some])
-        rows[:, before:][:, some] = centred * root
-    return rows
 
 
 def _whitened(

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from breedcast.genotypes.encode import marker_blocks
 from breedcast.genotypes.relationship import Relationship
 from breedcast.limits import MOST_EXACT
 from breedcast.models.base import Fitted, Lines, Prediction
@@ -103,8 +104,8 @@ class FewMarkers:
         step = max(rows.shape[1], 1000)
         for start in range(0, len(lines), step):
             some = slice(start, start + step)
-            Z = base.centred(lines.codes[some]) * root[some, None]
-            rows = condensed(np.vstack([rows, np.column_stack([X[some], y[some], Z])]))
+            more = joined_rows(X[some], y[some], base, lines.codes[some], root[some])
+            rows = condensed(np.vstack([rows, more]))
         return cls(base, rows[:, c + 1 :]), rows[:, c], rows[:, :c]
 
     def with_training(self, lines: Lines) -> Products:
@@ -115,6 +116,23 @@ class FewMarkers:
         """(markers,) effects, per unit of a code."""
         effects: np.ndarray = self.Z.T @ dual / np.sqrt(self.base.scale)
         return effects
+
+
+def joined_rows(
+    X: np.ndarray, y: np.ndarray, base: Relationship, codes: np.ndarray, root: np.ndarray
+) -> np.ndarray:
+    """[X y Z] (lines, c + 1 + markers), with no other copy of Z.
+
+    X (lines, c) and y (lines,) are times root, the roots of the lines' weights, and Z becomes so: a
+    line of weight w is one of residual variance 1 / w, and with all of it times sqrt(w) as any.
+    """
+    before = X.shape[1] + 1
+    rows = np.empty((len(codes), before + codes.shape[1]))
+    rows[:, :before] = np.column_stack([X, y])
+    for some in marker_blocks(*codes.shape):
+        centred = base.of_markers(some).centred(codes[:, some])
+        rows[:, before:][:, some] = centred * root[:, None]
+    return rows
 
 
 def condensed(rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ often sorted by family); of very many lines some choose them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, ClassVar
 
@@ -82,7 +82,8 @@ class SVR(Model):
         settings = list(product(self.bandwidths, self.costs))
         if len(settings) == 1:
             return settings[0]
-        grams = {h: mean_gaussian(products, [h]).cross(products) for h in self.bandwidths}
+        kernel = mean_gaussian(products, self.bandwidths)
+        grams = {h: replace(kernel, bandwidths=[h]).cross(products) for h in self.bandwidths}
         errors = np.zeros(len(settings))
         for train, test in KFold(self.inner_folds, shuffle=True, random_state=seed).split(y):
             for h in self.bandwidths:
