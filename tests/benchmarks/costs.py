@@ -4,6 +4,7 @@
         [--lines 500 2000] [--markers 5000] [--epochs 2]
 
 Lines are those with a value: four fifths are trained on, the others predicted, as in five folds.
+Products of dosages, which a job makes once, are not part of a fit.
 Genotypes are of simulated inbreds in families, the trait has 100 loci and a heritability of a half.
 Networks are trained for so many epochs (the time of starting up subtracted: that of one epoch) and
 their seconds are per epoch. Hours are those of a trait on one core with the config's defaults: all
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.models.base import Lines, Model, model_class
+from breedcast.models.products import DosageProducts
 from breedcast.models.registry import MODELS
 
 FOLDS, REPEATS, PERMUTATIONS, INNER = 5, 2, 1, 5
@@ -65,6 +67,8 @@ def main() -> None:
         cpu_seconds(model, warm, warm.blind())  # libraries loaded
         for lines in asked.lines:
             every = simulated(lines, asked.markers)
+            if model.uses_products(lines, asked.markers):
+                every = replace(every, products=DosageProducts.of(every.codes, every.ploidy))
             rows = np.random.default_rng(1).permutation(lines)
             train, test = np.split(rows, [4 * lines // 5])
             spent = [cpu_seconds(model, every.take(train), every.take(test).blind())]

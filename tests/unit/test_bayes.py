@@ -55,7 +55,7 @@ def test_inclusion_is_exact_for_one_marker():
     rng = np.random.default_rng(0)
     z = rng.normal(size=30)
     y = 0.4 * z + rng.normal(size=30)
-    prior = LargeEffects(np.zeros(1), np.zeros(1), 0.3, 0.5, 0.5)
+    prior = LargeEffects(np.zeros(1), np.zeros(1), 1, 0.3, 0.5, 0.5)
     norms = np.array([z @ z])
     inclusion, effect = prior._pass(y, z[None], norms, 1 / (norms + 1 / 0.5), np.array([0]))
     from scipy.stats import multivariate_normal
@@ -105,3 +105,33 @@ def test_a_trait_that_does_not_vary_is_told():
     constant = Lines(lines.codes, 2, lines.covariates, np.ones(400))
     with pytest.raises(UserError, match="does not vary"):
         Bayes().fit(constant, 0, "cpu")
+
+
+def test_of_many_markers_the_most_associated_are_enough(monkeypatch):
+    lines, _, causal = simulate(loci=5, seed=2)
+    train, new = lines.take(np.arange(300)), lines.take(np.arange(300, 400)).blind()
+    everyone = Bayes().fit(train, 0, "cpu")
+    monkeypatch.setattr("breedcast.models.bayes.MOST_CANDIDATES", 30)
+    screened = Bayes().fit(train, 0, "cpu")
+    assert 5 <= np.count_nonzero(screened.inclusion) <= 6 * 30
+    predictions = [fitted.predict(new).mean for fitted in (everyone, screened)]
+    assert np.corrcoef(predictions)[0, 1] > 0.999
+    np.testing.assert_allclose(screened.inclusion, everyone.inclusion, atol=0.1)
+    sure = np.flatnonzero(everyone.inclusion > 0.9)
+    assert len(sure)
+    assert set(sure // 10) <= set(causal // 10)
+    assert (screened.inclusion[sure] > 0.9).all()
+
+
+def test_a_locus_hidden_by_a_larger_one_is_found_in_a_later_turn(monkeypatch):
+    """The second locus is associated with nothing until the first is accounted for."""
+    rng = np.random.default_rng(0)
+    codes = (2 * rng.integers(0, 2, (400, 300))).astype(np.uint8)
+    first = codes[:, 0] / 2
+    codes[:, 1] = 2 * np.where(rng.random(400) < 0.9, first, 1 - first).astype(np.uint8)
+    effects = np.array([1.0, -np.cov(codes[:, 0], codes[:, 1])[0, 1] / codes[:, 1].var()])
+    value = codes[:, :2] @ effects + 0.3 * rng.normal(size=400)
+    assert abs(np.corrcoef(codes[:, 1], value)[0, 1]) < 0.1
+    monkeypatch.setattr("breedcast.models.bayes.MOST_CANDIDATES", 1)
+    fitted = Bayes().fit(Lines(codes, 2, pd.DataFrame(index=range(400)), value), 0, "cpu")
+    assert (fitted.inclusion[:2] > 0.9).all()

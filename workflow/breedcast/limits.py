@@ -9,3 +9,5 @@ MOST_EXACT = 10_000
 GRADIENT_LINES = 1000
 #: Lines of a network's batch where nothing is learnt, at most, and positions of all of them.
 PREDICTED_LINES, PREDICTED_POSITIONS = 256, 1 << 21
+#: Markers that may have a large effect (`bayes`): so many more in each turn, at most.
+MOST_CANDIDATES = 2000

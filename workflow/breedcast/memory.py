@@ -11,6 +11,7 @@ from pathlib import Path
 
 from breedcast.limits import (
     GRADIENT_LINES,
+    MOST_CANDIDATES,
     MOST_EXACT,
     PREDICTED_LINES,
     PREDICTED_POSITIONS,
@@ -32,7 +33,8 @@ class Law:
     """What one process holds: MB at least, and bytes a marker, a call, a pair of lines.
 
     block: bytes a call of the markers that are read at a time (BLOCK_CALLS, at most); few: a pair
-    of lines, or of markers where these are fewer. Of networks, looked: a call of the lines whose
+    of lines, or of markers where these are fewer; candidate: a row and a marker that may have a
+    large effect. Of networks, looked: a call of the lines whose
     gradients are asked for; batch: a position of the lines that are predicted together.
     """
 
@@ -42,6 +44,7 @@ class Law:
     pair: int = 0
     block: int = 0
     few: int = 0
+    candidate: int = 0
     looked: int = 0
     batch: int = 0
 
@@ -55,6 +58,7 @@ class Law:
             + self.pair * lines**2
             + self.block * min(calls, BLOCK_CALLS)
             + self.few * min(lines, markers) ** 2
+            + self.candidate * min(lines, markers) * min(markers, MOST_CANDIDATES)
             + self.looked * min(lines, GRADIENT_LINES) * markers
             + self.batch * min(PREDICTED_LINES * positions, PREDICTED_POSITIONS)
         )
@@ -103,7 +107,7 @@ LAWS: dict[str, Law | MixedLaw] = {
     **dict.fromkeys(["mtgblup", "gca_sca"], Law(235, call=23, pair=58)),
     "rkhs": Law(235, call=2, pair=60, block=17),
     "svr": Law(225, call=2, pair=52, block=17),
-    "bayes": Law(235, call=19, block=8, few=58),
+    "bayes": Law(230, call=2, block=13, few=30, candidate=32),
     "lightgbm": Law(235, marker=2_500, call=11, block=14),
     "xgboost": Law(250, marker=6_000, call=24, block=14),
     "dnn": Law(620, marker=26_000, call=3, looked=32),

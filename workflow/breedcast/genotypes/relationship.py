@@ -36,7 +36,7 @@ class Relationship:
             raise UserError("no marker varies among these lines; keep more markers in the filter")
         return cls(means, scale)
 
-    def of_markers(self, some: slice) -> Relationship:
+    def of_markers(self, some: slice | np.ndarray) -> Relationship:
         """The same for some of the markers."""
         return Relationship(self.means.of_markers(some), self.scale)
 
@@ -82,7 +82,7 @@ class DominanceRelationship:
         about_mean = cls(raw.means, np.concatenate(sums) / called, 1.0)
         return cls(raw.means, about_mean.code_mean, _mean_square(about_mean, codes))
 
-    def of_markers(self, some: slice) -> DominanceRelationship:
+    def of_markers(self, some: slice | np.ndarray) -> DominanceRelationship:
         """The same for some of the markers."""
         return DominanceRelationship(self.means.of_markers(some), self.code_mean[some], self.scale)
 

@@ -33,6 +33,39 @@ def uses_products(lines: int, markers: int) -> bool:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Lines as a mixed model of Z's effects sees them: rows of one residual variance.
+
+    genome: what has Z; K: (rows, rows) Z Z'; X: (rows, c); y: (rows,); root: (rows,) what a row of
+    Z was multiplied by to become one of these; lines: how many lines the rows tell of.
+    """
+
+    genome: Kinship | FewMarkers
+    K: np.ndarray
+    X: np.ndarray
+    y: np.ndarray
+    root: np.ndarray
+    lines: int
+
+    @classmethod
+    def of(cls, lines: Lines, X: np.ndarray, y: np.ndarray) -> Rows:
+        """X (lines, c) fixed effects, y (lines,) values.
+
+        A row is a line; where markers are fewer, one of as many rows as tell the same.
+        """
+        root = np.sqrt(lines.weights)
+        X, y = X * root[:, None], y * root
+        if lines.codes.shape[1] + X.shape[1] + 1 < len(lines):
+            few, y, X = FewMarkers.fit(lines, y, X)
+            return cls(few, few.Z @ few.Z.T, X, y, np.ones(len(y)), len(lines))
+        genome = Kinship.fit(lines)
+        K = genome.among_training().cross
+        K *= root
+        K *= root[:, None]
+        return cls(genome, K, X, y, root, len(lines))
+
+
+@dataclass(frozen=True)
 class FittedBLUP(Fitted):
     """Genetic values g = Z u: K = Z Z' between lines, equal variances of marker effects u.
 
@@ -47,17 +80,9 @@ class FittedBLUP(Fitted):
     def fit(cls, lines: Lines) -> FittedBLUP:
         """Frequencies from these lines, covariates as fixed effects, variances by REML."""
         design = FullRankDesign.fit(lines.covariates)
-        root = np.sqrt(lines.weights)
-        X, y = design.matrix(lines.covariates) * root[:, None], lines.observed * root
-        genome: Kinship | FewMarkers
-        if lines.codes.shape[1] + X.shape[1] + 1 < len(lines):
-            genome, y, X = FewMarkers.fit(lines, y, X)
-            return cls(genome, design, fit_reml(genome.Z @ genome.Z.T, y, X, len(lines)))
-        genome = Kinship.fit(lines)
-        K = genome.among_training().cross
-        K *= root
-        K *= root[:, None]
-        return cls(genome, design, fit_reml(K, y, X).unweighted(root))
+        rows = Rows.of(lines, design.matrix(lines.covariates), lines.observed)
+        mixed = fit_reml(rows.K, rows.y, rows.X, rows.lines)
+        return cls(rows.genome, design, mixed.unweighted(rows.root))
 
     @property
     def facts(self) -> Mapping[str, float]:
@@ -116,6 +141,15 @@ class FewMarkers:
         """(markers,) effects, per unit of a code."""
         effects: np.ndarray = self.Z.T @ dual / np.sqrt(self.base.scale)
         return effects
+
+    def features(self, markers: np.ndarray) -> np.ndarray:
+        """(rows, some) Z of some of the markers."""
+        return self.Z[:, markers]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(markers,) norm of each marker's column of Z."""
+        return np.asarray(np.sqrt(np.einsum("ij,ij->j", self.Z, self.Z)))
 
 
 def joined_rows(

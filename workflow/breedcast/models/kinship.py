@@ -67,6 +67,16 @@ class Kinship:
         effects: np.ndarray = np.concatenate(parts) / np.sqrt(self.base.scale)
         return effects
 
+    def features(self, markers: np.ndarray) -> np.ndarray:
+        """(n, some) features of the training lines at some of the markers."""
+        return self.base.of_markers(markers).centred(self.training.codes[:, markers])
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(markers,) norm of each marker's features of the training lines."""
+        parts = [np.einsum("ij,ij->j", each, each) for _, each in self._blocks(self.training)]
+        return np.asarray(np.sqrt(np.concatenate(parts)))
+
     def _blocks(self, lines: Lines) -> Iterator[tuple[slice, np.ndarray]]:
         for some in marker_blocks(len(lines), lines.codes.shape[1]):
             yield some, self.base.of_markers(some).centred(lines.codes[:, some])
