@@ -9,7 +9,7 @@ from breedcast.errors import UserError
 from breedcast.validation.alike import alike_to_training, bundles
 from breedcast.validation.control import permuted
 from breedcast.validation.groups import LeaveGroupOutScheme, LineGroups, StratifiedScheme
-from breedcast.validation.plan import KFoldScheme, units
+from breedcast.validation.plan import KFoldScheme, shuffled, units
 
 
 def lines(phenotyped=23, candidates=4):
@@ -37,6 +37,14 @@ def test_the_folds_are_scikit_learns():
             unit = plan[(plan["repeat"] == repeat) & (plan["fold"] == fold)]
             assert unit.loc[unit["role"] == "test", "sample"].tolist() == [f"L{i}" for i in test]
             assert unit.loc[unit["role"] == "train", "sample"].tolist() == [f"L{i}" for i in train]
+
+
+@pytest.mark.parametrize("dealt", [10, 23, 400])
+def test_dealing_is_scikit_learns(dealt):
+    expected = KFold(3, shuffle=True, random_state=5).split(np.zeros(dealt))
+    for ours, theirs in zip(shuffled(dealt, 3, 5), expected, strict=True):
+        for found, known in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(found, known)
 
 
 def test_each_training_set_is_split_into_shuffled_inner_folds():

@@ -164,8 +164,8 @@ class CV00Scheme(RecordScheme):
         lines, line = np.unique(groups[:, LINE], return_inverse=True)
         environments, environment = np.unique(groups[:, ENVIRONMENT], return_inverse=True)
         for repeat in range(self.repeats):
-            split = shuffled(self.folds, self.seed + repeat)
-            for part, (_, chosen) in enumerate(split.split(lines)):
+            split = shuffled(len(lines), self.folds, self.seed + repeat)
+            for part, (_, chosen) in enumerate(split):
                 ours = np.isin(line, chosen)
                 for here in range(len(environments)):
                     tested = ours & (environment == here)

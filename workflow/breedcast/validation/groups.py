@@ -117,10 +117,10 @@ class WithinGroupScheme(StratifiedScheme):
 
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
         for repeat in range(self.repeats):
-            split = shuffled(self.folds, self.seed + repeat)
             for place, name in enumerate(self._tested(groups)):
                 rows = np.flatnonzero(groups == name)
-                for fold, (train, test) in enumerate(split.split(rows), self.folds * place):
+                split = shuffled(len(rows), self.folds, self.seed + repeat)
+                for fold, (train, test) in enumerate(split, self.folds * place):
                     yield repeat, fold, rows[train], rows[test]
 
     def _tested(self, groups: np.ndarray) -> np.ndarray:

@@ -98,8 +98,7 @@ class BothParentsTestedScheme(HybridScheme):
 
     def folds_of(self, groups: np.ndarray, repeat: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         pairs = self._pairs(groups)
-        split = shuffled(self.folds, self.seed + repeat)
-        for train, test in split.split(groups):
+        for train, test in shuffled(len(groups), self.folds, self.seed + repeat):
             yield train, test[np.isin(pairs[test], pairs[train]).all(axis=1)]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,6 @@ from breedcast.phenotypes.records import keys
 from breedcast.seeds import derive_seed
 from breedcast.validation.alike import bundles
 
-if TYPE_CHECKING:
-    from sklearn.model_selection import KFold
-
 #: The repeat and fold of the unit in which every phenotyped line trains.
 CANDIDATE_UNIT = -1
 
@@ -28,11 +24,17 @@ CANDIDATE_UNIT = -1
 Split = tuple[int, int, np.ndarray, np.ndarray]
 
 
-def shuffled(folds: int, seed: int) -> KFold:
-    """scikit-learn's KFold, shuffled; loaded where folds are dealt, since most jobs deal none."""
-    from sklearn.model_selection import KFold
+def shuffled(dealt: int, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions that train and that are tested, in each fold of so many that are dealt.
 
-    return KFold(folds, shuffle=True, random_state=seed)
+    As scikit-learn's KFold(folds, shuffle=True, random_state=seed) has them, without the second
+    that it takes to load.
+    """
+    order = np.arange(dealt)
+    np.random.RandomState(seed).shuffle(order)  # the generator that KFold has
+    for part in np.array_split(order, folds):
+        tested = np.isin(np.arange(dealt), part)
+        yield np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
 def whole_groups(groups: np.ndarray, parts: int) -> np.ndarray:
@@ -121,8 +123,8 @@ class KFoldScheme:
     def splits(self, groups: np.ndarray) -> Iterator[Split]:
         """Every repeat and fold, with the positions of what trains and of what is tested."""
         for repeat in range(self.repeats):
-            split = shuffled(self.folds, self.seed + repeat)
-            for fold, (train, test) in enumerate(split.split(groups)):
+            split = shuffled(len(groups), self.folds, self.seed + repeat)
+            for fold, (train, test) in enumerate(split):
                 yield repeat, fold, train, test
 
     def inner_of_candidates(self, groups: np.ndarray, seed: int) -> np.ndarray:
@@ -136,8 +138,8 @@ class KFoldScheme:
     def inner(self, groups: np.ndarray, seed: int) -> np.ndarray:
         """(dealt,) the inner fold of all that a unit trains on."""
         inner = np.empty(len(groups), dtype=int)
-        split = shuffled(self.inner_folds, seed)
-        for number, (_, held_out) in enumerate(split.split(groups)):
+        split = shuffled(len(groups), self.inner_folds, seed)
+        for number, (_, held_out) in enumerate(split):
             inner[held_out] = number
         return inner
 
