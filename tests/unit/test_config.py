@@ -119,6 +119,13 @@ def test_what_is_left_out_takes_the_default():
         ),
         ({"selection": {"crosses": {"parent": 9}}}, "config, selection: crosses: unknown key"),
         ({"interval": 1.0}, "config, interval: 1.0 is greater than or equal to"),
+        ({"interval": float("nan")}, "config, interval: nan is not a number that can be"),
+        (
+            {"models": {"svr": {"costs": [1.0, float("inf")]}}},
+            "config, models: svr: costs: 1: inf is not a number that can be",
+        ),
+        ({"parts": "["}, "config, parts: '[' is not a whole number"),
+        ({"directions": {2021: "low"}}, "config: the key 2021 is no text; put it in quotes"),
         ({"genotypes": {}}, "config, genotypes: 'path' is missing"),
         (
             {"genotypes": {"path": "${NO_SUCH_VARIABLE}/g.vcf"}},
@@ -166,6 +173,8 @@ def test_numbers_of_the_command_line_are_numbers():
     assert model_configs(check_config(given))["dnngp"].options["learning_rate"] == 0.001
     assert check_config(config(structure={"clusters": "4"}))["structure"]["clusters"] == 4
     assert check_config(config(structure={"clusters": "auto"}))["structure"]["coordinates"] == 10
+    whole = check_config(config(validation={"folds": 5.0}))["validation"]["folds"]
+    assert repr(whole) == "5"
     listed = config(models={"svr": {"costs": ["1", "2.5"]}})
     assert model_configs(check_config(listed))["svr"].options["costs"] == [1, 2.5]
 

@@ -26,6 +26,15 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["table.tsv"]
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / ".store.123").touch()
+    (tmp_path / ".store.123.panels_x").mkdir()
+    (tmp_path / ".store").touch()
+    with whole(tmp_path / "store") as unfinished:
+        unfinished.touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".store", "store"]
+
+
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
     store = tmp_path / "codes.zarr"
     for content in ("first", "second"):

@@ -110,6 +110,8 @@ def test_crosses_not_made():
     assert crosses_not_made(diallel) == {"B/C": ("B", "C")}
     with pytest.raises(UserError, match="'A/Y' is the name of a hybrid of other parents"):
         crosses_not_made({"1": ("A", "X"), "A/Y": ("B", "Y")})
+    with pytest.raises(UserError, match="'A/B/C' is the name of two crosses, A x B/C and A/B x C"):
+        crosses_not_made({"1": ("A/B", "X"), "2": ("A", "Y"), "3": ("Z", "C"), "4": ("W", "B/C")})
 
 
 def test_candidates_from_a_file(tmp_path):

@@ -272,6 +272,17 @@ def test_markers_out_of_order_are_refused(
         read(text, tmp_path)
 
 
+def test_a_contig_goes_on_in_the_next_file_alone(tmp_path: Path) -> None:
+    def files(*places: list[tuple[str, int]]) -> list[Path]:
+        records = [[record(["0/1"], at, contig=contig) for contig, at in file] for file in places]
+        return _files(tmp_path, *(vcf(["a"], file) for file in records))
+
+    import_genotypes(files([("A", 5)], [("A", 6), ("B", 1)]), tmp_path / "imported", Reading())
+    for second in ([("B", 10), ("A", 7)], [("B", 10), ("A", 2)]):
+        with pytest.raises(UserError, match=r"part1.vcf, line .*contig 'A' again, after others"):
+            import_genotypes(files([("A", 5)], second), tmp_path / "refused", Reading())
+
+
 def test_real_files_equal_bcftools(shared_data: Path, tmp_path: Path, command: Any) -> None:
     """Every call of real VCFs, against what bcftools prints of them."""
     for name in ("wheat599/genotypes", "maize281/genotypes", "potato4x/diallel_DArTag"):

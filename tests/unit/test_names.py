@@ -12,7 +12,7 @@ from breedcast.genotypes.names import named, read_names
 def test_names_as_people_write_them(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_bytes("\ufeffBärbel\r\n\r\n  007 \nNA\n007\na b\n".encode())
-    assert read_names(path) == ["Bärbel", "007", "NA", "a b"]
+    assert list(read_names(path)) == ["Bärbel", "007", "NA", "a b"]
 
 
 def test_names_that_are_not_there_are_counted(

@@ -239,6 +239,7 @@ def test_tables_to_download_are_safe(planted):
     regions = find_regions(columns, scan, wald([30]), genes)
     assert regions["gene_distance"].tolist() == [0]
     row = regions.iloc[0]
+    assert as_bed(regions.assign(first=0)).startswith("my_contig\t0\t")
     assert as_bed(regions) == f"my_contig\t{row['first'] - 1}\t{row['last']}\t=cmd()\n"
     assert ",'=cmd()," in as_csv(regions)
     assert ",'@g,0" in as_csv(regions)

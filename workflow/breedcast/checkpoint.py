@@ -96,11 +96,11 @@ class Checkpoints:
         return cls(Path(folder), digest.hexdigest()[:16])
 
     def begin(self) -> None:
-        """Remove what was saved of other inputs or settings."""
+        """Remove what was saved of other inputs or settings, which other parts may do as well."""
         if self.folder.is_dir():
             for old in self.folder.iterdir():
                 if old != self._current:
-                    shutil.rmtree(old)
+                    shutil.rmtree(old, ignore_errors=True)
 
     def __getitem__(self, name: str) -> Checkpoint:
         return Checkpoint(self._current / name)

@@ -79,7 +79,7 @@ def trait_ids(
     both = set(columns) & others
     if both:
         raise UserError(
-            f"config: {both.pop()!r} cannot be both a trait and a covariate, a weight, a family, a "
+            f"config: {min(both)!r} cannot be both a trait and a covariate, a weight, a family, a "
             "year, a parent, an environment or a description of plots"
         )
     return {trait_id(column): column for column in columns}

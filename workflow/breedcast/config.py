@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     Raises UserError with one line for every mistake: unknown keys with the nearest known
     one, wrong types and ranges, unknown models, variables that are not set.
     """
-    _refuse_endless(raw)
+    _look_through(raw)
     with open(SCHEMA, encoding="utf-8") as text:
         schema = yaml.safe_load(text)
     raw = _with_numbers(raw, schema)
@@ -172,14 +173,20 @@ def check_command_line(given: Any) -> None:
         )
 
 
-def _refuse_endless(raw: dict[str, Any]) -> None:
-    """Raises UserError for a config whose anchors repeat each other, or themselves, without end."""
+def _look_through(raw: dict[str, Any]) -> None:
+    """Raises UserError for keys that are no text, and for a config without end.
+
+    Anchors may repeat each other, or themselves.
+    """
     todo: list[Any] = [raw]
     for _ in range(MOST_VALUES):
         if not todo:
             return
         value = todo.pop()
         if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise UserError(f"config: the key {key!r} is no text; put it in quotes")
             todo.extend(value.values())
         elif isinstance(value, list):
             todo.extend(value)
@@ -194,6 +201,18 @@ def _problems(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
     for error in sorted(validator.iter_errors(value), key=lambda error: list(error.path)):
         place = ": ".join([part for part in (where, *map(str, error.path)) if part])
         yield from _lines(error, f"config, {place}" if place else "config")
+    for path, number in _endless_numbers(value):  # which no bound of a schema keeps out
+        place = ": ".join([part for part in (where, *path) if part])
+        yield f"config, {place}: {number} is not a number that can be computed with"
+
+
+def _endless_numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, float]]:
+    """What is infinite or not a number, and where."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for key, sub in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _endless_numbers(sub, (*path, str(key)))
 
 
 def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
@@ -261,7 +280,7 @@ def _kind_and_options(name: str, given: dict[str, Any]) -> tuple[str, dict[str, 
 
 
 def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
-    """The value with text where numbers belong read as numbers.
+    """The value with text where numbers belong read as numbers, and 5.0 as 5 where whole ones do.
 
     Snakemake passes what stands inside `--config validation={repeats: 1}` on as text.
     """
@@ -273,10 +292,14 @@ def _with_numbers(value: Any, schema: dict[str, Any]) -> Any:
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if isinstance(value, str) and {"integer", "number", "boolean"} & set(kinds):
-        read = yaml.safe_load(value)
-        return (
-            read if isinstance(read, int | float) or ("null" in kinds and read is None) else value
-        )
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value
+        if isinstance(read, int | float) or ("null" in kinds and read is None):
+            value = read
+    if isinstance(value, float) and "integer" in kinds and value.is_integer():
+        return int(value)
     return value
 
 

@@ -30,7 +30,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.iterdir():
-        if re.fullmatch(rf"\.{re.escape(path.name)}\.\d+", left.name):
+        if re.fullmatch(rf"\.{re.escape(path.name)}\.\d+(\..+)?", left.name):
             _remove(left)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -20,11 +20,10 @@ from breedcast.genotypes.source import Block, Source
 
 #: Records that are parsed at a time.
 RECORDS = 4096
-#: Of a typed value: the numbers, what says "missing", and what says "the vector has ended".
+#: The types of a typed value's numbers, by their codes.
 NUMBERS = {1: "<i1", 2: "<i2", 3: "<i4"}
 FLOAT, TEXT = 5, 7
 LONG_VECTOR = 15
-FLOAT_END = 0x7F800002
 SHARED = struct.Struct("<iiifII")
 
 

@@ -234,7 +234,7 @@ class _Order:
         begins = np.flatnonzero(np.diff(run, prepend=-1))
         for at in begins.tolist():
             name = contig[at].as_py()
-            if name == self._contig:
+            if at == 0 and name == self._contig:
                 begins = begins[1:]
             elif name in self.contigs:
                 self._refuse(source, block, at, f"contig {name!r} again, after others")

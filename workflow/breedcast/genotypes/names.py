@@ -13,10 +13,11 @@ from breedcast.errors import UserError
 logger = logging.getLogger(__name__)
 
 
-def read_names(path: str | Path) -> list[str]:
-    """The names in a file, each once, without blanks about them; empty rows are none.
+def read_names(path: str | Path) -> dict[str, int]:
+    """The names in a file and the lines they first stand in; empty rows are none.
 
-    Raises UserError for a file that is not UTF-8 or holds no name.
+    Blanks about a name are no part of it. Raises UserError for a file that is not UTF-8 or holds no
+    name.
     """
     try:
         rows = Path(path).read_text(encoding="utf-8-sig").splitlines()
@@ -24,7 +25,10 @@ def read_names(path: str | Path) -> list[str]:
         raise UserError(
             f"{path}: names are not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
         ) from None
-    names = list(dict.fromkeys(filter(None, map(str.strip, rows))))
+    names: dict[str, int] = {}
+    for line, row in enumerate(rows, start=1):
+        if name := row.strip():
+            names.setdefault(name, line)
     if not names:
         raise UserError(f"{path} holds no name: write one a row, or take the key out of the config")
     return names
@@ -42,12 +46,12 @@ def named(path: str | Path, known: Sequence[str], what: str, key: str) -> tuple[
     if len(absent) == len(names):
         raise UserError(
             f"{path} (filter: {key}): none of its {len(names)} names is a {what} of the genotypes "
-            f"(list: {names[0]!r}, genotypes: {known[0]!r}, ...); use the same names in both files"
+            f"(list: {next(iter(names))!r}, genotypes: {known[0]!r}, ...); use the same names in "
+            "both files"
         )
     if absent:
         logger.warning(
             "%s (filter: %s): %d of its %d names are not in the genotypes, the first being %r",
             *(path, key, len(absent), len(names), absent[0]),
         )
-    wanted = set(names)
-    return np.array([name in wanted for name in known]), len(absent)
+    return np.array([name in names for name in known]), len(absent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Collection
 from pathlib import Path
@@ -16,6 +17,8 @@ from breedcast.errors import UserError
 from breedcast.genotypes.pairing import contig_key
 
 COLUMNS = ["contig", "start", "end", "gene"]
+#: Where a gene begins or ends.
+PLACE = re.compile("[0-9]{1,18}")
 #: Characters of a line that are read at most: packed, a line without end is small.
 LONGEST_LINE = 1 << 20
 
@@ -36,7 +39,7 @@ def read_genes(path: str | Path, contigs: Collection[str]) -> pd.DataFrame:
                 if line.startswith("#") or not line.strip():
                     continue
                 fields = line.rstrip("\n").split("\t")
-                if len(fields) != 9 or not (fields[3].isdigit() and fields[4].isdigit()):
+                if len(fields) != 9 or not all(map(PLACE.fullmatch, fields[3:5])):
                     raise UserError(
                         f"{path}, line {number}: not the nine columns of GFF3, separated by tabs; "
                         "give markers: genes a GFF3 file"

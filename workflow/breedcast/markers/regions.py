@@ -159,10 +159,13 @@ def linked_stretch(codes: CodeColumns, peak: int, first: int, end: int) -> tuple
 
 
 def as_bed(regions: pd.DataFrame) -> str:
-    """The regions as BED: contig, start from 0, end, name of the peak; blanks become `_`."""
+    """The regions as BED: contig, start from 0, end, name of the peak; blanks become `_`.
+
+    Markers without a place, at position 0, begin there.
+    """
     rows = zip(*(regions[it] for it in ("contig", "first", "last", "id")), strict=True)
     return "".join(
-        "\t".join([_one_word(contig), str(first - 1), str(last), _one_word(name)]) + "\n"
+        "\t".join([_one_word(contig), str(max(first - 1, 0)), str(last), _one_word(name)]) + "\n"
         for contig, first, last, name in sorted(rows)
     )
 

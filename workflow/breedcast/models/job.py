@@ -365,9 +365,8 @@ class TrainingJob:
     def _is_constant(self, task: FitTask, predicted: np.ndarray, observed: np.ndarray) -> bool:
         """Whether a fit predicts one value for all; a network may not, for the real trait."""
         if not np.isfinite(predicted).all():
-            raise UserError(
-                f"{self._where(task)}: a prediction is not a number; lower the learning rate"
-            )
+            remedy = "lower its learning_rate" if self.model.is_network else "leave the model out"
+            raise UserError(f"{self._where(task)}: a prediction is not a number; {remedy}")
         if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
             return False
         if self.model.is_network and task.unit.permutation == 0:

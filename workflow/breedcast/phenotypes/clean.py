@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.genotypes.names import read_names
 from breedcast.phenotypes.table import PhenotypeTable
 
 log = logging.getLogger(__name__)
@@ -132,14 +133,14 @@ def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, s
     """The names in a file, one a row; a UserError names one that cannot be predicted."""
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file; set candidates in the config to a file of names")
-    names = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
-    for number, name in enumerate(names, start=1):
-        if name and name not in genotyped:
+    names = read_names(path)
+    for name, number in names.items():
+        if name not in genotyped:
             reason = excluded.get(name, "not in the genotypes")
             raise UserError(
                 f"{path}, line {number}: candidate {name!r} cannot be predicted: {reason}"
             )
-    return [name for name in names if name]
+    return list(names)
 
 
 def phenotyped_lines(lines: pd.DataFrame) -> pd.DataFrame:

@@ -231,10 +231,16 @@ def _names(crosses: Crosses) -> dict[frozenset[str], str]:
 
 def _new(pairs: Iterable[tuple[str, str]], made: Crosses) -> Crosses:
     """Those of the pairs that no hybrid is of, by name; a UserError tells of too many."""
-    known, new = _names(made), {}
+    known = _names(made)
+    new: Crosses = {}
     for pair in pairs:
         if frozenset(pair) not in known:
-            new[cross_name(*pair)] = pair
+            name = cross_name(*pair)
+            if new.setdefault(name, pair) != pair:
+                raise UserError(
+                    f"candidates: {name!r} is the name of two crosses, {' x '.join(new[name])} and "
+                    f"{' x '.join(pair)}; rename a parent"
+                )
         if len(new) > MOST_CROSSES:
             raise UserError(
                 f"candidates: these parents make more than {MOST_CROSSES:,} crosses, too many "

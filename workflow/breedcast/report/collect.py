@@ -166,9 +166,9 @@ class TraitResult:
         held = pooled(tried, ["model"]).set_index("model")["coverage"]
         return float(held[model.name])
 
-    def compared(self, model: str, reference: str, metric: str = "pearson") -> pd.Series | None:
-        """The comparison of two models, the difference being model minus reference."""
-        table = self.comparison[self.comparison["metric"] == metric]
+    def compared(self, model: str, reference: str) -> pd.Series | None:
+        """The comparison of two models' correlations: model minus reference."""
+        table = self.comparison[self.comparison["metric"] == "pearson"]
         for first, second, sign in ((model, reference, 1), (reference, model, -1)):
             row = table[(table["model"] == first) & (table["reference"] == second)]
             if len(row):

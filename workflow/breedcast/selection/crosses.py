@@ -45,7 +45,7 @@ MOST_HETEROZYGOUS = 0.25
 class Products:
     """U' D U of some parents, summed marker by marker along the map.
 
-    products: (parents, parents), what has been summed; state: (parents * effects, terms) sum over
+    products: (parents, parents), what has been summed; state: (terms, parents * effects) sum over
     the markers before of u exp(-rate distance), by term of the linkage.
     """
 

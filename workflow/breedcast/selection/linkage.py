@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.phenotypes.table import read_records
 
 #: The contig of markers whose place is not known: each is inherited independently of all others.
 UNPLACED = "un"
@@ -84,34 +84,35 @@ def distances(
 def read_map(path: str | Path) -> pd.DataFrame:
     """contig, position, cm of a genetic map, by contig and position.
 
-    Separated by tabs or commas. Raises UserError for a table without these columns, for what is no
-    number, and for a map that runs backwards.
+    Separated as a trait table may be. Raises UserError for a table without these columns or rows,
+    for what is no number, and for a map that runs backwards.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as damage:
-        raise UserError(f"{path} cannot be read ({damage}): give a genetic map") from damage
-    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    names = {name.strip().lower(): name for name in reader.fieldnames or []}
-    absent = [name for name in MAP_COLUMNS if name not in names]
+    (_, header), *records = read_records(Path(path)) or [(1, [])]
+    column = {name.lower(): at for at, name in enumerate(header)}
+    absent = [name for name in MAP_COLUMNS if name not in column]
     if absent:
         raise UserError(
             f"{path}, line 1: no column {' and '.join(absent)}: a genetic map has the columns "
             f"{', '.join(MAP_COLUMNS)}"
         )
     rows = []
-    for record in reader:
-        contig, *numbers = (record[names[name]] for name in MAP_COLUMNS)
+    for line, record in records:
+        if len(record) != len(header):
+            raise UserError(
+                f"{path}, line {line}: {len(record)} fields, where line 1 has {len(header)}"
+            )
+        contig, *numbers = (record[column[name]] for name in MAP_COLUMNS)
         try:
             position, cm = map(float, numbers)
-        except (TypeError, ValueError):
-            position = math.nan
+        except ValueError:
+            position = cm = math.nan
         if not (math.isfinite(position) and math.isfinite(cm)):
             raise UserError(
-                f"{path}, line {reader.line_num}: position and cm must be numbers, not {numbers!r}"
+                f"{path}, line {line}: position and cm must be numbers, not {numbers!r}"
             )
-        rows.append((contig.strip(), position, cm))
+        rows.append((contig, position, cm))
+    if not rows:
+        raise UserError(f"{path}: no row below line 1; give the points of a genetic map")
     table = pd.DataFrame(rows, columns=MAP_COLUMNS).sort_values(["contig", "position"])
     backwards = table.groupby("contig")["cm"].diff() < 0
     if backwards.any():

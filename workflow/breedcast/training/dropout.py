@@ -8,9 +8,6 @@ from torch import Tensor, nn
 
 from breedcast.training.noise import Noise
 
-#: What a dropout multiplies by: zeros, numbers about 1 of the same variance, or nothing.
-DROPOUTS = ("bernoulli", "gaussian", "uniform", "none")
-
 
 class Dropout(Noise):
     """Multiplies each number by noise of mean 1, so that what it passes on keeps its mean.
