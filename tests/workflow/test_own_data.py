@@ -10,7 +10,7 @@ from breedcast.columns import trait_id
 from breedcast.config import check_config
 from breedcast.files import read_parquet, read_table
 
-TRAITS = ["<script>alert(1)</script>", "../up", "产量 {kg}"]
+TRAITS = ["<script>alert(1)</script>", "../up 产量 {kg}"]
 LINES = 48
 CANDIDATES = ["=1+1", "a, b", "L" * 300, "小麦 <b>", "-5"]
 

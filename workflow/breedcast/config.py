@@ -36,8 +36,30 @@ KINDS = {
 }
 #: Values that a config may have at most: YAML's anchors let a short file stand for endless ones.
 MOST_VALUES = 1_000_000
+#: Keys that name paths which a rule asks for, or makes.
+PATHS: list[tuple[str, ...]] = [
+    ("genotypes", "path"),
+    ("phenotypes", "path"),
+    ("validation", "plan"),
+    ("output",),
+]
 #: Keys of the filter that name files, with one line or marker a row.
 FILTER_LISTS = ("lines", "exclude_lines", "markers", "exclude_markers")
+#: Keys that name files which must be there, and what to give.
+FILES: dict[tuple[str, ...], str] = {
+    ("genotypes", "map"): (
+        "give a table with the columns marker, contig and position, or leave map out"
+    ),
+    ("phenotypes", "environment_covariates"): "give a table with a row per environment",
+    ("candidates",): (
+        f"give a file with one name a row, {UNPHENOTYPED} or, of hybrids, {ALL_CROSSES}"
+    ),
+    **{("filter", key): "give a file with one name a row" for key in FILTER_LISTS},
+    ("markers", "genes"): "give a GFF3 file of genes",
+    ("selection", "crosses", "map"): (
+        "give a table with the columns contig, position and cm, or leave map out"
+    ),
+}
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 #: What Snakemake reads in a path as a pattern or an option of its own, or hands to the shell of a
 #: cluster's job in quotes that it ends, with no way to escape it.
@@ -91,49 +113,29 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise UserError("\n".join(problems))
     config: dict[str, Any] = _with_defaults(raw, schema)
-    genotypes, phenotypes = config["genotypes"], config["phenotypes"]
-    paths = [genotypes["path"]] if isinstance(genotypes["path"], str) else genotypes["path"]
-    genotypes["path"] = [_expand(path, "genotypes: path") for path in paths]
-    if genotypes["map"]:
-        genotypes["map"] = _file(
-            genotypes["map"],
-            "genotypes: map",
-            "give a table with the columns marker, contig and position, or leave map out",
-        )
-    phenotypes["path"] = _expand(phenotypes["path"], "phenotypes: path")
-    if phenotypes["environment_covariates"] is not None:
-        phenotypes["environment_covariates"] = _file(
-            phenotypes["environment_covariates"],
-            "phenotypes: environment_covariates",
-            "give a table with a row per environment",
-        )
     kinds = {name: _kind_and_options(name, given)[0] for name, given in config["models"].items()}
     check_combinations(config, kinds)
-    if config["validation"]["plan"] is not None:
-        config["validation"]["plan"] = _expand(config["validation"]["plan"], "validation: plan")
-    config["output"] = _expand(config["output"], "output")
-    if config["candidates"] not in (UNPHENOTYPED, ALL_CROSSES):
-        config["candidates"] = _file(
-            config["candidates"],
-            "candidates",
-            f"give a file with one name a row, {UNPHENOTYPED} or, of hybrids, {ALL_CROSSES}",
-        )
-    for key in FILTER_LISTS:
-        if config["filter"][key] is not None:
-            config["filter"][key] = _file(
-                config["filter"][key], f"filter: {key}", "give a file with one name a row"
-            )
-    if config["markers"]["genes"] is not None:
-        config["markers"]["genes"] = _file(
-            config["markers"]["genes"], "markers: genes", "give a GFF3 file of genes"
-        )
-    crosses = config["selection"]["crosses"]
-    if crosses is not None and crosses["map"] is not None:
-        crosses["map"] = _file(
-            crosses["map"],
-            "selection: crosses: map",
-            "give a table with the columns contig, position and cm, or leave map out",
-        )
+    if isinstance(config["genotypes"]["path"], str):
+        config["genotypes"]["path"] = [config["genotypes"]["path"]]
+    for *keys, last in PATHS:
+        section, key = _section(config, keys), ": ".join([*keys, last])
+        given = section[last]
+        if isinstance(given, list):
+            section[last] = [_expand(path, key) for path in given]
+        elif given is not None:
+            section[last] = _expand(given, key)
+    for (*keys, last), advice in FILES.items():
+        section = _section(config, keys)
+        given = section.get(last)
+        if given and given not in (UNPHENOTYPED, ALL_CROSSES):
+            section[last] = _file(given, ": ".join([*keys, last]), advice)
+    return config
+
+
+def _section(config: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """The part of the config below these keys; empty where it is not asked for."""
+    for key in keys:
+        config = config[key] or {}
     return config
 
 
