@@ -25,7 +25,7 @@ from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, orientation, read_samples
 from breedcast.phenotypes.conditions import check_conditions
 from breedcast.phenotypes.design import design_columns
-from breedcast.phenotypes.hybrids import ALL_CROSSES, read_crosses
+from breedcast.phenotypes.hybrids import ALL_CROSSES, Crosses, read_crosses
 from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.several_traits import check_helpers, helpers, index_columns
@@ -86,37 +86,31 @@ class Project:
         if given["environment_covariates"] is not None:
             check_conditions(given["environment_covariates"], table.environments or ())
         design = None if plots is None else design_columns(plots, table)
-        paths = config["genotypes"]["path"]
         parents = parent_columns(config, table)
-        crosses = read_crosses(table, parents) if parents else {}
-        named = list(dict.fromkeys(parent for pair in crosses.values() for parent in pair))
-        named, what = (named, "parents") if parents else (table.samples, "lines")
-        lines_in = next(filter(None, (orientation(path, named) for path in paths)), None)
-        genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
-        if not set(named) & set(genotyped):
-            raise UserError(
-                f"{config['phenotypes']['path']}: none of its {len(set(named))} {what} is in "
-                f"{', '.join(paths)} (table: {next(iter(named), '')!r}, genotypes: "
-                f"{genotyped[0]!r}, ...); use the same line names in both files"
-            )
+        crosses = read_crosses(table, parents) if parents else None
+        lines_in = _matched(config, table, crosses)
         traits = trait_ids(config, table, design.values() if design else ())
         for name, model in models.items():
             check_helpers(name, model.options, list(traits.values()), bool(table.environments))
         index_columns(config["selection"]["index"], list(traits.values()))
         labels = label_columns(config, table)
         followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
-        groups = len(set(table.text(followed))) if followed else 0
         plan = config["validation"]["plan"]
-        folds = [] if plan is None else read_own_plan(plan).folds
-        told = {
-            trait: _told(
-                table, column, config, [*labels.values(), *parents, *(design or {}).values()]
-            )
-            for trait, column in traits.items()
-        }
-        environments = len(set(table.environments or ()))
-        known = (config, traits, models, lines_in, design, labels, groups, folds, told)
-        return cls(*known, environments, parents, len(crosses))
+        beside = [*labels.values(), *parents, *(design or {}).values()]
+        return cls(
+            config,
+            traits,
+            models,
+            lines_in,
+            design,
+            labels,
+            groups=len(set(table.text(followed))) if followed else 0,
+            own_folds=[] if plan is None else read_own_plan(plan).folds,
+            told={trait: _told(table, it, config, beside) for trait, it in traits.items()},
+            environments=len(set(table.environments or ())),
+            parents=parents,
+            hybrids=len(crosses or {}),
+        )
 
     @property
     def scored_models(self) -> list[str]:
@@ -407,6 +401,27 @@ class Project:
         """The settings of the validation scheme."""
         chosen = self.config["validation"]
         return {key: value for key, value in chosen.items() if key not in ("keep_together", "plan")}
+
+
+def _matched(config: dict[str, Any], table: PhenotypeTable, crosses: Crosses | None) -> str | None:
+    """Where tables of genotypes have the lines of the trait table, or hybrids' parents.
+
+    Raises UserError where none of these is genotyped.
+    """
+    paths = config["genotypes"]["path"]
+    named, what = table.samples, "lines"
+    if crosses is not None:
+        named = list(dict.fromkeys(parent for pair in crosses.values() for parent in pair))
+        what = "parents"
+    lines_in = next(filter(None, (orientation(path, named) for path in paths)), None)
+    genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
+    if not set(named) & set(genotyped):
+        raise UserError(
+            f"{config['phenotypes']['path']}: none of its {len(set(named))} {what} is in "
+            f"{', '.join(paths)} (table: {next(iter(named), '')!r}, genotypes: "
+            f"{genotyped[0]!r}, ...); use the same line names in both files"
+        )
+    return lines_in
 
 
 def _told(table: PhenotypeTable, trait: str, config: dict[str, Any], shared: Sequence[str]) -> str:
