@@ -142,7 +142,10 @@ def test_every_group_is_scored_over_the_folds_of_a_repeat(population):
     for repeat, name in ((0, "01"), (1, "04")):
         rows = predictions[(predictions["repeat"] == repeat)].set_index("sample")["predicted"]
         sibs = lines[families.to_numpy() == name]
-        expected = np.corrcoef(sibs["value"], rows.loc[sibs["sample"]])[0, 1]
+        fold = tests[tests["repeat"] == repeat].set_index("sample")["fold"][sibs["sample"]]
+        pairs = pd.DataFrame({"v": sibs["value"].to_numpy(), "p": rows[sibs["sample"]].to_numpy()})
+        left = pairs - pairs.groupby(fold.to_numpy()).transform("mean")
+        expected = left.corr().loc["v", "p"]
         assert found.loc[(repeat, "family", name), "pearson"] == pytest.approx(expected)
     assert found.loc[(0, "year", "2001"), "lines"] == SIBS
     assert found.loc[(1, "cluster", "2"), "lines"] == 2
@@ -173,6 +176,26 @@ def test_groups_are_scored_within_environments():
     assert np.corrcoef(lines["value"], tests["predicted"])[0, 1] > 0.9
     assert found["pearson"] == pytest.approx(np.mean(each))
     assert found["lines"] == 60
+
+
+def test_groups_by_chance_are_predicted_as_well_as_their_fold():
+    """A fold of high values is predicted from a lower mean, which is no fault of the model."""
+    rng = np.random.default_rng(0)
+    lines = pd.DataFrame({"sample": [f"L{it}" for it in range(60)], "environment": np.nan})
+    lines["environment"], lines["weight"] = lines["environment"].astype(object), 1.0
+    groups = {"family": pd.Series(np.tile(["a", "b"], 30))}
+    found = []
+    for seed in range(20):
+        lines["value"] = rng.normal(size=60)
+        plan = KFoldScheme(5, 1, 2, seed).make_plan(lines, "yield")
+        tests = plan[plan["role"] == "test"].reset_index(drop=True)
+        value = tests["sample"].map(lines.set_index("sample")["value"])
+        training = (lines["value"].sum() - value.groupby(tests["fold"]).transform("sum")) / 48
+        # the training mean, and something that tells nothing
+        predicted = training + 0.001 * rng.normal(size=len(tests))
+        table = tests.assign(permutation=0, predicted=predicted)
+        found += group_scores({"mean": table}, lines, groups)["pearson"].tolist()
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
 
 
 def test_labels_keep_the_names_of_families(tmp_path):

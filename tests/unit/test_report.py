@@ -309,36 +309,35 @@ def test_the_advice_names_model_accuracy_limit_and_first_candidates(report):
 
 def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):
     """Predictions that are the cluster's mean and noise correlate with values, not within."""
-    collected, _ = report
-    trait, rng = collected.traits[0], np.random.default_rng(1)
-    cluster = collected.structure.set_index("sample")["cluster"]
-    test = trait.best.test
-    mean = 10.0 * test["sample"].map(cluster)
-    apart = test.assign(
-        observed=mean + rng.normal(size=len(test)), predicted=mean + rng.normal(size=len(test))
-    )
-    overall = np.corrcoef(apart["observed"], apart["predicted"])[0, 1]
-    summary = trait.best.summary.copy()
-    summary.loc["pearson", "mean"] = overall
-    best = dataclasses.replace(trait.best, test=apart, summary=summary)
-    told = dataclasses.replace(trait, models=[best])
-    within = ability_within_clusters(told, collected.structure)
-    assert overall > 0.9
-    assert abs(within) < 0.4
-    assert any("Within clusters" in doubt for doubt in doubts(told, collected.structure, 0.9))
-    one = collected.structure.assign(cluster=1)
-    assert np.isnan(ability_within_clusters(told, one))
-    assert not any("Within clusters" in doubt for doubt in doubts(told, one, 0.9))
+    trait, rng = report[0].traits[0], np.random.default_rng(1)
+    overall = replaced_mean(trait.best, 0.95)
+    scores = pd.DataFrame({"group": list("1234"), "lines": [40, 30, 20, 5]})
+    scores["pearson"] = [*rng.normal(0, 0.1, 3), 0.9]
+    scores = scores.assign(model=trait.best.name, repeat=0, by="cluster", rmse=1.0)
+    told = dataclasses.replace(trait, models=[overall], group_scores=scores)
+    expected = np.average(scores["pearson"][:3], weights=scores["lines"][:3])
+    assert ability_within_clusters(told) == pytest.approx(expected)
+    assert any("Within clusters" in doubt for doubt in doubts(told, 0.9))
+    one = dataclasses.replace(told, group_scores=scores[scores["group"] == "1"])
+    assert np.isnan(ability_within_clusters(one))
+    assert not any("Within clusters" in doubt for doubt in doubts(one, 0.9))
+
+
+def replaced_mean(model, pearson):
+    """The model with another predictive ability."""
+    summary = model.summary.copy()
+    summary.loc["pearson", "mean"] = pearson
+    return dataclasses.replace(model, summary=summary)
 
 
 def test_candidates_unlike_any_measured_line_are_doubted(report):
     collected, _ = report
-    trait, structure = collected.traits[0], collected.structure
+    trait = collected.traits[0]
     for share, doubted in ((0, False), (1, True)):
         told = trait.candidates.assign(
             extrapolated=trait.candidates["sample"].isin(HOSTILE[:share])
         )
-        said = doubts(dataclasses.replace(trait, candidates=told), structure, 0.9)
+        said = doubts(dataclasses.replace(trait, candidates=told), 0.9)
         assert any("extrapolate" in doubt for doubt in said) == doubted
 
 
@@ -354,7 +353,7 @@ def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, cont
         scores = model.scores.assign(value=value)
         summary = summarise(scores).set_index("metric")
         models.append(dataclasses.replace(model, scores=scores, summary=summary))
-    said = doubts(dataclasses.replace(trait, models=models), collected.structure, 0.9)
+    said = doubts(dataclasses.replace(trait, models=models), 0.9)
     told = [doubt for doubt in said if "look for a leak" in doubt]
     assert len(told) == doubted
     assert all(f"{model.name} 0.4" in doubt for doubt in told for model in models)
@@ -364,7 +363,7 @@ def test_intervals_that_held_too_few_are_doubted(report):
     collected, _ = report
     trait = collected.traits[0]
     short = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.6))
-    assert any("held 60 %" in doubt for doubt in doubts(short, collected.structure, 0.9))
+    assert any("held 60 %" in doubt for doubt in doubts(short, 0.9))
     held = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.9))
     assert not any("held" in doubt for doubt in doubts(held, collected.structure, 0.9))
 
@@ -374,7 +373,7 @@ def test_an_accuracy_of_known_lines_is_not_that_of_the_candidates(report, scheme
     collected, _ = report
     trait = collected.traits[0]
     told = dataclasses.replace(trait, intervals=trait.intervals.assign(scheme=scheme))
-    said = doubts(told, collected.structure, 0.9)
+    said = doubts(told, 0.9)
     assert any("scheme cv1 measures it" in doubt for doubt in said) == doubted
     none = dataclasses.replace(told, candidates=trait.candidates.head(0))
     assert not any("cv1" in doubt for doubt in doubts(none, collected.structure, 0.9))

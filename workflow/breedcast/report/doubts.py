@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from breedcast.report.accuracy import epoch_limit
 from breedcast.report.advice import first_candidates
@@ -12,7 +11,6 @@ from breedcast.report.hybrids import classes_told
 from breedcast.report.several_traits import own_helper_doubts
 from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
-from breedcast.scoring.metrics import pearson
 from breedcast.validation.folds import test_to_train
 from breedcast.validation.names import OF_KNOWN_LINES
 
@@ -29,16 +27,16 @@ LEAST_CLUSTER, LARGE_FALL = 10, 0.1
 MANY_FAR = 0.05
 
 
-def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[str]:
+def doubts(trait: TraitResult, level: float) -> list[str]:
     """What speaks against trusting a trait's figures; empty if nothing was found.
 
-    structure: structure.tsv; level: that of the intervals.
+    level: that of the intervals.
     """
     return [
         *_few(trait),
         *_weak(trait),
         *_controls(trait),
-        *_clusters(trait, structure),
+        *_clusters(trait),
         *_known_lines(trait),
         *classes_told(trait),
         *_far_candidates(trait),
@@ -50,25 +48,22 @@ def doubts(trait: TraitResult, structure: pd.DataFrame, level: float) -> list[st
     ]
 
 
-def ability_within_clusters(trait: TraitResult, structure: pd.DataFrame) -> float:
+def ability_within_clusters(trait: TraitResult) -> float:
     """The best model's predictive ability within clusters of lines, and within environments.
 
-    The mean over repeats and clusters of LEAST_CLUSTER tested lines or more, weighted by their
-    lines; an undefined correlation counts as 0. NaN where fewer than two clusters are so large.
+    The mean over repeats and clusters of LEAST_CLUSTER tested values or more, weighted by their
+    number; an undefined correlation counts as 0. NaN where fewer than two clusters are so large.
     """
-    cluster = structure.set_index("sample")["cluster"]
-    test = trait.best.test
-    of = ["repeat", test["sample"].map(cluster), test["environment"]]
-    groups = test.groupby(of, dropna=False)
-    large = [group for _, group in groups if len(group) >= LEAST_CLUSTER]
-    if len(large) < 2 * test["repeat"].nunique():
+    scores = trait.group_scores
+    of_best = (scores["model"] == trait.best.name) & (scores["by"] == "cluster")
+    large = scores[of_best & (scores["lines"] >= LEAST_CLUSTER)]
+    if large["group"].nunique() < 2:
         return np.nan
-    found = [pearson(it["observed"].to_numpy(), it["predicted"].to_numpy()) for it in large]
-    return float(np.average(np.nan_to_num(found), weights=[len(group) for group in large]))
+    return float(np.average(large["pearson"].fillna(0.0), weights=large["lines"]))
 
 
-def _clusters(trait: TraitResult, structure: pd.DataFrame) -> list[str]:
-    overall, within = trait.best.mean("pearson"), ability_within_clusters(trait, structure)
+def _clusters(trait: TraitResult) -> list[str]:
+    overall, within = trait.best.mean("pearson"), ability_within_clusters(trait)
     if not overall - within > LARGE_FALL:
         return []
     return [

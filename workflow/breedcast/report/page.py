@@ -90,7 +90,7 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     return {
         "trait": trait,
         "findings": findings(trait),
-        "doubts": doubts(trait, report.structure, level),
+        "doubts": doubts(trait, level),
         "figures": trait_figures(trait, config, limit),
         "accuracy": accuracy.accuracy_table(trait),
         "metrics": accuracy.metrics_of(trait).values(),

@@ -61,7 +61,7 @@ def _trait(trait: TraitResult, report: Report) -> dict[str, Any]:
         "heritability": _heritability(trait),
         "limit": limit(trait),
         "findings": dict(findings(trait)),
-        "doubts": doubts(trait, report.structure, report.settings["config"]["interval"]),
+        "doubts": doubts(trait, report.settings["config"]["interval"]),
         "first_candidates": first_candidates(trait, FIRST)[CANDIDATE].to_dict("records"),
         "hybrids": _hybrids(trait),
         "association": _association(trait),

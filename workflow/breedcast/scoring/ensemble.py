@@ -203,7 +203,7 @@ def _prior(Z: np.ndarray, value: np.ndarray) -> np.ndarray:
     apart = products - products.mean(axis=1, keepdims=True)
     by_chance = apart.var(axis=0).mean() / len(Z)
     difference = covariance - covariance.mean()
-    found = difference @ difference / max(len(difference) - 1, 1)
+    found = np.mean(difference**2)
     sure = max(1 - by_chance / found, 0.0) if found > 0 else 0.0
     return _scaled(np.maximum(covariance.mean() + sure * difference, 0.0), Z, value)
 

@@ -31,18 +31,32 @@ def within_and_between(
     `pearson_family_means`: of these means. Either is absent where fewer than LEAST lines beyond
     one a family, or families, could tell it, and NaN where the predictions are constant.
     """
-    lines = pd.DataFrame({"value": value, "predicted": predicted})
-    by_family = lines.groupby(family)
-    means, sizes = by_family.mean(), by_family["value"].transform("size")
     found = {}
-    if sizes.count() - len(means) >= LEAST:
-        left = (lines - by_family.transform("mean"))[sizes > 1]
-        # what rounding leaves of equal predictions is no difference between lines
-        left = left.mask(left.abs() <= 1e-12 * lines.abs().max(), 0.0)
-        found["pearson_within_family"] = pearson(*left.to_numpy().T)
+    if (within_family := pearson_about_means(value, predicted, family)) is not None:
+        found["pearson_within_family"] = within_family
+    means = pd.DataFrame({"value": value, "predicted": predicted}).groupby(family).mean()
     if len(means) >= LEAST:
         found["pearson_family_means"] = pearson(*means.to_numpy().T)
     return found
+
+
+def pearson_about_means(
+    value: np.ndarray, predicted: np.ndarray, group: np.ndarray
+) -> float | None:
+    """Correlation of the deviations from the groups' means, of all groups together.
+
+    All (lines,); lines without a group are left out. None where fewer than LEAST lines beyond one
+    a group could tell it.
+    """
+    lines = pd.DataFrame({"value": value, "predicted": predicted})
+    by_group = lines.groupby(group)
+    sizes = by_group["value"].transform("size")
+    if sizes.count() - by_group.ngroups < LEAST:
+        return None
+    left = (lines - by_group.transform("mean"))[sizes > 1]
+    # what rounding leaves of equal predictions is no difference between lines
+    left = left.mask(left.abs() <= 1e-12 * lines.abs().max(), 0.0)
+    return pearson(*left.to_numpy().T)
 
 
 def groups_of(
@@ -76,16 +90,17 @@ def group_scores(
     """group_scores.tsv: every model's accuracy within every group, by repeat.
 
     groups: as `groups_of` gives them. classes: those of test hybrids, as `hybrid_classes` gives
-    them: one more kind of groups. A group's test lines of a repeat are taken together, in
-    whichever fold they were: single folds hold few of them. Where there are environments figures
-    are means of those within each, and `lines` counts values. Returns COLUMNS; pearson is NaN of
-    fewer than LEAST lines, and where the predictions are constant.
+    them: one more kind of groups. A group's test lines of a repeat are taken together, since single
+    folds hold few of them, and correlated about their folds' means: a fold whose values happen to
+    be high was predicted from a training set with a lower mean. Where there are environments
+    figures are means of those within each, and `lines` counts values. Returns COLUMNS; pearson is
+    NaN of fewer than LEAST lines beyond one a fold, and where the predictions are constant.
     """
     records = []
     for model, table in predictions.items():
         tests = table[(table["permutation"] == 0) & (table["role"] == "test")]
         position, value = keys(phenotypes).get_indexer(keys(tests)), observed(phenotypes, tests)
-        told_of = ["repeat", "environment", "predicted"]
+        told_of = ["repeat", "fold", "environment", "predicted"]
         pairs = tests[told_of].assign(value=value).reset_index(drop=True)
         told = {by: group.to_numpy()[position] for by, group in groups.items()}
         if classes is not None:
@@ -106,10 +121,14 @@ def class_of(tests: pd.DataFrame, classes: pd.DataFrame) -> np.ndarray:
 def _figures(lines: pd.DataFrame) -> tuple[int, float, float]:
     """How many lines there are, and their Pearson correlation and RMSE within environments."""
     value, predicted = lines["value"].to_numpy(), lines["predicted"].to_numpy(np.float64)
+    fold = lines["fold"].to_numpy()
 
     def figures(rows: np.ndarray) -> dict[str, float]:
-        ability = pearson(value[rows], predicted[rows]) if len(rows) >= LEAST else np.nan
-        return {"pearson": ability, "rmse": rmse(value[rows], predicted[rows])}
+        ability = pearson_about_means(value[rows], predicted[rows], fold[rows])
+        return {
+            "pearson": np.nan if ability is None else ability,
+            "rmse": rmse(value[rows], predicted[rows]),
+        }
 
     found = within(lines["environment"].to_numpy(object), figures)
     return len(lines), found["pearson"], found["rmse"]

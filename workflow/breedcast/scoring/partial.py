@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.covariates import FixedEffects, covariate_columns
+from breedcast.phenotypes.records import has_environments, within
 from breedcast.scoring.alignment import lines_of, observed
 from breedcast.scoring.metrics import pearson
 
@@ -20,10 +21,14 @@ def partial_pearson(test: pd.DataFrame, inner: pd.DataFrame, phenotypes: pd.Data
     """Pearson correlation of observed and predicted values less their covariate effects.
 
     test, inner: a model's predictions of one unit's test lines, and of its training lines by fits
-    that had not seen them. A model of covariate effects alone is left with what little these
-    differ between its fits, and scores about 0.
+    that had not seen them. Where there are environments, their means are taken out as well, and the
+    correlation is the mean of those within each. A model of covariate effects alone is left with
+    what little these differ between its fits, and scores about 0.
     """
     columns = covariate_columns(phenotypes)
+    environment = test["environment"].to_numpy(object)
+    if has_environments(test):
+        columns = [*columns, "environment"]
     trained, tested = lines_of(phenotypes, inner), lines_of(phenotypes, test)
     weight = trained["weight"].to_numpy(np.float64)
 
@@ -33,4 +38,6 @@ def partial_pearson(test: pd.DataFrame, inner: pd.DataFrame, phenotypes: pd.Data
 
     known = beyond(observed(phenotypes, inner), observed(phenotypes, test))
     said = beyond(*(rows["predicted"].to_numpy(np.float64) for rows in (inner, test)))
-    return pearson(known, said)
+    return within(environment, lambda rows: {"pearson": pearson(known[rows], said[rows])})[
+        "pearson"
+    ]

@@ -70,11 +70,9 @@ def score(
                 scores = {metric: _pearson_within(unit, value, predicted)}
             else:
                 family = None if families is None else unit["sample"].map(families).to_numpy()
-                scores = _evaluate(unit, value, predicted, direction, family)
+                scores = _evaluate(unit, value, predicted, direction, family, values)
                 if heritability > 0:
                     scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
-                if len(values) == 2:
-                    scores |= evaluate_binary(value, predicted, *values)
                 if covariate_columns(phenotypes):
                     trained = inner[(inner["repeat"] == repeat) & (inner["fold"] == fold)]
                     scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
@@ -117,11 +115,17 @@ def _evaluate(
     predicted: np.ndarray,
     direction: Direction,
     family: np.ndarray | None,
+    values: np.ndarray,
 ) -> dict[str, float]:
-    """The metrics of `evaluate`, and of families, within environments; then that over all."""
+    """The metrics of `evaluate`, and of families, within environments; then that over all.
+
+    values: all different ones of the trait: of two, those of `evaluate_binary` too.
+    """
 
     def figures(rows: np.ndarray) -> dict[str, float]:
         found = evaluate(value[rows], predicted[rows], direction)
+        if len(values) == 2:
+            found |= evaluate_binary(value[rows], predicted[rows], *values)
         if family is not None:
             found |= within_and_between(value[rows], predicted[rows], family[rows])
         return found

@@ -58,14 +58,12 @@ class RecordScheme(KFoldScheme):
         """What the data must have, in words."""
         return "this scheme needs two or more (phenotypes: environments)"
 
-    def inner_of_candidates(self, groups: np.ndarray, seed: int) -> np.ndarray:
-        return self.by_line(groups, seed)
+    def inner_of_candidates(self, groups: np.ndarray, line: np.ndarray, seed: int) -> np.ndarray:
+        return self.of_lines(line, seed)
 
     def by_line(self, groups: np.ndarray, seed: int) -> np.ndarray:
         """(records,) inner folds of whole lines."""
-        lines, line = np.unique(groups[:, LINE], return_inverse=True)
-        inner: np.ndarray = KFoldScheme.inner(self, lines, seed)[line]
-        return inner
+        return self.of_lines(np.unique(groups[:, LINE], return_inverse=True)[1], seed)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,8 @@ class OwnScheme(KFoldScheme):
     """The repeats and folds of a file, numbered from 0 in their order.
 
     Lines of the file without genotype or value are left out, and the log says how many. Inner
-    folds are the file's, or else random. The candidates are predicted from all lines with a value,
-    those that the file lacks too. `folds` and `repeats` have no part in it.
+    folds are the file's, or else whole lines at random. The candidates are predicted from all
+    lines with a value, those that the file lacks too. `folds` and `repeats` have no part in it.
     """
 
     plan: OwnPlan
@@ -61,13 +62,13 @@ class OwnScheme(KFoldScheme):
                 f"trait {trait!r}: no test line of {self.plan.path} has genotype and value; use "
                 "the line names of the genotypes"
             )
-        if self.inner_folds * 2 > len(phenotyped):
+        if self.inner_folds * 2 > len(position):
             raise UserError(
-                f"trait {trait!r}: {len(phenotyped)} lines with genotype and value are too few for "
+                f"trait {trait!r}: {len(position)} lines with genotype and value are too few for "
                 f"{self.inner_folds} inner folds of at least 2; lower validation: inner_folds"
             )
-        inner = self._random(len(phenotyped), CANDIDATE_UNIT, CANDIDATE_UNIT)
         unit = (CANDIDATE_UNIT, CANDIDATE_UNIT)
+        inner = self._random(lines["sample"].iloc[phenotyped].tolist(), *unit)
         parts.append(unit_rows(lines, phenotyped, inner, candidates, *unit))
         return pd.concat(parts, ignore_index=True)
 
@@ -81,16 +82,18 @@ class OwnScheme(KFoldScheme):
             if len(inner) - np.bincount(inner).max() < 2:
                 raise UserError(f"{where}: an inner fold leaves fewer than 2 lines to train on")
             return inner
-        if len(train) < 2 * self.inner_folds:
+        samples = [it.sample for it in train]
+        if (count := len(set(samples))) < 2 * self.inner_folds:
             raise UserError(
-                f"{where}: {len(train)} training lines with genotype and value are too few for "
+                f"{where}: {count} training lines with genotype and value are too few for "
                 f"{self.inner_folds} inner folds of at least 2; lower validation: inner_folds"
             )
-        return self._random(len(train), repeat, fold)
+        return self._random(samples, repeat, fold)
 
-    def _random(self, lines: int, repeat: int, fold: int) -> np.ndarray:
+    def _random(self, samples: Sequence[str], repeat: int, fold: int) -> np.ndarray:
+        """(records,) inner folds of whole lines. samples: (records,) the line of each."""
         seed = derive_seed(self.seed, "inner folds", repeat, fold)
-        return self.inner(np.zeros(lines, dtype=int), seed)
+        return self.of_lines(pd.factorize(np.asarray(samples, dtype=object))[0], seed)
 
     def _tell(self, position: dict[str, list[int]], trait: str) -> None:
         """Say in the log which lines the plan and the trait do not share."""

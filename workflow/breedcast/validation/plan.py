@@ -76,7 +76,8 @@ class KFoldScheme:
         phenotyped, candidates = np.flatnonzero(has_value), np.flatnonzero(~has_value)
         known = lines.iloc[phenotyped]
         bundle = self.dealt_as_one(known, alike)
-        groups = self.groups(known.iloc[np.unique(bundle, return_index=True)[1]])
+        dealt = known.iloc[np.unique(bundle, return_index=True)[1]]
+        groups, line = self.groups(dealt), pd.factorize(dealt["sample"])[0]
         self.check(groups, trait)
         units = [
             (repeat, fold, train, phenotyped[np.isin(bundle, test)])
@@ -92,8 +93,10 @@ class KFoldScheme:
         for repeat, fold, train, test in units:
             seed = derive_seed(self.seed, "inner folds", repeat, fold)
             inner = np.full(len(groups), -1)
-            fold_of = self.inner if repeat != CANDIDATE_UNIT else self.inner_of_candidates
-            inner[train] = fold_of(groups[train], seed)
+            if repeat == CANDIDATE_UNIT:
+                inner[train] = self.inner_of_candidates(groups, line, seed)
+            else:
+                inner[train] = self.inner(groups[train], seed)
             trains = np.isin(bundle, train)
             rows = unit_rows(lines, phenotyped[trains], inner[bundle[trains]], test, repeat, fold)
             parts.append(self.with_left_out(rows))
@@ -127,9 +130,19 @@ class KFoldScheme:
             for fold, (train, test) in enumerate(split):
                 yield repeat, fold, train, test
 
-    def inner_of_candidates(self, groups: np.ndarray, seed: int) -> np.ndarray:
-        """`inner` of the unit that predicts the candidates, which are new lines."""
-        return self.inner(groups, seed)
+    def inner_of_candidates(self, groups: np.ndarray, line: np.ndarray, seed: int) -> np.ndarray:
+        """`inner` of the unit that predicts the candidates, which are new lines.
+
+        line: (dealt,) the number of the line of each; where lines have several, whole lines.
+        """
+        if line.max() + 1 == len(line):
+            return self.inner(groups, seed)
+        return self.of_lines(line, seed)
+
+    def of_lines(self, line: np.ndarray, seed: int) -> np.ndarray:
+        """(dealt,) inner folds of whole lines, at random. line: (dealt,) numbers from 0."""
+        inner: np.ndarray = KFoldScheme.inner(self, np.arange(line.max() + 1), seed)[line]
+        return inner
 
     def with_left_out(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows of a unit, with the column left_out where the scheme needs it."""
