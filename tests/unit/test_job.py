@@ -249,6 +249,22 @@ def test_a_constant_network_fails_and_another_model_warns(caplog):
     assert "fits predict the same value for every line" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["gblup", "svr", "bayes", "lightgbm", "dnn", "deepgs"])
+def test_training_sets_of_one_value_predict_it(name, caplog):
+    """Three lines of sixty have a rare trait: some training sets have none of them."""
+    job = make_job(quick(name))
+    rare = job.lines.assign(value=np.where(job.lines["value"].notna(), 0.0, np.nan))
+    plan = job.plan
+    tested = plan[(plan["role"] == "test") & (plan["repeat"] == 0) & (plan["fold"] == 0)]
+    rare.loc[rare["sample"].isin(tested["sample"].iloc[:3]), "value"] = 1.0
+    tables = replace(job, lines=rare, permutations=0).run(threads=1)
+    of_fold = tables.predictions.query("repeat == 0 and fold == 0 and role == 'test'")
+    assert (of_fold["predicted"] == 0.0).all()
+    others = tables.predictions.query("repeat == 0 and fold == 1 and role == 'test'")
+    assert others["predicted"].std() > 0
+    assert "fits predict the same value for every line" in caplog.text
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_prediction_that_is_no_number_fails(threads):
     with pytest.raises(UserError, match="a prediction is not a number"):

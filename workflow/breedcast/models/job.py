@@ -27,6 +27,7 @@ from breedcast.genotypes.hybrids import CrossedCodes
 from breedcast.genotypes.impute import IMPUTERS, Imputer
 from breedcast.models.base import Fit, Fitted, Lines, Model, Parents, Prediction
 from breedcast.models.chunks import Chunk, Chunking, Work
+from breedcast.models.constant import FittedConstant
 from breedcast.models.gathered import Gathered, Tables
 from breedcast.models.helped import own_helper_accuracies
 from breedcast.models.importance import PERMUTATION, window_importance
@@ -271,7 +272,12 @@ class TrainingJob:
             )
             for task, lines in zip(tasks, dealt, strict=True)
         ]
-        fitted = model.fit_all(fits, self.computed_on, checkpoint, listen)
+        seen = [lines.observed[task.train] for task, lines in zip(tasks, dealt, strict=True)]
+        to_make = [fit for fit, value in zip(fits, seen, strict=True) if np.ptp(value) > 0]
+        made = iter(model.fit_all(to_make, self.computed_on, checkpoint, listen) if to_make else ())
+        fitted = [
+            next(made) if np.ptp(value) > 0 else FittedConstant(float(value[0])) for value in seen
+        ]
         return [self._result(*three) for three in zip(tasks, dealt, fitted, strict=True)]
 
     def lines_of(self, unit: Unit) -> Lines:
@@ -369,7 +375,7 @@ class TrainingJob:
             raise UserError(f"{self._where(task)}: a prediction is not a number; {remedy}")
         if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
             return False
-        if self.model.is_network and task.unit.permutation == 0:
+        if self.model.is_network and task.unit.permutation == 0 and np.ptp(observed) > 0:
             raise UserError(
                 f"{self._where(task)}: the network predicts the same value for every line; give "
                 "it more epochs or another learning_rate, or leave the model out"

@@ -27,6 +27,7 @@ from breedcast.genotypes.encode import (
 from breedcast.models.base import Fit, Fitted, Lines
 from breedcast.models.fitted_network import FittedNetwork, FittedNetworks, Learnt
 from breedcast.models.options import SCORED, NetworkOptions
+from breedcast.models.parts import line_numbers
 from breedcast.models.shortcut import Shortcut
 from breedcast.models.target import ScoredTarget, StandardisedTarget, Target, helpers_learnt
 from breedcast.phenotypes.covariates import Covariates
@@ -252,15 +253,24 @@ class NetworkModel(NetworkOptions):
         return layers
 
     def _split(self, lines: Lines, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions of the lines that are trained on, and of the stop set, which has values."""
+        """Positions of the lines that are trained on, and of the stop set, which has values.
+
+        Of whole lines, and so that the values that are trained on differ, if any do.
+        """
         known = _of_known_value(lines)
-        count = max(1, round(self.stop_fraction * len(known)))
-        if len(known) - count < 2:
+        line, value = line_numbers(lines)[known], lines.observed[known]
+        names = np.unique(line)
+        count = max(1, round(self.stop_fraction * len(names)))
+        if len(names) - count < 2:
             raise UserError(
-                f"{len(known)} training lines are too few for a network with stop_fraction "
+                f"{len(names)} training lines are too few for a network with stop_fraction "
                 f"{self.stop_fraction:g}; give more lines, fewer folds or a smaller fraction"
             )
-        stop = np.sort(np.random.default_rng(seed).permutation(known)[:count])
+        rng = np.random.default_rng(seed)
+        stops = np.isin(line, rng.permutation(names)[:count])
+        while np.ptp(value[~stops]) == 0 < np.ptp(value):
+            stops = np.isin(line, rng.permutation(names)[:count])
+        stop = known[stops]
         return np.setdiff1d(np.arange(len(lines)), stop), stop
 
     def _markers(self, lines: Lines, target: Target, seed: int) -> np.ndarray | None:

@@ -19,6 +19,7 @@ from breedcast.models.base import Choice, Fitted, Lines, Model, Prediction, Rang
 from breedcast.models.kernels import Gaussian, mean_gaussian
 from breedcast.models.kinship import Kinship
 from breedcast.models.multikernel import some_lines
+from breedcast.models.parts import line_numbers, parts_of
 from breedcast.models.products import Products
 from breedcast.models.target import StandardisedTarget
 
@@ -61,7 +62,8 @@ class SVR(Model):
         genome = Kinship.fit(lines)
         products = genome.among_training()
         some = some_lines(len(lines), seed)
-        bandwidth, cost = self._chosen(products.among(some), y[some], weight[some], seed)
+        parts = list(parts_of(line_numbers(lines)[some], self.inner_folds, seed))
+        bandwidth, cost = self._chosen(products.among(some), y[some], weight[some], parts)
         kernel = mean_gaussian(products, [bandwidth])
         machine = self._machine(cost).fit(kernel.cross(products), y, weight)
         dual = np.zeros(len(lines))
@@ -74,18 +76,20 @@ class SVR(Model):
         return Machine(kernel="precomputed", C=cost, epsilon=self.epsilon)
 
     def _chosen(
-        self, products: Products, y: np.ndarray, weight: np.ndarray, seed: int
+        self,
+        products: Products,
+        y: np.ndarray,
+        weight: np.ndarray,
+        parts: list[tuple[np.ndarray, np.ndarray]],
     ) -> tuple[float, float]:
-        """Bandwidth and cost of the smallest squared error over the inner folds of some lines."""
-        from sklearn.model_selection import KFold
-
+        """Bandwidth and cost of the smallest squared error over the parts of some lines."""
         settings = list(product(self.bandwidths, self.costs))
         if len(settings) == 1:
             return settings[0]
         kernel = mean_gaussian(products, self.bandwidths)
         grams = {h: replace(kernel, bandwidths=[h]).cross(products) for h in self.bandwidths}
         errors = np.zeros(len(settings))
-        for train, test in KFold(self.inner_folds, shuffle=True, random_state=seed).split(y):
+        for train, test in parts:
             for h in self.bandwidths:
                 among, across = grams[h][np.ix_(train, train)], grams[h][np.ix_(test, train)]
                 for cost in self.costs:
