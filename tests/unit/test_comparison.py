@@ -7,6 +7,7 @@ from scipy import stats
 from sklearn.model_selection import KFold
 
 from breedcast.scoring.comparison import compare_models, corrected_t, holm
+from breedcast.validation.folds import replicates
 
 
 def scores_of(pearson: list[float], rmse: list[float], folds: int) -> pd.DataFrame:
@@ -113,6 +114,30 @@ def test_one_fold_or_equal_models_are_not_tested(folds):
 
 def test_one_model_has_nothing_to_compare():
     assert compare_models({"a": scores_of([0.1], [1], 1)}, plan_of(20, 2, 1)).empty
+
+
+def test_environments_of_the_same_new_lines_count_once():
+    """Two parts of ten lines, each tested in three environments by fits that saw neither."""
+    rows = [
+        (0, 3 * part + place, f"L{line}", role)
+        for part in range(2)
+        for place in range(3)
+        for line in range(20)
+        for other in range(3)
+        if (line % 2 == part) == (other == place)
+        for role in ["test" if line % 2 == part else "train"]
+    ]
+    plan = pd.DataFrame(rows, columns=["repeat", "fold", "sample", "role"])
+    number, share = replicates(plan)
+    assert number.tolist() == [0, 0, 0, 1, 1, 1]
+    assert share == 1.0  # ten new lines by ten others
+    a, b = [0.5, 0.6, 0.7, 0.3, 0.2, 0.4], [0.4, 0.4, 0.4, 0.1, 0.1, 0.1]
+    tables = {"b": scores_of(b, [1] * 6, 6), "a": scores_of(a, [1] * 6, 6)}
+    row = compare_models(tables, plan).iloc[0]
+    assert row["folds"] == 2
+    assert row["difference"] == pytest.approx(0.2)
+    known = plan.assign(sample="L0")  # lines that are trained on too: each fold is one more
+    assert replicates(known)[0].is_unique
 
 
 def test_models_scored_on_other_folds_are_an_error():

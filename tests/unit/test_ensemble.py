@@ -78,6 +78,24 @@ def test_stack_is_non_negative_least_squares_with_an_intercept():
     assert fitted.intercept == pytest.approx(expected.intercept_)
 
 
+@pytest.mark.parametrize("method", ["auto", "mean", "stack"])
+def test_a_line_of_weight_two_counts_as_two_lines(method):
+    rng = np.random.default_rng(1)
+    value = rng.normal(size=80)
+    predicted = value[:, None] * [0.6, 0.3] + rng.normal(size=(80, 2))
+    weight = np.where(np.arange(80) < 30, 2.0, 1.0)
+    part = np.arange(80) % 4
+    twice = np.repeat(np.arange(80), weight.astype(int))
+    found = Combination.fit(predicted, value, method, part, weight)
+    expected = Combination.fit(predicted[twice], value[twice], method, part[twice])
+    # but for what is sure of 110 lines and not of 80
+    tolerance = 0.02 if method == "auto" else 1e-9
+    assert np.allclose(found.weights, expected.weights, atol=tolerance)
+    assert found.intercept == pytest.approx(expected.intercept, abs=tolerance)
+    alike = Combination.fit(predicted, value, method, part)
+    assert not np.allclose(found.weights, alike.weights, atol=tolerance)
+
+
 def test_mean_is_the_least_squares_line_on_the_mean_of_standardised_predictions():
     predicted, value = correlated(100, 1)
     Z = (predicted - predicted.mean(axis=0)) / predicted.std(axis=0)
@@ -220,7 +238,8 @@ def test_what_environments_differ_in_is_not_looked_at_where_they_are_held_out(me
     noisy = [main + noise * rng.normal(size=360) for noise in (0.7, 3.0)]
     found = []
     for level in (0.0, 10.0):
-        phenotypes = rows[["sample", "environment"]].assign(value=main + error + level * number)
+        value = main + error + level * number
+        phenotypes = rows[["sample", "environment"]].assign(value=value, weight=1.0)
         # the mean of the environments that the fit without the fold has seen
         seen = level * (15 - 4 * cell[0] - 1) / 4
         models = {str(at): rows.assign(predicted=it + seen) for at, it in enumerate(noisy)}

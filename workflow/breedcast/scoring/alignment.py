@@ -12,14 +12,20 @@ UNIT = ("repeat", "fold", "permutation")
 
 
 def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
-    """(rows,) the trait values of the lines that `rows` name.
+    """(rows,) the trait values of the lines that `rows` name; errors as `valued`."""
+    return valued(phenotypes, rows)["value"].to_numpy(np.float64)
+
+
+def valued(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of phenotypes.tsv for the lines that `rows` name.
 
     Raises ValueError for a line without a value, and for one that has two.
     """
-    value = lines_of(phenotypes, rows)["value"].to_numpy(np.float64)
-    if np.isnan(value).any():
-        raise ValueError(f"line {keys(rows)[np.isnan(value)][0]} has no value")
-    return value
+    lines = lines_of(phenotypes, rows)
+    missing = lines["value"].isna().to_numpy()
+    if missing.any():
+        raise ValueError(f"line {keys(rows)[missing][0]} has no value")
+    return lines
 
 
 def lines_of(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,8 @@ Where whole clusters of lines are left out, each is a fold of its own and counts
 lines it has: tested is whether one more cluster would tell the models apart alike. Training sets
 overlap as much there, and the plain test is too liberal again: of two models equally good it finds
 one better at 5 % in up to 13 % of simulated trials, the corrected one in 5 % or fewer (3 to 20
-clusters; tests/unit/test_comparison.py has such a simulation).
+clusters; tests/unit/test_comparison.py has such a simulation). Where both lines and environments
+are left out, the environments in which the same lines are tested count once, by their mean.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pandas as pd
 from scipy.special import stdtr
 
 from breedcast.scoring.scores import defined
-from breedcast.validation.folds import test_to_train
+from breedcast.validation.folds import FOLD, replicates
 
 #: One score of ranking, one of error in the trait's units.
 COMPARED = ("pearson", "rmse")
@@ -47,13 +48,13 @@ def compare_models(
     What cannot be tested (one fold, no spread between the folds' differences) is NaN.
     Raises ValueError when the models were not scored on the same folds.
     """
-    share = test_to_train(plan)
+    replicate, share = replicates(plan)
     standards = list(scores) if standard is None else [standard]
     order = sorted(scores, key=lambda model: model != standard)
     pairs = list(combinations(order, 2))
     parts = []
     for metric in COMPARED:
-        values = {model: _by_fold(table, metric) for model, table in scores.items()}
+        values = {model: _by_replicate(it, metric, replicate) for model, it in scores.items()}
         records = [
             {"metric": metric, "model": model, "reference": reference}
             | _compare(values[model], values[reference], share)
@@ -89,9 +90,13 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return corrected
 
 
-def _by_fold(scores: pd.DataFrame, metric: str) -> pd.Series:
+def _by_replicate(scores: pd.DataFrame, metric: str, replicate: pd.Series) -> pd.Series:
+    """The figure of each replicate. replicate: of each (repeat, fold), as `replicates` gives it."""
     counted = scores.assign(value=defined(scores))
-    return counted[counted["metric"] == metric].set_index(["repeat", "fold"])["value"].sort_index()
+    by_fold = counted[counted["metric"] == metric].set_index(FOLD)["value"]
+    if not by_fold.index.isin(replicate.index).all():
+        raise ValueError("models must be scored on the same folds, those of the plan")
+    return by_fold.groupby(replicate).mean()
 
 
 def _compare(model: pd.Series, reference: pd.Series, share: float) -> dict[str, float]:

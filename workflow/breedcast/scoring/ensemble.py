@@ -36,7 +36,7 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from breedcast.phenotypes.records import has_environments, keys, levels
-from breedcast.scoring.alignment import UNIT, observed
+from breedcast.scoring.alignment import UNIT, valued
 from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
 from breedcast.seeds import derive_seed
@@ -68,20 +68,24 @@ class Combination:
         value: np.ndarray,
         method: Method,
         part: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
         direction: Direction = "high",
         seed: int = 0,
     ) -> Combination:
         """Learn weights, none negative, from inner predictions (lines, models) and values.
 
-        part: (lines,) that within which each is looked at; None is one for all. direction: which
-        end of the trait `elbpso` looks at; seed: that of its swarms.
+        part: (lines,) that within which each is looked at; None is one for all. weight: (lines,)
+        how much each counts (not for `elbpso`, which orders lines); None: all alike. direction:
+        which end of the trait `elbpso` looks at; seed: that of its swarms.
         Constant models get no weight. Where no weighting of the others agrees with the values
         (as in most permuted traits) their plain mean stands in, so that a ranking remains to be
         scored; where all are constant, the mean of the values.
         """
         part = np.zeros(len(value), dtype=int) if part is None else part
-        deviation, centred = _within(predicted, part), _within(value, part)
-        mean, spread = predicted.mean(axis=0), deviation.std(axis=0)
+        weight = np.ones(len(value)) if weight is None else weight / weight.mean()
+        deviation, centred = _within(predicted, part, weight), _within(value, part, weight)
+        mean = np.average(predicted, axis=0, weights=weight)
+        spread = np.sqrt(weight @ deviation**2 / len(value))
         varies = spread > LEAST_SPREAD * value.std()
         weights = np.zeros(len(mean))
         if varies.any():
@@ -89,11 +93,12 @@ class Combination:
             if method == "elbpso":
                 standardised = _elbpso_weights(Z, centred, direction, seed)
             else:
-                standardised = _standardised_weights(Z, centred, method)
+                root = np.sqrt(weight)
+                standardised = _standardised_weights(root[:, None] * Z, root * centred, method)
             weights[varies] = (
                 standardised / spread[varies] if standardised.any() else 1 / varies.sum()
             )
-        return cls(weights, float(value.mean() - weights @ mean))
+        return cls(weights, float(np.average(value, weights=weight) - weights @ mean))
 
     def predict(self, predicted: np.ndarray) -> np.ndarray:
         """(lines,) the weighted sum of the models' predictions (lines, models)."""
@@ -135,16 +140,23 @@ def combine(
     records = []
 
     def learn(
-        known: np.ndarray, value: np.ndarray, seen: np.ndarray, wanted: np.ndarray, seed: int
+        known: np.ndarray,
+        lines: pd.DataFrame,
+        seen: np.ndarray,
+        wanted: np.ndarray,
+        seed: int,
     ) -> Combination:
         """Weights from rows whose values are known; the combined predictions of wanted rows.
 
-        seen: (known,) whether the fits of the wanted rows have seen them too.
+        lines: those of phenotypes.tsv that the known rows are of. seen: (known,) whether the fits
+        of the wanted rows have seen them too.
         """
+        value, weight = (lines[it].to_numpy(np.float64) for it in ("value", "weight"))
         level = levels(environment, environment[known[seen]], value[seen])
         found = fit(
             *(predicted[known] - level[known, None], value - level[known]),
             part=part[known],
+            weight=weight,
             seed=seed,
         )
         if told:
@@ -158,15 +170,15 @@ def combine(
         positions = unit_rows.index.to_numpy()
         inner, fold_of = positions[is_inner], inner_fold[positions]
         permutation = int(unit_rows["permutation"].iloc[0])
-        value = observed(phenotypes_of(permutation), unit_rows[is_inner])
+        lines = valued(phenotypes_of(permutation), unit_rows[is_inner])
         for fold in np.unique(inner_fold[inner]):
             others = inner_fold[inner] != fold
             known, wanted = inner[others], positions[fold_of == fold]
             seen = np.array([str(fold) not in it.split() for it in left_out[known]], dtype=bool)
-            learn(known, value[others], seen, wanted, derive_seed(seed, "weights", *unit, fold))
+            learn(known, lines[others], seen, wanted, derive_seed(seed, "weights", *unit, fold))
         chosen = derive_seed(seed, "weights", *unit)
         seen, wanted = np.full(len(inner), True), positions[fold_of == NO_FOLD]
-        combination = learn(inner, value, seen, wanted, chosen)
+        combination = learn(inner, lines, seen, wanted, chosen)
         records += [
             (*unit, *item)
             for item in zip(
@@ -208,12 +220,12 @@ def _prior(Z: np.ndarray, value: np.ndarray) -> np.ndarray:
     return _scaled(np.maximum(covariance.mean() + sure * difference, 0.0), Z, value)
 
 
-def _within(values: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """values (lines, ...) less their mean in the line's part."""
+def _within(values: np.ndarray, part: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """values (lines, ...) less their weighted mean in the line's part."""
     centred: np.ndarray = values.astype(np.float64)
     for number in np.unique(part):
         rows = part == number
-        centred[rows] -= centred[rows].mean(axis=0)
+        centred[rows] -= np.average(centred[rows], axis=0, weights=weight[rows])
     return centred
 
 
