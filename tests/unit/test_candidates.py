@@ -243,3 +243,28 @@ def test_the_gain_is_corrected_by_how_held_out_predictions_spread(phenotypes):
         assert (told.loc[told["model"] == "baseline", "validated_gain"] == 0).all()
     told = expected_response({"gblup": table[inner]}, phenotypes, fraction=0.1, direction="high")
     assert told.empty
+
+
+def test_the_slope_is_beyond_covariates_that_no_candidate_has():
+    """Trials differ by far more than lines, and the predictions know nothing of lines."""
+    rng = np.random.default_rng(0)
+    trial = np.repeat([0.0, 1.0, 2.0], 40)
+    samples = [f"L{number}" for number in range(150)]
+    value = np.append(10 * trial + rng.normal(size=120), [np.nan] * 30)
+    lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
+    lines["trial"] = [*trial.astype(int).astype(str), *[np.nan] * 30]
+    predicted = np.append(10 * trial, np.zeros(30)) + rng.normal(size=150)
+    table = pd.DataFrame(
+        {
+            "sample": samples,
+            "environment": None,
+            "repeat": -1,
+            "role": ["inner"] * 120 + ["candidate"] * 30,
+            "predicted": predicted,
+        }
+    )
+    given = {"fraction": 0.1, "direction": "high"}
+    beyond = expected_response({"a": table}, lines, **given)["slope"].iloc[0]
+    assert beyond < 0.3
+    told = lines.assign(trial=lines["trial"].fillna("0"))
+    assert expected_response({"a": table}, told, **given)["slope"].iloc[0] > 0.9

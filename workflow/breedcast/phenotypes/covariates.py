@@ -16,6 +16,12 @@ def covariate_columns(lines: pd.DataFrame) -> list[str]:
     return [column for column in lines.columns if column not in others]
 
 
+def not_of_candidates(lines: pd.DataFrame) -> list[str]:
+    """The covariate columns of a phenotypes.tsv of which no candidate has a value."""
+    candidates = lines[lines["value"].isna()]
+    return [it for it in covariate_columns(lines) if candidates[it].isna().all()]
+
+
 @dataclass(frozen=True)
 class Covariates:
     """How the user's covariate columns become numbers.

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from breedcast.phenotypes.covariates import FixedEffects, not_of_candidates
 from breedcast.phenotypes.hybrids import parents_of
 from breedcast.phenotypes.records import keys
-from breedcast.scoring.alignment import observed
+from breedcast.scoring.alignment import valued
 from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, best_count, directed, regression
 from breedcast.validation.classes import CLASSES
@@ -76,8 +77,9 @@ def expected_response(
     Returns RESPONSE. predicted_gain: mean prediction of the selected less that of all candidates,
     in the trait's units, positive where it is for the better: right for a model whose predictions
     spread as they should, as GBLUP's do. slope: of observed values on predictions, over the
-    phenotyped lines when they were held out; 0 of predictions that are all alike, or go the wrong
-    way. validated_gain: the product, which a model that promises too much cannot raise; it errs to
+    phenotyped lines when they were held out, both less the effects of covariates that no candidate
+    has; 0 of predictions that are all alike, or go the wrong way. validated_gain: the product,
+    which a model that promises too much cannot raise; it errs to
     the low side where lines are few. No candidates, no rows.
     """
     rows = []
@@ -85,13 +87,27 @@ def expected_response(
         unit = table[table["repeat"] == CANDIDATE_UNIT]
         inner, candidates = (unit[unit["role"] == role] for role in ("inner", "candidate"))
         predicted = np.sort(directed(candidates["predicted"].to_numpy(np.float64), direction))
-        held_out = inner["predicted"].to_numpy(np.float64)
-        slope = max(np.nan_to_num(regression(observed(phenotypes, inner), held_out)[0]), 0.0)
+        slope = max(np.nan_to_num(_slope(inner, phenotypes)), 0.0)
         for share in sorted({*FRACTIONS, fraction}) if len(predicted) else ():
             count = best_count(len(predicted), share)
             gain = float(predicted[-count:].mean() - predicted.mean())
             rows.append((model, share, count, gain, slope, slope * gain))
     return pd.DataFrame(rows, columns=RESPONSE)
+
+
+def _slope(inner: pd.DataFrame, phenotypes: pd.DataFrame) -> float:
+    """Of observed values on predictions of lines that were held out, less covariates' effects."""
+    lines = valued(phenotypes, inner)
+    columns = not_of_candidates(phenotypes)
+    weight = lines["weight"].to_numpy(np.float64)
+
+    def beyond(value: pd.Series) -> np.ndarray:
+        values = value.to_numpy(np.float64)
+        if not columns:
+            return values
+        return values - FixedEffects.fit(lines[columns], values, weight).predict(lines[columns])
+
+    return regression(beyond(lines["value"]), beyond(inner["predicted"]))[0]
 
 
 def top_probability(mean: np.ndarray, sd: np.ndarray, fraction: float) -> np.ndarray:
