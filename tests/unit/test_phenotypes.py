@@ -8,7 +8,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+from breedcast.phenotypes.conditions import read_conditions
 from breedcast.phenotypes.covariates import Covariates, FixedEffects, full_rank_columns
+from breedcast.phenotypes.in_environments import in_environments
+from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.table import read_phenotypes
 
 
@@ -62,11 +65,58 @@ def test_no_such_table():
         read_phenotypes("nowhere.tsv")
 
 
-@pytest.mark.parametrize("value", ["n.d.", "1,5", "1e999", "inf", "--"])
+@pytest.mark.parametrize("value", ["n.d.", "1,2,3", "1e999", "inf", "--"])
 def test_what_is_not_a_number_is_named_with_its_place(tmp_path, value):
     table = read_phenotypes(write(tmp_path, f"sample\tyield\nL1\t2\n\nL2\t{value}\n"))
     with pytest.raises(UserError, match=r"p\.tsv, line 4, column 'yield' \(sample 'L2'\)"):
         table.numbers("yield")
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_decimal_commas_are_read_where_they_do_not_separate(tmp_path, separator):
+    text = "line;yield;days;oil;note\nL1;48,08;103;0,125;1,5 kg\nL2;NA;99;-1,250;x\n"
+    table = read_phenotypes(write(tmp_path, text.replace(";", separator)))
+    assert [it for it in table.columns if table.holds_numbers(it)] == ["yield", "days", "oil"]
+    np.testing.assert_array_equal(table.numbers("yield"), [48.08, np.nan])
+    np.testing.assert_array_equal(table.numbers("oil"), [0.125, -1.25])
+    assert table.text("yield") == ["48,08", None]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("48,08 47.1", r"line 3, column 'yield': '47\.1' has a point where '48,08' has a comma"),
+        ("950 1,234", "line 3, column 'yield': the comma of '1,234' may be a decimal one or sep"),
+        ("1.234,56 1,5", r"line 2, column 'yield' .*: '1\.234,56' is not a number; write numbers"),
+        ("1,234.5 1,234,567", r"line 2, column 'yield' .*: '1,234\.5' is not a number"),
+        ("48,08 n.d.", "line 3, column 'yield' .*: 'n.d.' is not a number"),
+    ],
+)
+def test_commas_that_may_mean_two_things_are_refused_and_no_trait_vanishes(
+    tmp_path, values, message
+):
+    rows = "".join(f"L{n};{value}\n" for n, value in enumerate(values.split()))
+    table = read_phenotypes(write(tmp_path, f"line;yield\n{rows}"))
+    assert table.holds_numbers("yield")
+    with pytest.raises(UserError, match=message) as error:
+        table.numbers("yield")
+    assert "\n" not in str(error.value)
+
+
+def test_tables_that_are_made_of_others_keep_their_decimal_commas(tmp_path):
+    text = "line;field;age;north;south\nL1;a;2,5;1,5;7\nL2;b;3,5;2;8,25\n"
+    wide = read_phenotypes(write(tmp_path, text))
+    melted = in_environments(wide, {"yield": ["north", "south"]})
+    assert melted.numbers("yield") == [1.5, 7, 2, 8.25]
+    means = pd.DataFrame({"sample": ["L1", "L2"], "environment": None, "value": 1, "weight": 1})
+    assert line_table(wide, means, "north", ["age"])[0].numbers("age") == [2.5, 3.5]
+    rain = write(tmp_path, "environment;rain\nnorth;3,5\nsouth;4\n", "rain.csv")
+    assert read_conditions(rain, ["north", "south"])["rain"] == {"north": 3.5, "south": 4.0}
+
+
+def test_commas_in_a_table_that_they_separate_are_no_decimal_ones(tmp_path):
+    table = read_phenotypes(write(tmp_path, 'line,pair,yield\nL1,"1,5",2\n'))
+    assert [it for it in table.columns if table.holds_numbers(it)] == ["yield"]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,11 @@ from pathlib import Path
 from breedcast.errors import UserError
 
 MISSING = frozenset({"", "NA", "NaN", "nan", "."})
+#: Numbers of spreadsheets whose language has decimal commas; of these what could be thousands too.
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+#: Numbers in groups of three digits, 1.234,56 or 1,234,567.8, which are not read.
+GROUPED = re.compile(r"[+-]?\d{1,3}((\.\d{3})+,\d+|(,\d{3})+(\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -17,8 +23,9 @@ class PhenotypeTable:
     """A trait table as text, each row with its line number in the file.
 
     environments: (rows,) that of each row, None where the table does not tell them apart; kind:
-    what the first column names. Reading needs only the standard library: the Snakefile lists the
-    traits at every start.
+    what the first column names; decimal_commas: whether numbers may have them, which they may where
+    commas do not separate the columns. Reading needs only the standard library: the Snakefile
+    lists the traits at every start.
     """
 
     path: str
@@ -28,6 +35,7 @@ class PhenotypeTable:
     line_numbers: list[int]
     environments: list[str] | None = None
     kind: str = "sample"
+    decimal_commas: bool = False
 
     @property
     def records(self) -> list[tuple[str, str | None]]:
@@ -42,10 +50,11 @@ class PhenotypeTable:
 
     def numbers(self, column: str) -> list[float]:
         """A column's values as numbers, NaN where missing; a UserError names what is neither."""
+        text = self.text(column)
+        if self.decimal_commas:
+            text = self._with_points(column, text)
         values = []
-        for number, sample, value in zip(
-            self.line_numbers, self.samples, self.text(column), strict=True
-        ):
+        for number, sample, value in zip(self.line_numbers, self.samples, text, strict=True):
             parsed = _number(value)
             if parsed is None:
                 raise UserError(
@@ -57,7 +66,38 @@ class PhenotypeTable:
 
     def holds_numbers(self, column: str) -> bool:
         """Whether any value of the column is a number: then the column is meant as one."""
-        return any(value is not None and _number(value) is not None for value in self.text(column))
+        return any(value is not None and self._is_number(value) for value in self.text(column))
+
+    def _is_number(self, value: str) -> bool:
+        if _number(value) is not None:
+            return True
+        return self.decimal_commas and any(it.fullmatch(value) for it in (DECIMAL_COMMA, GROUPED))
+
+    def _with_points(self, column: str, text: list[str | None]) -> list[str | None]:
+        """The column's values, decimal commas as points.
+
+        A UserError names a value with a point where others have commas, and commas that may
+        separate thousands.
+        """
+        commas = [value for value in text if value and DECIMAL_COMMA.fullmatch(value)]
+        if not commas:
+            return text
+        for number, value in zip(self.line_numbers, text, strict=True):
+            if value and "." in value and _number(value) is not None:
+                raise UserError(
+                    f"{self.path}, line {number}, column {column!r}: {value!r} has a point where "
+                    f"{commas[0]!r} has a comma; write all numbers of the column with a point"
+                )
+        if all(THOUSANDS.fullmatch(value) for value in commas):
+            raise UserError(
+                f"{self.path}, line {self.line_numbers[text.index(commas[0])]}, column "
+                f"{column!r}: the comma of {commas[0]!r} may be a decimal one or separate "
+                "thousands; write decimals with a point, and thousands without a mark"
+            )
+        return [
+            value.replace(",", ".") if value and DECIMAL_COMMA.fullmatch(value) else value
+            for value in text
+        ]
 
     def _position(self, column: str) -> int:
         if column not in self.columns:
@@ -79,19 +119,24 @@ def _number(value: str | None) -> float | None:
 
 
 def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
-    """Read a tab- or comma-separated table; a UserError names the line that is wrong.
+    """Read a table separated by tabs, semicolons or commas; a UserError names the wrong line.
 
     of_plots: a row is a plot, and a line may have several.
     """
-    return as_table(path, read_records(Path(path)), "sample", of_plots)
+    return as_table(path, *read_separated(Path(path)), "sample", of_plots)
 
 
 def as_table(
-    path: str | Path, records: list[tuple[int, list[str]]], kind: str, repeated: bool = False
+    path: str | Path,
+    records: list[tuple[int, list[str]]],
+    separator: str,
+    kind: str,
+    repeated: bool = False,
 ) -> PhenotypeTable:
     """The records of a file as a table; a UserError names the line that is wrong.
 
-    kind: what the first column names; repeated: whether a name may stand twice there.
+    separator: of its columns; kind: what the first column names; repeated: whether a name may stand
+    twice there.
     """
     row_of = "line" if kind == "sample" else kind
     if len(records) < 2:
@@ -115,11 +160,20 @@ def as_table(
         rows.append(record[1:])
     if not repeated:
         _refuse_repeats(names, str(path), kind)
-    return PhenotypeTable(str(path), header[1:], names, rows, numbers, kind=kind)
+    return PhenotypeTable(
+        *(str(path), header[1:], names, rows, numbers),
+        kind=kind,
+        decimal_commas=separator != ",",
+    )
 
 
 def read_records(path: Path) -> list[tuple[int, list[str]]]:
     """The non-empty records of the file with their line numbers, fields stripped of blanks."""
+    return read_separated(path)[0]
+
+
+def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """The records, as `read_records` gives them, and what separates their fields."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
     try:
@@ -134,13 +188,14 @@ def read_records(path: Path) -> list[tuple[int, list[str]]]:
     delimiter = next((mark for mark in "\t,;" if mark in first_line), "\t")
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
     try:
-        return [
+        records = [
             (reader.line_num, [field.strip() for field in record])
             for record in reader
             if any(field.strip() for field in record)
         ]
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+    return records, delimiter
 
 
 def _refuse_repeats(names: list[str], where: str, kind: str) -> None:
