@@ -119,10 +119,18 @@ def test_commas_in_a_table_that_they_separate_are_no_decimal_ones(tmp_path):
     assert [it for it in table.columns if table.holds_numbers(it)] == ["yield"]
 
 
+#: Lines that let the table's lines have covariates.
+MORE = ["M1", "M2", "M3", "M4"]
+
+
 @pytest.fixture
 def table(tmp_path):
     text = (
         "sample\tyield\tflat\tnone\tfamily\tyear\n"
+        "M1\t4\t1\tNA\tA\t2020\n"
+        "M2\t5\t1\tNA\tA\t2020\n"
+        "M3\t6\t1\tNA\tA\t2020\n"
+        "M4\t8\t1\tNA\tA\t2020\n"
         "L3\t3\t1\tNA\tA\t2020\n"
         "L1\t1\t1\tNA\tB\t2021\n"
         "L9\t9\t1\tNA\tB\t2021\n"
@@ -138,12 +146,14 @@ def test_lines_train_wait_or_are_named_as_dropped(table):
         "yield",
         ["family", "year"],
         None,
-        genotyped=["L1", "L2", "L3", "L4"],
+        genotyped=["L1", "L2", "L3", "L4", *MORE],
         excluded={"L7": "missing calls"},
         candidate_names=None,
     )
     lines = cleaned.lines
-    assert lines["sample"].tolist() == ["L3", "L1", "L2", "L4"]  # the table's order, then the VCF's
+    # the table's order, then the VCF's
+    assert lines["sample"].tolist() == [*MORE, "L3", "L1", "L2", "L4"]
+    lines = lines.iloc[len(MORE) :]
     np.testing.assert_array_equal(lines["value"], [3, 1, np.nan, np.nan])
     assert lines["family"].tolist()[:3] == ["A", "B", "A"]
     assert pd.isna(lines["family"].iloc[3])
@@ -170,13 +180,41 @@ def test_named_candidates_alone_are_predicted(table, caplog):
     ("trait", "genotyped", "message"),
     [
         ("none", ["L1"], "every value is missing"),
-        ("yield", ["X1"], "none of its 4 lines with a value is genotyped"),
+        ("yield", ["X1"], "none of its 8 lines with a value is genotyped"),
         ("flat", ["L1", "L3"], "all 2 genotyped lines have the value 1"),
     ],
 )
 def test_a_trait_that_cannot_be_analysed_is_refused(table, trait, genotyped, message):
     with pytest.raises(UserError, match=message):
         clean_phenotypes(table, trait, [], None, genotyped, {}, None)
+
+
+def with_covariates(tmp_path, lines, families):
+    rows = "".join(f"L{n}\t{n}\tF{n % families}\t{n * n}\n" for n in range(lines))
+    return read_phenotypes(write(tmp_path, f"sample\tyield\tfamily\tage\n{rows}"))
+
+
+@pytest.mark.parametrize("lines", [11, 12])
+def test_covariates_need_two_lines_for_each_effect(tmp_path, lines):
+    table = with_covariates(tmp_path, lines, families=5)  # 4 effects, 1 of age and the mean
+    arguments = (table, "yield", ["family", "age"], None, table.samples, {}, None)
+    if lines == 12:
+        assert len(clean_phenotypes(*arguments).lines) == 12
+        return
+    with pytest.raises(UserError) as error:
+        clean_phenotypes(*arguments)
+    assert "column 'yield': 11 genotyped lines with a value are too few for 6 effects" in str(
+        error.value
+    )
+    assert "covariates 'family' (5 groups), 'age' (numbers): there" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_covariates_that_do_not_vary_need_no_lines(tmp_path):
+    table = read_phenotypes(write(tmp_path, "sample,yield,family\nL1,1,A\nL2,2,A\n"))
+    assert (
+        len(clean_phenotypes(table, "yield", ["family"], None, ["L1", "L2"], {}, None).lines) == 2
+    )
 
 
 def test_weights_are_those_of_the_column_with_mean_one(tmp_path):

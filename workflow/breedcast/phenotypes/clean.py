@@ -11,6 +11,7 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.genotypes.names import read_names
+from breedcast.phenotypes.covariates import Covariates
 from breedcast.phenotypes.table import PhenotypeTable
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,10 @@ def clean_phenotypes(
         position.get((sample, environment), first.get(sample, -1))
         for sample, environment in records
     ]
-    lines = lines.join(_covariate_columns(table, covariates, told))
+    covariate_columns = _covariate_columns(table, covariates, told)
+    first_records = ~lines["sample"].duplicated() & lines["value"].notna()
+    _check_covariates(table.path, trait, covariate_columns[first_records])
+    lines = lines.join(covariate_columns)
     dropped = [
         (sample, excluded.get(sample, "not in the genotypes"))
         for sample in dict.fromkeys(sample for sample, _ in measured)
@@ -127,6 +131,24 @@ def _covariate_columns(
         for name in covariates
     }
     return pd.DataFrame(columns, index=range(len(table.rows))).reindex(rows).reset_index(drop=True)
+
+
+def _check_covariates(path: str, trait: str, of_lines: pd.DataFrame) -> None:
+    """A UserError tells of covariates with more effects than half of the phenotyped lines.
+
+    of_lines: (lines, covariates) of each line with a value, in its first environment.
+    """
+    fitted = Covariates.fit(of_lines)
+    effects = 1 + fitted.columns
+    if not fitted.columns or 2 * effects <= len(of_lines):
+        return
+    told = [f"{name!r} ({len(levels)} groups)" for name, levels in fitted.levels.items()]
+    told += [f"{name!r} (numbers)" for name in fitted.numeric]
+    raise UserError(
+        f"{path}, column {trait!r}: {len(of_lines)} genotyped lines with a value are too few for "
+        f"{effects} effects, the mean and those of the covariates {', '.join(told)}: there must be "
+        "two lines for each; join small groups, or leave a covariate out"
+    )
 
 
 def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, str]) -> list[str]:
