@@ -7,7 +7,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import OneHotEncoder
 
 from breedcast.errors import UserError
-from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+from breedcast.phenotypes.clean import (
+    clean_phenotypes,
+    read_candidates,
+    warn_of_missing_codes,
+)
 from breedcast.phenotypes.conditions import read_conditions
 from breedcast.phenotypes.covariates import Covariates, FixedEffects, full_rank_columns
 from breedcast.phenotypes.in_environments import in_environments
@@ -224,6 +228,28 @@ def test_weights_are_those_of_the_column_with_mean_one(tmp_path):
     assert cleaned.lines["weight"].tolist() == [0.5, 1.5, 1.0]
     with pytest.raises(UserError, match=r"column 'plots': line 'L4' has a value but no weight"):
         clean_phenotypes(table, "yield", [], "plots", ["L1", "L4"], {}, None)
+
+
+def test_numbers_that_may_stand_for_missing_ones_are_told(tmp_path, caplog):
+    values = [*range(100, 120), -999, -999, 9999, -9]
+    rows = "".join(
+        f"L{n},{value},F,{value % 7},{-9 if n == 3 else n}\n" for n, value in enumerate(values)
+    )
+    table = read_phenotypes(write(tmp_path, f"line,yield,family,score,near\n{rows}"))
+    warn_of_missing_codes(table, table.columns)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition("column ")[2].partition(",")[0] for line in lines] == [
+        "'yield': -9 stands 1 times",
+        "'yield': -999 stands 2 times",
+        "'yield': 9999 stands 1 times",
+    ]
+    assert "('L20', 'L21'): if it means that a value is missing, write NA" in lines[1]
+
+
+def test_codes_alone_are_values(tmp_path, caplog):
+    table = read_phenotypes(write(tmp_path, "line,yield\nL1,-9\nL2,999\n"))
+    warn_of_missing_codes(table, ["yield"])
+    assert not caplog.records
 
 
 def test_candidate_names_must_be_genotyped(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from breedcast.phenotypes.covariates import Covariates
 from breedcast.phenotypes.table import PhenotypeTable
 
 log = logging.getLogger(__name__)
+
+#: Numbers that often stand for a missing value.
+MISSING_CODES = (-9, -99, -999, -9999, 999, 9999)
+#: They are taken for that further than so many interquartile ranges from the others' median.
+FAR = 10
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,34 @@ def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, s
                 f"{path}, line {number}: candidate {name!r} cannot be predicted: {reason}"
             )
     return list(names)
+
+
+def warn_of_missing_codes(table: PhenotypeTable, columns: Iterable[str]) -> None:
+    """The log names numbers far from all others of their column that may stand for missing ones.
+
+    table: as the user wrote it; columns that hold no numbers are passed over.
+    """
+    for column in filter(table.holds_numbers, columns):
+        values = np.array(table.numbers(column))
+        for code in _far_codes(values):
+            rows = np.flatnonzero(values == code)
+            names = list(dict.fromkeys(table.samples[row] for row in rows))
+            more = ", ..." if len(names) > 3 else ""
+            log.warning(
+                "%s, column %r: %d stands %d times, far from the other values (%s): if it means "
+                "that a value is missing, write NA",
+                *(table.path, column, code, len(rows), ", ".join(map(repr, names[:3])) + more),
+            )
+
+
+def _far_codes(values: np.ndarray) -> list[int]:
+    """Which of MISSING_CODES occur, and far from the values that are none of them."""
+    others = values[np.isfinite(values) & ~np.isin(values, MISSING_CODES)]
+    if not len(others):
+        return []
+    low, median, high = np.percentile(others, [25, 50, 75])
+    far = (code for code in MISSING_CODES if abs(code - median) > FAR * (high - low))
+    return [code for code in far if code in values]
 
 
 def phenotyped_lines(lines: pd.DataFrame) -> pd.DataFrame:
