@@ -1,3 +1,4 @@
+import gzip
 import logging
 
 import numpy as np
@@ -62,6 +63,19 @@ def test_a_broken_table_is_refused_in_one_line(tmp_path, text, message):
     assert str(error.value).startswith(str(path))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"PK\x03\x04\x14\0", "is an Excel workbook or a zip archive: save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1", "is an Excel workbook: save the sheet as CSV"),
+        (gzip.compress(b"sample,yield\n"), "is packed by gzip: unpack it: gunzip FILE"),
+    ],
+)
+def test_a_workbook_or_a_packed_table_is_called_so(tmp_path, start, message):
+    with pytest.raises(UserError, match=rf"p\.tsv {message}"):
+        read_phenotypes(write(tmp_path, start))
 
 
 def test_no_such_table():

@@ -16,6 +16,12 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 #: Numbers in groups of three digits, 1.234,56 or 1,234,567.8, which are not read.
 GROUPED = re.compile(r"[+-]?\d{1,3}((\.\d{3})+,\d+|(,\d{3})+(\.\d+)?)")
+#: How files begin that are no text but are given for tables, with what to do about them.
+NO_TEXT = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
+    b"\x1f\x8b": "packed by gzip: unpack it: gunzip FILE",
+}
 
 
 @dataclass(frozen=True)
@@ -176,8 +182,12 @@ def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """The records, as `read_records` gives them, and what separates their fields."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
+    content = path.read_bytes()
+    for magic, what in NO_TEXT.items():
+        if content.startswith(magic):
+            raise UserError(f"{path} is {what}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: byte {error.start} is not UTF-8 text; save the table as UTF-8"
