@@ -51,6 +51,7 @@ def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
         ("sample\ty\n\t1\n", "line 2: no line name in the first column"),
         ("sample\ty\n", "the table has no rows"),
         ("sample y\nL1 1\n", "line 1: one column only"),
+        ("L1;48.08;NA\nL2;47;99\n", "line 1: 48.08, NA seem to be values where the columns' names"),
         (b"sample\ty\nL\xe91\t1\n", "byte 10 is not UTF-8"),
         (b"\x89PNG\0\0\t\n1\t2\n", "is not UTF-8"),
         ("sample\ty\nL\0\t1\n", "not a text table"),
@@ -63,6 +64,11 @@ def test_a_broken_table_is_refused_in_one_line(tmp_path, text, message):
     assert str(error.value).startswith(str(path))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_columns_may_be_called_by_years(tmp_path):
+    table = read_phenotypes(write(tmp_path, "line,2023,2024\nL1,48.08,47\n"))
+    assert table.columns == ["2023", "2024"]
 
 
 @pytest.mark.parametrize(

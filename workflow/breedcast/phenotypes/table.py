@@ -16,6 +16,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 #: Numbers in groups of three digits, 1.234,56 or 1,234,567.8, which are not read.
 GROUPED = re.compile(r"[+-]?\d{1,3}((\.\d{3})+,\d+|(,\d{3})+(\.\d+)?)")
+YEAR = re.compile(r"(19|20)\d\d")
 #: How files begin that are no text but are given for tables, with what to do about them.
 NO_TEXT = {
     b"PK\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
@@ -152,6 +153,11 @@ def as_table(
         raise UserError(
             f"{path}, line {header_number}: one column only; separate the columns by tabs or commas"
         )
+    if _holds_values(header[1:]):
+        raise UserError(
+            f"{path}, line {header_number}: {', '.join(header[1:4])} seem to be values where the "
+            "columns' names should be; begin the table with a line of names"
+        )
     _refuse_repeats(header, f"{path}, line {header_number}", "column")
     names, numbers, rows = [], [], []
     for number, record in records[1:]:
@@ -171,6 +177,13 @@ def as_table(
         kind=kind,
         decimal_commas=separator != ",",
     )
+
+
+def _holds_values(header: list[str]) -> bool:
+    """Whether names of columns are all numbers, and not all years, as those of trials may be."""
+    names = [name.replace(",", ".") for name in header if name not in MISSING]
+    are_numbers = all(_number(name) is not None for name in names)
+    return bool(names) and are_numbers and not all(YEAR.fullmatch(name) for name in names)
 
 
 def read_records(path: Path) -> list[tuple[int, list[str]]]:
