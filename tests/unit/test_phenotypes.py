@@ -50,8 +50,15 @@ def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
         ("sample\ty\nL1\t1\nL2\t1\t2\n", "line 3: 3 fields where the header has 2"),
         ("sample\ty\n\t1\n", "line 2: no line name in the first column"),
         ("sample\ty\n", "the table has no rows"),
-        ("sample y\nL1 1\n", "line 1: one column only"),
-        ("L1;48.08;NA\nL2;47;99\n", "line 1: 48.08, NA seem to be values where the columns' names"),
+        (
+            "sample y\nL1 1\n",
+            "line 1: one column only; separate the columns by tabs, semicolons or",
+        ),
+        ("sample;;\nL1;;\n", "line 1: one column only"),
+        ("sample;y;;\nL1;1;;\nL2;1;;x\n", "line 3: 'x' stands in a column without a name; name it"),
+        ("sample;;y\nL1;2;1\n", "line 2: '2' stands in a column without a name; name it in line 1"),
+        ("sample;y;;\nL1\n", "line 2: 1 fields where the header has 4; give each column one, NA"),
+        ("L1;48,08;NA\nL2;47;99\n", "line 1: 48,08, NA seem to be values where the columns' names"),
         (b"sample\ty\nL\xe91\t1\n", "byte 10 is not UTF-8"),
         (b"\x89PNG\0\0\t\n1\t2\n", "is not UTF-8"),
         ("sample\ty\nL\0\t1\n", "not a text table"),
@@ -64,6 +71,40 @@ def test_a_broken_table_is_refused_in_one_line(tmp_path, text, message):
     assert str(error.value).startswith(str(path))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line;yield;days;;\nL1;48.08;103;;\nL2;47;99\n",
+        "line\tyield\tdays\t\nL1\t48.08\t103\t\nL2\t47\t99\t\n",
+        ",yield,,days,\nL1,48.08,,103,\nL2,47,,99,\n",
+    ],
+)
+def test_empty_columns_without_a_name_are_passed_over(tmp_path, text):
+    table = read_phenotypes(write(tmp_path, text))
+    assert table.columns == ["yield", "days"]
+    assert table.rows == [["48.08", "103"], ["47", "99"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("line;yield t,ha\nL1;48,08\n", ["yield t,ha"]),
+        ("line;yield,t,ha\nL1;48,08\n", ["yield,t,ha"]),
+        ("line\tyield, t; ha\nL1\t48\n", ["yield, t; ha"]),
+        ('line,"yield;t;ha",days\nL1,1,2\n', ["yield;t;ha", "days"]),
+        ("\n\nline,yield\tkg,days\nL1,1,2\n", ["yield\tkg", "days"]),
+        ('line\t"of two\nlines"\nL1\t2\n', ["of twolines"]),
+    ],
+)
+def test_the_separator_is_what_splits_header_and_rows_alike(tmp_path, text, columns):
+    assert read_phenotypes(write(tmp_path, text)).columns == columns
+
+
+def test_the_separator_is_what_splits_a_header_into_most_fields(tmp_path):
+    with pytest.raises(UserError, match="line 2: 2 fields where the header has 3"):
+        read_phenotypes(write(tmp_path, "line;yield t,ha;days\nL1;1\n"))
 
 
 def test_columns_may_be_called_by_years(tmp_path):

@@ -6,11 +6,14 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from breedcast.errors import UserError
 
 MISSING = frozenset({"", "NA", "NaN", "nan", "."})
+#: What may separate columns; where it is not clear, the first of these does.
+SEPARATORS = "\t;,"
 #: Numbers of spreadsheets whose language has decimal commas; of these what could be thousands too.
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
@@ -148,10 +151,12 @@ def as_table(
     row_of = "line" if kind == "sample" else kind
     if len(records) < 2:
         raise UserError(f"{path}: the table has no rows; it needs a header and a row per {row_of}")
+    records = _named_columns(path, records)
     header_number, header = records[0]
     if len(header) < 2:
         raise UserError(
-            f"{path}, line {header_number}: one column only; separate the columns by tabs or commas"
+            f"{path}, line {header_number}: one column only; separate the columns by tabs, "
+            "semicolons or commas"
         )
     if _holds_values(header[1:]):
         raise UserError(
@@ -161,10 +166,6 @@ def as_table(
     _refuse_repeats(header, f"{path}, line {header_number}", "column")
     names, numbers, rows = [], [], []
     for number, record in records[1:]:
-        if len(record) != len(header):
-            raise UserError(
-                f"{path}, line {number}: {len(record)} fields where the header has {len(header)}"
-            )
         if not record[0]:
             raise UserError(f"{path}, line {number}: no {row_of} name in the first column")
         names.append(record[0])
@@ -177,6 +178,31 @@ def as_table(
         kind=kind,
         decimal_commas=separator != ",",
     )
+
+
+def _named_columns(
+    path: str | Path, records: list[tuple[int, list[str]]]
+) -> list[tuple[int, list[str]]]:
+    """The records without empty columns that have no name, which spreadsheets leave.
+
+    A UserError names a row of another length than the header, and a value of no column.
+    """
+    header_number, header = records[0]
+    named = [at for at, name in enumerate(header) if at == 0 or name]
+    nameless = [at for at in range(1, len(header)) if not header[at]]
+    for number, record in records:
+        if not named[-1] < len(record) <= len(header):
+            raise UserError(
+                f"{path}, line {number}: {len(record)} fields where the header has {len(header)}; "
+                "give each column one, NA where a value is missing, and quote what holds a "
+                "separator"
+            )
+        if values := [record[at] for at in nameless if at < len(record) and record[at]]:
+            raise UserError(
+                f"{path}, line {number}: {values[0]!r} stands in a column without a name; name "
+                f"it in line {header_number}, or clear it"
+            )
+    return [(number, [record[at] for at in named]) for number, record in records]
 
 
 def _holds_values(header: list[str]) -> bool:
@@ -207,9 +233,9 @@ def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         ) from None
     if "\0" in text:
         raise UserError(f"{path}: not a text table; save it as tab- or comma-separated text")
-    first_line = text.partition("\n")[0]
-    delimiter = next((mark for mark in "\t,;" if mark in first_line), "\t")
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    lines = text.splitlines()
+    separator = _separator(lines)
+    reader = csv.reader(lines, delimiter=separator)
     try:
         records = [
             (reader.line_num, [field.strip() for field in record])
@@ -218,7 +244,24 @@ def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         ]
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
-    return records, delimiter
+    return records, separator
+
+
+def _separator(lines: list[str]) -> str:
+    """The mark that splits the header into most fields, and the first row into as many if any does.
+
+    Other marks may be part of names, or decimal commas.
+    """
+
+    def fit(mark: str) -> tuple[bool, int]:
+        reader = csv.reader(filter(str.strip, lines), delimiter=mark)
+        try:
+            fields = [len(record) for record in islice(reader, 2)]
+        except csv.Error:  # which reading the table by this mark tells
+            return False, 0
+        return len(set(fields)) == 1 and fields[0] > 1, max(fields[:1], default=0)
+
+    return max(SEPARATORS, key=fit)
 
 
 def _refuse_repeats(names: list[str], where: str, kind: str) -> None:
