@@ -107,6 +107,9 @@ def test_what_is_left_out_takes_the_default():
         ({"validation": {"folds": "five"}}, "config, validation: folds: 'five' is not a whole"),
         ({"validation": {"folds": "5.5"}}, "config, validation: folds: 5.5 is not a whole"),
         ({"traits": "yield"}, "config, traits: 'yield' is neither `all` nor a list"),
+        ({"traits": []}, "config, traits: the list is empty; name columns, or leave traits out"),
+        ({"traits": ["a", "b", "b"]}, "config, traits: 'b' stands twice; name each column once"),
+        ({"traits": ["a", 2021]}, "config, traits: 2021 is not text; put the column's name in quo"),
         (
             {"structure": {"clusters": "atuo"}},
             "config, structure: clusters: 'atuo' is neither `auto` nor a number from 1",

@@ -45,10 +45,11 @@ def test_long_and_wide_tables_become_the_same_records(tmp_path, text, apart):
 
 
 def test_covariates_are_of_the_record_or_else_of_the_line(tmp_path):
-    text = "line,trial,rain,yield\nA,N,5,1\nA,S,7,2\nB,N,6,3\nC,S,8,NA\n"
+    text = "line,trial,rain,yield\nA,N,5,1\nA,S,7,2\nB,N,6,3\nC,S,8,NA\nD,N,4,1\nE,N,4,2\n"
     table = read_trait_table(written(tmp_path, text), None, "trial")
-    lines = clean_phenotypes(table, "yield", ["rain"], None, ["A", "B", "C"], {}, None).lines
-    assert lines["rain"].tolist() == [5, 7, 6, 8, 8]
+    genotyped = ["A", "B", "C", "D", "E"]
+    lines = clean_phenotypes(table, "yield", ["rain"], None, genotyped, {}, None).lines
+    assert lines["rain"].tolist() == [5, 7, 6, 4, 4, 8, 8]
 
 
 @pytest.mark.parametrize(

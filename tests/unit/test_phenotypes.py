@@ -1,3 +1,4 @@
+import gzip
 import logging
 
 import numpy as np
@@ -7,8 +8,15 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import OneHotEncoder
 
 from breedcast.errors import UserError
-from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+from breedcast.phenotypes.clean import (
+    clean_phenotypes,
+    read_candidates,
+    warn_of_missing_codes,
+)
+from breedcast.phenotypes.conditions import read_conditions
 from breedcast.phenotypes.covariates import Covariates, FixedEffects, full_rank_columns
+from breedcast.phenotypes.in_environments import in_environments
+from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.table import read_phenotypes
 
 
@@ -42,7 +50,15 @@ def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
         ("sample\ty\nL1\t1\nL2\t1\t2\n", "line 3: 3 fields where the header has 2"),
         ("sample\ty\n\t1\n", "line 2: no line name in the first column"),
         ("sample\ty\n", "the table has no rows"),
-        ("sample y\nL1 1\n", "line 1: one column only"),
+        (
+            "sample y\nL1 1\n",
+            "line 1: one column only; separate the columns by tabs, semicolons or",
+        ),
+        ("sample;;\nL1;;\n", "line 1: one column only"),
+        ("sample;y;;\nL1;1;;\nL2;1;;x\n", "line 3: 'x' stands in a column without a name; name it"),
+        ("sample;;y\nL1;2;1\n", "line 2: '2' stands in a column without a name; name it in line 1"),
+        ("sample;y;;\nL1\n", "line 2: 1 fields where the header has 4; give each column one, NA"),
+        ("L1;48,08;NA\nL2;47;99\n", "line 1: 48,08, NA seem to be values where the columns' names"),
         (b"sample\ty\nL\xe91\t1\n", "byte 10 is not UTF-8"),
         (b"\x89PNG\0\0\t\n1\t2\n", "is not UTF-8"),
         ("sample\ty\nL\0\t1\n", "not a text table"),
@@ -57,22 +73,129 @@ def test_a_broken_table_is_refused_in_one_line(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line;yield;days;;\nL1;48.08;103;;\nL2;47;99\n",
+        "line\tyield\tdays\t\nL1\t48.08\t103\t\nL2\t47\t99\t\n",
+        ",yield,,days,\nL1,48.08,,103,\nL2,47,,99,\n",
+    ],
+)
+def test_empty_columns_without_a_name_are_passed_over(tmp_path, text):
+    table = read_phenotypes(write(tmp_path, text))
+    assert table.columns == ["yield", "days"]
+    assert table.rows == [["48.08", "103"], ["47", "99"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("line;yield t,ha\nL1;48,08\n", ["yield t,ha"]),
+        ("line;yield,t,ha\nL1;48,08\n", ["yield,t,ha"]),
+        ("line\tyield, t; ha\nL1\t48\n", ["yield, t; ha"]),
+        ('line,"yield;t;ha",days\nL1,1,2\n', ["yield;t;ha", "days"]),
+        ("\n\nline,yield\tkg,days\nL1,1,2\n", ["yield\tkg", "days"]),
+        ('line\t"of two\nlines"\nL1\t2\n', ["of twolines"]),
+    ],
+)
+def test_the_separator_is_what_splits_header_and_rows_alike(tmp_path, text, columns):
+    assert read_phenotypes(write(tmp_path, text)).columns == columns
+
+
+def test_the_separator_is_what_splits_a_header_into_most_fields(tmp_path):
+    with pytest.raises(UserError, match="line 2: 2 fields where the header has 3"):
+        read_phenotypes(write(tmp_path, "line;yield t,ha;days\nL1;1\n"))
+
+
+def test_columns_may_be_called_by_years(tmp_path):
+    table = read_phenotypes(write(tmp_path, "line,2023,2024\nL1,48.08,47\n"))
+    assert table.columns == ["2023", "2024"]
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"PK\x03\x04\x14\0", "is an Excel workbook or a zip archive: save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0\xa1", "is an Excel workbook: save the sheet as CSV"),
+        (gzip.compress(b"sample,yield\n"), "is packed by gzip: unpack it: gunzip FILE"),
+    ],
+)
+def test_a_workbook_or_a_packed_table_is_called_so(tmp_path, start, message):
+    with pytest.raises(UserError, match=rf"p\.tsv {message}"):
+        read_phenotypes(write(tmp_path, start))
+
+
 def test_no_such_table():
     with pytest.raises(UserError, match="no such file; set phenotypes: path"):
         read_phenotypes("nowhere.tsv")
 
 
-@pytest.mark.parametrize("value", ["n.d.", "1,5", "1e999", "inf", "--"])
+@pytest.mark.parametrize("value", ["n.d.", "1,2,3", "1e999", "inf", "--"])
 def test_what_is_not_a_number_is_named_with_its_place(tmp_path, value):
     table = read_phenotypes(write(tmp_path, f"sample\tyield\nL1\t2\n\nL2\t{value}\n"))
     with pytest.raises(UserError, match=r"p\.tsv, line 4, column 'yield' \(sample 'L2'\)"):
         table.numbers("yield")
 
 
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_decimal_commas_are_read_where_they_do_not_separate(tmp_path, separator):
+    text = "line;yield;days;oil;note\nL1;48,08;103;0,125;1,5 kg\nL2;NA;99;-1,250;x\n"
+    table = read_phenotypes(write(tmp_path, text.replace(";", separator)))
+    assert [it for it in table.columns if table.holds_numbers(it)] == ["yield", "days", "oil"]
+    np.testing.assert_array_equal(table.numbers("yield"), [48.08, np.nan])
+    np.testing.assert_array_equal(table.numbers("oil"), [0.125, -1.25])
+    assert table.text("yield") == ["48,08", None]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("48,08 47.1", r"line 3, column 'yield': '47\.1' has a point where '48,08' has a comma"),
+        ("950 1,234", "line 3, column 'yield': the comma of '1,234' may be a decimal one or sep"),
+        ("1.234,56 1,5", r"line 2, column 'yield' .*: '1\.234,56' is not a number; write numbers"),
+        ("1,234.5 1,234,567", r"line 2, column 'yield' .*: '1,234\.5' is not a number"),
+        ("48,08 n.d.", "line 3, column 'yield' .*: 'n.d.' is not a number"),
+    ],
+)
+def test_commas_that_may_mean_two_things_are_refused_and_no_trait_vanishes(
+    tmp_path, values, message
+):
+    rows = "".join(f"L{n};{value}\n" for n, value in enumerate(values.split()))
+    table = read_phenotypes(write(tmp_path, f"line;yield\n{rows}"))
+    assert table.holds_numbers("yield")
+    with pytest.raises(UserError, match=message) as error:
+        table.numbers("yield")
+    assert "\n" not in str(error.value)
+
+
+def test_tables_that_are_made_of_others_keep_their_decimal_commas(tmp_path):
+    text = "line;field;age;north;south\nL1;a;2,5;1,5;7\nL2;b;3,5;2;8,25\n"
+    wide = read_phenotypes(write(tmp_path, text))
+    melted = in_environments(wide, {"yield": ["north", "south"]})
+    assert melted.numbers("yield") == [1.5, 7, 2, 8.25]
+    means = pd.DataFrame({"sample": ["L1", "L2"], "environment": None, "value": 1, "weight": 1})
+    assert line_table(wide, means, "north", ["age"])[0].numbers("age") == [2.5, 3.5]
+    rain = write(tmp_path, "environment;rain\nnorth;3,5\nsouth;4\n", "rain.csv")
+    assert read_conditions(rain, ["north", "south"])["rain"] == {"north": 3.5, "south": 4.0}
+
+
+def test_commas_in_a_table_that_they_separate_are_no_decimal_ones(tmp_path):
+    table = read_phenotypes(write(tmp_path, 'line,pair,yield\nL1,"1,5",2\n'))
+    assert [it for it in table.columns if table.holds_numbers(it)] == ["yield"]
+
+
+#: Lines that let the table's lines have covariates.
+MORE = ["M1", "M2", "M3", "M4"]
+
+
 @pytest.fixture
 def table(tmp_path):
     text = (
         "sample\tyield\tflat\tnone\tfamily\tyear\n"
+        "M1\t4\t1\tNA\tA\t2020\n"
+        "M2\t5\t1\tNA\tA\t2020\n"
+        "M3\t6\t1\tNA\tA\t2020\n"
+        "M4\t8\t1\tNA\tA\t2020\n"
         "L3\t3\t1\tNA\tA\t2020\n"
         "L1\t1\t1\tNA\tB\t2021\n"
         "L9\t9\t1\tNA\tB\t2021\n"
@@ -88,12 +211,14 @@ def test_lines_train_wait_or_are_named_as_dropped(table):
         "yield",
         ["family", "year"],
         None,
-        genotyped=["L1", "L2", "L3", "L4"],
+        genotyped=["L1", "L2", "L3", "L4", *MORE],
         excluded={"L7": "missing calls"},
         candidate_names=None,
     )
     lines = cleaned.lines
-    assert lines["sample"].tolist() == ["L3", "L1", "L2", "L4"]  # the table's order, then the VCF's
+    # the table's order, then the VCF's
+    assert lines["sample"].tolist() == [*MORE, "L3", "L1", "L2", "L4"]
+    lines = lines.iloc[len(MORE) :]
     np.testing.assert_array_equal(lines["value"], [3, 1, np.nan, np.nan])
     assert lines["family"].tolist()[:3] == ["A", "B", "A"]
     assert pd.isna(lines["family"].iloc[3])
@@ -120,13 +245,41 @@ def test_named_candidates_alone_are_predicted(table, caplog):
     ("trait", "genotyped", "message"),
     [
         ("none", ["L1"], "every value is missing"),
-        ("yield", ["X1"], "none of its 4 lines with a value is genotyped"),
+        ("yield", ["X1"], "none of its 8 lines with a value is genotyped"),
         ("flat", ["L1", "L3"], "all 2 genotyped lines have the value 1"),
     ],
 )
 def test_a_trait_that_cannot_be_analysed_is_refused(table, trait, genotyped, message):
     with pytest.raises(UserError, match=message):
         clean_phenotypes(table, trait, [], None, genotyped, {}, None)
+
+
+def with_covariates(tmp_path, lines, families):
+    rows = "".join(f"L{n}\t{n}\tF{n % families}\t{n * n}\n" for n in range(lines))
+    return read_phenotypes(write(tmp_path, f"sample\tyield\tfamily\tage\n{rows}"))
+
+
+@pytest.mark.parametrize("lines", [11, 12])
+def test_covariates_need_two_lines_for_each_effect(tmp_path, lines):
+    table = with_covariates(tmp_path, lines, families=5)  # 4 effects, 1 of age and the mean
+    arguments = (table, "yield", ["family", "age"], None, table.samples, {}, None)
+    if lines == 12:
+        assert len(clean_phenotypes(*arguments).lines) == 12
+        return
+    with pytest.raises(UserError) as error:
+        clean_phenotypes(*arguments)
+    assert "column 'yield': 11 genotyped lines with a value are too few for 6 effects" in str(
+        error.value
+    )
+    assert "covariates 'family' (5 groups), 'age' (numbers): there" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_covariates_that_do_not_vary_need_no_lines(tmp_path):
+    table = read_phenotypes(write(tmp_path, "sample,yield,family\nL1,1,A\nL2,2,A\n"))
+    assert (
+        len(clean_phenotypes(table, "yield", ["family"], None, ["L1", "L2"], {}, None).lines) == 2
+    )
 
 
 def test_weights_are_those_of_the_column_with_mean_one(tmp_path):
@@ -136,6 +289,28 @@ def test_weights_are_those_of_the_column_with_mean_one(tmp_path):
     assert cleaned.lines["weight"].tolist() == [0.5, 1.5, 1.0]
     with pytest.raises(UserError, match=r"column 'plots': line 'L4' has a value but no weight"):
         clean_phenotypes(table, "yield", [], "plots", ["L1", "L4"], {}, None)
+
+
+def test_numbers_that_may_stand_for_missing_ones_are_told(tmp_path, caplog):
+    values = [*range(100, 120), -999, -999, 9999, -9]
+    rows = "".join(
+        f"L{n},{value},F,{value % 7},{-9 if n == 3 else n}\n" for n, value in enumerate(values)
+    )
+    table = read_phenotypes(write(tmp_path, f"line,yield,family,score,near\n{rows}"))
+    warn_of_missing_codes(table, table.columns)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition("column ")[2].partition(",")[0] for line in lines] == [
+        "'yield': -9 stands 1 times",
+        "'yield': -999 stands 2 times",
+        "'yield': 9999 stands 1 times",
+    ]
+    assert "('L20', 'L21'): if it means that a value is missing, write NA" in lines[1]
+
+
+def test_codes_alone_are_values(tmp_path, caplog):
+    table = read_phenotypes(write(tmp_path, "line,yield\nL1,-9\nL2,999\n"))
+    warn_of_missing_codes(table, ["yield"])
+    assert not caplog.records
 
 
 def test_candidate_names_must_be_genotyped(tmp_path):

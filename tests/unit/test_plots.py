@@ -244,6 +244,20 @@ def test_a_named_column_must_be_there(tmp_path):
         design_columns({"row": "ROW"}, its)
 
 
+def test_roles_are_told_in_capitals_too(tmp_path):
+    its = written(tmp_path, "line,Replicate,BLOCK,Row,Column,row,yield\nL1,1,1,1,1,2,5\n")
+    expected = {"replicate": "Replicate", "block": "BLOCK", "row": "row", "column": "Column"}
+    assert design_columns({}, its) == expected
+    assert design_columns({"row": "Row"}, its) == expected | {"row": "Row"}
+
+
+def test_two_columns_of_a_role_are_refused(tmp_path):
+    its = written(tmp_path, "line,Row,ROW,yield\nL1,1,1,5\n")
+    with pytest.raises(UserError, match=r"'Row' and 'ROW' .* name the one .* plots: row$"):
+        design_columns({}, its)
+    assert design_columns({"row": "ROW"}, its) == {"row": "ROW"}
+
+
 def test_checks_are_named_by_any_of_their_plots(tmp_path):
     its = written(tmp_path, "line,type,y\nL1,line,1\nL2,check,2\nL2,NA,2\n")
     assert checks(its, {"check": "type"}) == {"L2"}

@@ -226,7 +226,7 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
     elif error.validator == "required":
         yield f"{place}: {error.message.replace(' is a required property', ' is missing')}"
     elif error.validator == "oneOf" and "traits" in place:
-        yield f"{place}: {error.instance!r} is neither `all` nor a list of column names"
+        yield f"{place}: {_wrong_traits(error.instance)}"
     elif error.validator == "oneOf" and "clusters" in place:
         yield f"{place}: {error.instance!r} is neither `auto` nor a number from 1"
     elif error.validator == "oneOf" and isinstance(error.schema, dict):
@@ -243,6 +243,18 @@ def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
         )
     else:
         yield f"{place}: {error.message}"
+
+
+def _wrong_traits(given: Any) -> str:
+    """What is wrong with traits that are neither `all` nor a list of different texts."""
+    if not isinstance(given, list):
+        return f"{given!r} is neither `all` nor a list of column names"
+    if not given:
+        return "the list is empty; name columns, or leave traits out for all"
+    for name in given:
+        if not isinstance(name, str):
+            return f"{name} is not text; put the column's name in quotes: '{name}'"
+    return f"{max(given, key=given.count)!r} stands twice; name each column once"
 
 
 def _model_problems(name: str, options: dict[str, Any]) -> list[str]:

@@ -4,7 +4,11 @@ with job(snakemake) as settings:
     from breedcast.files import read_table, write_table
     from breedcast.genotypes.hybrids import check_own_calls, check_parents, heterozygous_shares
     from breedcast.genotypes.store import read_codes, read_samples
-    from breedcast.phenotypes.clean import clean_phenotypes, read_candidates
+    from breedcast.phenotypes.clean import (
+        clean_phenotypes,
+        read_candidates,
+        warn_of_missing_codes,
+    )
     from breedcast.phenotypes.hybrids import Hybrids, parents_by_sample
     from breedcast.phenotypes.in_environments import read_trait_table
     from breedcast.phenotypes.labels import labels_of
@@ -19,6 +23,7 @@ with job(snakemake) as settings:
     table = read_trait_table(
         snakemake.input.phenotypes, settings["plots"], settings["environments"]
     )
+    warn_of_missing_codes(table, [trait, *settings["covariates"]])
     if adjusted:
         of_lines = [*dict.fromkeys([*settings["covariates"], *labels.values(), *parents])]
         table, weights = line_table(table, read_table(adjusted), trait, of_lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,15 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.genotypes.names import read_names
+from breedcast.phenotypes.covariates import Covariates
 from breedcast.phenotypes.table import PhenotypeTable
 
 log = logging.getLogger(__name__)
+
+#: Numbers that often stand for a missing value.
+MISSING_CODES = (-9, -99, -999, -9999, 999, 9999)
+#: They are taken for that further than so many interquartile ranges from the others' median.
+FAR = 10
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,10 @@ def clean_phenotypes(
         position.get((sample, environment), first.get(sample, -1))
         for sample, environment in records
     ]
-    lines = lines.join(_covariate_columns(table, covariates, told))
+    covariate_columns = _covariate_columns(table, covariates, told)
+    first_records = ~lines["sample"].duplicated() & lines["value"].notna()
+    _check_covariates(table.path, trait, covariate_columns[first_records])
+    lines = lines.join(covariate_columns)
     dropped = [
         (sample, excluded.get(sample, "not in the genotypes"))
         for sample in dict.fromkeys(sample for sample, _ in measured)
@@ -129,6 +139,24 @@ def _covariate_columns(
     return pd.DataFrame(columns, index=range(len(table.rows))).reindex(rows).reset_index(drop=True)
 
 
+def _check_covariates(path: str, trait: str, of_lines: pd.DataFrame) -> None:
+    """A UserError tells of covariates with more effects than half of the phenotyped lines.
+
+    of_lines: (lines, covariates) of each line with a value, in its first environment.
+    """
+    fitted = Covariates.fit(of_lines)
+    effects = 1 + fitted.columns
+    if not fitted.columns or 2 * effects <= len(of_lines):
+        return
+    told = [f"{name!r} ({len(levels)} groups)" for name, levels in fitted.levels.items()]
+    told += [f"{name!r} (numbers)" for name in fitted.numeric]
+    raise UserError(
+        f"{path}, column {trait!r}: {len(of_lines)} genotyped lines with a value are too few for "
+        f"{effects} effects, the mean and those of the covariates {', '.join(told)}: there must be "
+        "two lines for each; join small groups, or leave a covariate out"
+    )
+
+
 def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, str]) -> list[str]:
     """The names in a file, one a row; a UserError names one that cannot be predicted."""
     if not Path(path).is_file():
@@ -141,6 +169,34 @@ def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, s
                 f"{path}, line {number}: candidate {name!r} cannot be predicted: {reason}"
             )
     return list(names)
+
+
+def warn_of_missing_codes(table: PhenotypeTable, columns: Iterable[str]) -> None:
+    """The log names numbers far from all others of their column that may stand for missing ones.
+
+    table: as the user wrote it; columns that hold no numbers are passed over.
+    """
+    for column in filter(table.holds_numbers, columns):
+        values = np.array(table.numbers(column))
+        for code in _far_codes(values):
+            rows = np.flatnonzero(values == code)
+            names = list(dict.fromkeys(table.samples[row] for row in rows))
+            more = ", ..." if len(names) > 3 else ""
+            log.warning(
+                "%s, column %r: %d stands %d times, far from the other values (%s): if it means "
+                "that a value is missing, write NA",
+                *(table.path, column, code, len(rows), ", ".join(map(repr, names[:3])) + more),
+            )
+
+
+def _far_codes(values: np.ndarray) -> list[int]:
+    """Which of MISSING_CODES occur, and far from the values that are none of them."""
+    others = values[np.isfinite(values) & ~np.isin(values, MISSING_CODES)]
+    if not len(others):
+        return []
+    low, median, high = np.percentile(others, [25, 50, 75])
+    far = (code for code in MISSING_CODES if abs(code - median) > FAR * (high - low))
+    return [code for code in far if code in values]
 
 
 def phenotyped_lines(lines: pd.DataFrame) -> pd.DataFrame:

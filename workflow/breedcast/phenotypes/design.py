@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from breedcast.errors import UserError
 from breedcast.phenotypes.table import PhenotypeTable
 
-#: What a column can tell of a plot; a column of that name is taken for it.
+#: What a column can tell of a plot; a column of that name, Row or ROW too, is taken for it.
 ROLES = ("environment", "year", "location", "replicate", "block", "row", "column", "check")
 
 
 def design_columns(given: Mapping[str, str], table: PhenotypeTable) -> dict[str, str]:
     """The table's column of each role that it has.
 
-    given: columns by role where they have other names. A UserError names one that is not there.
+    given: columns by role where they have other names. A UserError names one that is not there, and
+    two columns of which either could be meant.
     """
     for role, column in given.items():
         if column not in table.columns:
@@ -25,7 +26,21 @@ def design_columns(given: Mapping[str, str], table: PhenotypeTable) -> dict[str,
                 f"config, phenotypes: plots: {role}: {table.path} has no column {column!r}; "
                 f"the columns are {', '.join(table.columns)}"
             )
-    return {role: role for role in ROLES if role in table.columns} | dict(given)
+    found = {role: given.get(role) or _called(role, table) for role in ROLES}
+    return {role: column for role, column in found.items() if column is not None}
+
+
+def _called(role: str, table: PhenotypeTable) -> str | None:
+    """The column that is called as the role is, in small letters or else in others."""
+    if role in table.columns:
+        return role
+    called = [column for column in table.columns if column.lower() == role]
+    if len(called) > 1:
+        raise UserError(
+            f"{table.path}: columns {' and '.join(map(repr, called))} are both called as the "
+            f"{role} of plots; name the one that is meant: phenotypes: plots: {role}"
+        )
+    return called[0] if called else None
 
 
 def environments(table: PhenotypeTable, design: Mapping[str, str]) -> list[str]:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from breedcast.errors import UserError
 
 MISSING = frozenset({"", "NA", "NaN", "nan", "."})
+#: What may separate columns; where it is not clear, the first of these does.
+SEPARATORS = "\t;,"
+#: Numbers of spreadsheets whose language has decimal commas; of these what could be thousands too.
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+#: Numbers in groups of three digits, 1.234,56 or 1,234,567.8, which are not read.
+GROUPED = re.compile(r"[+-]?\d{1,3}((\.\d{3})+,\d+|(,\d{3})+(\.\d+)?)")
+YEAR = re.compile(r"(19|20)\d\d")
+#: How files begin that are no text but are given for tables, with what to do about them.
+NO_TEXT = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
+    b"\x1f\x8b": "packed by gzip: unpack it: gunzip FILE",
+}
 
 
 @dataclass(frozen=True)
@@ -17,8 +33,9 @@ class PhenotypeTable:
     """A trait table as text, each row with its line number in the file.
 
     environments: (rows,) that of each row, None where the table does not tell them apart; kind:
-    what the first column names. Reading needs only the standard library: the Snakefile lists the
-    traits at every start.
+    what the first column names; decimal_commas: whether numbers may have them, which they may where
+    commas do not separate the columns. Reading needs only the standard library: the Snakefile
+    lists the traits at every start.
     """
 
     path: str
@@ -28,6 +45,7 @@ class PhenotypeTable:
     line_numbers: list[int]
     environments: list[str] | None = None
     kind: str = "sample"
+    decimal_commas: bool = False
 
     @property
     def records(self) -> list[tuple[str, str | None]]:
@@ -42,10 +60,11 @@ class PhenotypeTable:
 
     def numbers(self, column: str) -> list[float]:
         """A column's values as numbers, NaN where missing; a UserError names what is neither."""
+        text = self.text(column)
+        if self.decimal_commas:
+            text = self._with_points(column, text)
         values = []
-        for number, sample, value in zip(
-            self.line_numbers, self.samples, self.text(column), strict=True
-        ):
+        for number, sample, value in zip(self.line_numbers, self.samples, text, strict=True):
             parsed = _number(value)
             if parsed is None:
                 raise UserError(
@@ -57,7 +76,38 @@ class PhenotypeTable:
 
     def holds_numbers(self, column: str) -> bool:
         """Whether any value of the column is a number: then the column is meant as one."""
-        return any(value is not None and _number(value) is not None for value in self.text(column))
+        return any(value is not None and self._is_number(value) for value in self.text(column))
+
+    def _is_number(self, value: str) -> bool:
+        if _number(value) is not None:
+            return True
+        return self.decimal_commas and any(it.fullmatch(value) for it in (DECIMAL_COMMA, GROUPED))
+
+    def _with_points(self, column: str, text: list[str | None]) -> list[str | None]:
+        """The column's values, decimal commas as points.
+
+        A UserError names a value with a point where others have commas, and commas that may
+        separate thousands.
+        """
+        commas = [value for value in text if value and DECIMAL_COMMA.fullmatch(value)]
+        if not commas:
+            return text
+        for number, value in zip(self.line_numbers, text, strict=True):
+            if value and "." in value and _number(value) is not None:
+                raise UserError(
+                    f"{self.path}, line {number}, column {column!r}: {value!r} has a point where "
+                    f"{commas[0]!r} has a comma; write all numbers of the column with a point"
+                )
+        if all(THOUSANDS.fullmatch(value) for value in commas):
+            raise UserError(
+                f"{self.path}, line {self.line_numbers[text.index(commas[0])]}, column "
+                f"{column!r}: the comma of {commas[0]!r} may be a decimal one or separate "
+                "thousands; write decimals with a point, and thousands without a mark"
+            )
+        return [
+            value.replace(",", ".") if value and DECIMAL_COMMA.fullmatch(value) else value
+            for value in text
+        ]
 
     def _position(self, column: str) -> int:
         if column not in self.columns:
@@ -79,35 +129,43 @@ def _number(value: str | None) -> float | None:
 
 
 def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
-    """Read a tab- or comma-separated table; a UserError names the line that is wrong.
+    """Read a table separated by tabs, semicolons or commas; a UserError names the wrong line.
 
     of_plots: a row is a plot, and a line may have several.
     """
-    return as_table(path, read_records(Path(path)), "sample", of_plots)
+    return as_table(path, *read_separated(Path(path)), "sample", of_plots)
 
 
 def as_table(
-    path: str | Path, records: list[tuple[int, list[str]]], kind: str, repeated: bool = False
+    path: str | Path,
+    records: list[tuple[int, list[str]]],
+    separator: str,
+    kind: str,
+    repeated: bool = False,
 ) -> PhenotypeTable:
     """The records of a file as a table; a UserError names the line that is wrong.
 
-    kind: what the first column names; repeated: whether a name may stand twice there.
+    separator: of its columns; kind: what the first column names; repeated: whether a name may stand
+    twice there.
     """
     row_of = "line" if kind == "sample" else kind
     if len(records) < 2:
         raise UserError(f"{path}: the table has no rows; it needs a header and a row per {row_of}")
+    records = _named_columns(path, records)
     header_number, header = records[0]
     if len(header) < 2:
         raise UserError(
-            f"{path}, line {header_number}: one column only; separate the columns by tabs or commas"
+            f"{path}, line {header_number}: one column only; separate the columns by tabs, "
+            "semicolons or commas"
+        )
+    if _holds_values(header[1:]):
+        raise UserError(
+            f"{path}, line {header_number}: {', '.join(header[1:4])} seem to be values where the "
+            "columns' names should be; begin the table with a line of names"
         )
     _refuse_repeats(header, f"{path}, line {header_number}", "column")
     names, numbers, rows = [], [], []
     for number, record in records[1:]:
-        if len(record) != len(header):
-            raise UserError(
-                f"{path}, line {number}: {len(record)} fields where the header has {len(header)}"
-            )
         if not record[0]:
             raise UserError(f"{path}, line {number}: no {row_of} name in the first column")
         names.append(record[0])
@@ -115,32 +173,95 @@ def as_table(
         rows.append(record[1:])
     if not repeated:
         _refuse_repeats(names, str(path), kind)
-    return PhenotypeTable(str(path), header[1:], names, rows, numbers, kind=kind)
+    return PhenotypeTable(
+        *(str(path), header[1:], names, rows, numbers),
+        kind=kind,
+        decimal_commas=separator != ",",
+    )
+
+
+def _named_columns(
+    path: str | Path, records: list[tuple[int, list[str]]]
+) -> list[tuple[int, list[str]]]:
+    """The records without empty columns that have no name, which spreadsheets leave.
+
+    A UserError names a row of another length than the header, and a value of no column.
+    """
+    header_number, header = records[0]
+    named = [at for at, name in enumerate(header) if at == 0 or name]
+    nameless = [at for at in range(1, len(header)) if not header[at]]
+    for number, record in records:
+        if not named[-1] < len(record) <= len(header):
+            raise UserError(
+                f"{path}, line {number}: {len(record)} fields where the header has {len(header)}; "
+                "give each column one, NA where a value is missing, and quote what holds a "
+                "separator"
+            )
+        if values := [record[at] for at in nameless if at < len(record) and record[at]]:
+            raise UserError(
+                f"{path}, line {number}: {values[0]!r} stands in a column without a name; name "
+                f"it in line {header_number}, or clear it"
+            )
+    return [(number, [record[at] for at in named]) for number, record in records]
+
+
+def _holds_values(header: list[str]) -> bool:
+    """Whether names of columns are all numbers, and not all years, as those of trials may be."""
+    names = [name.replace(",", ".") for name in header if name not in MISSING]
+    are_numbers = all(_number(name) is not None for name in names)
+    return bool(names) and are_numbers and not all(YEAR.fullmatch(name) for name in names)
 
 
 def read_records(path: Path) -> list[tuple[int, list[str]]]:
     """The non-empty records of the file with their line numbers, fields stripped of blanks."""
+    return read_separated(path)[0]
+
+
+def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """The records, as `read_records` gives them, and what separates their fields."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
+    content = path.read_bytes()
+    for magic, what in NO_TEXT.items():
+        if content.startswith(magic):
+            raise UserError(f"{path} is {what}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: byte {error.start} is not UTF-8 text; save the table as UTF-8"
         ) from None
     if "\0" in text:
         raise UserError(f"{path}: not a text table; save it as tab- or comma-separated text")
-    first_line = text.partition("\n")[0]
-    delimiter = next((mark for mark in "\t,;" if mark in first_line), "\t")
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    lines = text.splitlines()
+    separator = _separator(lines)
+    reader = csv.reader(lines, delimiter=separator)
     try:
-        return [
+        records = [
             (reader.line_num, [field.strip() for field in record])
             for record in reader
             if any(field.strip() for field in record)
         ]
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+    return records, separator
+
+
+def _separator(lines: list[str]) -> str:
+    """The mark that splits the header into most fields, and the first row into as many if any does.
+
+    Other marks may be part of names, or decimal commas.
+    """
+
+    def fit(mark: str) -> tuple[bool, int]:
+        reader = csv.reader(filter(str.strip, lines), delimiter=mark)
+        try:
+            fields = [len(record) for record in islice(reader, 2)]
+        except csv.Error:  # which reading the table by this mark tells
+            return False, 0
+        return len(set(fields)) == 1 and fields[0] > 1, max(fields[:1], default=0)
+
+    return max(SEPARATORS, key=fit)
 
 
 def _refuse_repeats(names: list[str], where: str, kind: str) -> None:
