@@ -331,8 +331,7 @@ def replaced_mean(model, pearson):
 
 
 def test_candidates_unlike_any_measured_line_are_doubted(report):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     for share, doubted in ((0, False), (1, True)):
         told = trait.candidates.assign(
             extrapolated=trait.candidates["sample"].isin(HOSTILE[:share])
@@ -343,8 +342,7 @@ def test_candidates_unlike_any_measured_line_are_doubted(report):
 
 @pytest.mark.parametrize(("control", "doubted"), [(0.4, True), (-0.4, False), (0.05, False)])
 def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, control, doubted):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     models = []
     for model in trait.models:
         is_control = model.scores["metric"] == "control_pearson"
@@ -360,23 +358,21 @@ def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, cont
 
 
 def test_intervals_that_held_too_few_are_doubted(report):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     short = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.6))
     assert any("held 60 %" in doubt for doubt in doubts(short, 0.9))
     held = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.9))
-    assert not any("held" in doubt for doubt in doubts(held, collected.structure, 0.9))
+    assert not any("held" in doubt for doubt in doubts(held, 0.9))
 
 
 @pytest.mark.parametrize(("scheme", "doubted"), [("cv2", True), ("cv0", True), ("cv1", False)])
 def test_an_accuracy_of_known_lines_is_not_that_of_the_candidates(report, scheme, doubted):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     told = dataclasses.replace(trait, intervals=trait.intervals.assign(scheme=scheme))
     said = doubts(told, 0.9)
     assert any("scheme cv1 measures it" in doubt for doubt in said) == doubted
     none = dataclasses.replace(told, candidates=trait.candidates.head(0))
-    assert not any("cv1" in doubt for doubt in doubts(none, collected.structure, 0.9))
+    assert not any("cv1" in doubt for doubt in doubts(none, 0.9))
 
 
 def test_the_intervals_drawn_are_those_that_were_tried(report):
@@ -393,8 +389,7 @@ def test_the_intervals_drawn_are_those_that_were_tried(report):
 
 
 def test_what_the_config_asked_for_follows_the_candidates(report):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     steps = next_steps(trait, 50)
     assert [step.figure.id for step in steps] == ["crosses-t", "frontier-t", "learning-t"]
     cross, shares, more = (step.table for step in steps)
