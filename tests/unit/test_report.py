@@ -307,6 +307,78 @@ def test_the_advice_names_model_accuracy_limit_and_first_candidates(report):
     assert "the only model" in dict(findings(alone))["Use"]
 
 
+@pytest.fixture
+def unpredicted(report):
+    """The trait, its best model's correlations as far below 0 as above, and so its control's."""
+    trait = report[0].traits[0]
+    return dataclasses.replace(trait, models=[rescored(trait.best, [-0.45, 0.4, -0.07])])
+
+
+def rescored(model, correlations):
+    """The model with other correlations, and those of its control, in its three folds."""
+    of = model.scores["metric"].isin(["pearson", "control_pearson"])
+    scores = model.scores.copy()
+    scores.loc[of, "value"] = scores.loc[of, "fold"].map(dict(enumerate(correlations)))
+    return dataclasses.replace(model, scores=scores, summary=summarise(scores).set_index("metric"))
+
+
+def test_a_model_that_is_not_above_chance_is_not_to_be_selected_by(unpredicted):
+    name = unpredicted.best.name
+    (doubt,) = (it for it in doubts(unpredicted, 0.9) if "do not show" in it)
+    # twice a standard error of sd sqrt(1 / folds + test / train)
+    error = np.std([-0.45, 0.4, -0.07], ddof=1) * np.sqrt(1 / 3 + 1 / 2)
+    assert doubt == (
+        f"These data do not show that {name} predicts {TRAIT}: the predictive ability -0.04 "
+        f"(standard error {error:.2f}) is not above 0 and that on dealt values (-0.04) by more "
+        "than twice its standard error; do not select by it."
+    )
+    said = dict(findings(unpredicted))
+    assert said["Use"].startswith(f"no model yet: {name}")
+    assert said["Select"].startswith("there is nothing to select by yet. More lines")
+    assert advice_table([unpredicted]).rows[0][-1].text == "none yet"
+
+
+def test_nothing_is_said_of_the_order_where_nothing_is_predicted(unpredicted):
+    summary = unpredicted.best.summary.copy()
+    summary.loc["slope", "mean"] = 0.2
+    flat = dataclasses.replace(unpredicted.best, summary=summary)
+    far = unpredicted.candidates.assign(extrapolated=True)
+    said = doubts(dataclasses.replace(unpredicted, models=[flat], candidates=far), 0.9)
+    assert not any("their order" in doubt or "of the first ten" in doubt for doubt in said)
+
+
+@pytest.mark.parametrize(
+    ("correlations", "control", "shown"),
+    [([0.5, 0.6, 0.55], 0.0, True), ([0.5, 0.6, 0.55], 0.5, False), ([0.1, 0.6, 0.3], 0.0, False)],
+)
+def test_what_is_predicted_is_above_its_control_by_twice_its_error(
+    report, correlations, control, shown
+):
+    trait = report[0].traits[0]
+    model = rescored(trait.best, correlations)
+    model.summary.loc["control_pearson", "mean"] = control
+    told = dataclasses.replace(trait, models=[model])
+    assert told.is_predicted == shown
+    assert any("do not show" in doubt for doubt in doubts(told, 0.9)) != shown
+
+
+def test_none_of_candidates_predicted_alike_comes_first(report):
+    trait = report[0].traits[0]
+    tied = dataclasses.replace(trait, candidates=trait.candidates.assign(predicted=3.0))
+    assert (
+        f"{CANDIDATES} of {CANDIDATES} candidates are predicted alike (3.00, the highest)"
+        in (dict(findings(tied))["Select"])
+    )
+    assert advice_table([tied]).rows[0][-1].text == "none yet"
+    baseline = [model for model in trait.models if model.kind == "baseline"]
+    told = dict(findings(dataclasses.replace(tied, models=baseline)))
+    assert told["Select"].startswith(
+        f"all {CANDIDATES} candidates are predicted alike; there is nothing to select by yet"
+    )
+    said = doubts(dataclasses.replace(tied, models=baseline), 0.9)
+    assert any(f"that any model predicts {TRAIT}" in doubt for doubt in said)
+
+
 def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):
     """Predictions that are the cluster's mean and noise correlate with values, not within."""
     trait, rng = report[0].traits[0], np.random.default_rng(1)
