@@ -15,6 +15,7 @@ from breedcast.markers.association import inflation
 from breedcast.report.accuracy import accuracy_table, comparison_table
 from breedcast.report.advice import advice_table, findings, limit
 from breedcast.report.candidates import candidate_table
+from breedcast.report.data import import_table
 from breedcast.report.doubts import ability_within_clusters, doubts
 from breedcast.report.figures import observed_figure
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
@@ -377,6 +378,41 @@ def test_none_of_candidates_predicted_alike_comes_first(report):
     )
     said = doubts(dataclasses.replace(tied, models=baseline), 0.9)
     assert any(f"that any model predicts {TRAIT}" in doubt for doubt in said)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "told"),
+    [
+        (0.9, "10 % smaller than"),
+        (0.999, "as large as"),
+        (1.001, "as large as"),
+        (1.1, "10 % larger than"),
+    ],
+)
+def test_the_error_beside_the_baselines_is_told_in_whole_percent(report, ratio, told):
+    trait = report[0].traits[0]
+    baseline, best = trait.of_kind("baseline"), replaced_mean(trait.best, 0.9)
+    best.summary.loc["rmse", "mean"] = ratio * baseline.mean("rmse")
+    said = dict(findings(dataclasses.replace(trait, models=[baseline, best])))
+    assert said["Beside no genotypes"].startswith(f"its error (RMSE) is {told} that of baseline")
+
+
+def test_no_share_of_the_limit_is_told_where_none_is_reached(report):
+    trait = report[0].traits[0]
+    for pearson, reached in ((-0.1, False), (0.0, False), (0.1, True)):
+        gblup = replaced_mean(trait.of_kind("gblup"), pearson)
+        said = dict(findings(dataclasses.replace(trait, models=[gblup])))
+        assert ("the prediction reaches" in said["Beside the limit"]) == reached
+
+
+def test_clean_genotypes_have_no_table_of_what_else_was_there(report, page):
+    collected, _ = report
+    assert not collected.genotypes["imported"]["counts"]
+    assert import_table(collected) is None
+    assert "besides plain calls" not in page
+    read = collected.genotypes["imported"] | {"counts": {"missing_calls": 1}}
+    gaps = dataclasses.replace(collected, genotypes={**collected.genotypes, "imported": read})
+    assert [row[0].text for row in import_table(gaps).rows] == ["Missing calls"]
 
 
 def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):

@@ -147,12 +147,11 @@ def _control_told(model: ModelResult) -> str:
 
 
 def _error_beside(best: ModelResult, baseline: ModelResult) -> str:
-    change = 100 * (best.mean("rmse") / baseline.mean("rmse") - 1)
-    beside = "smaller" if change < 0 else "larger"
-    return (
-        f"its error (RMSE) is {abs(change):.0f} % {beside} than that of {baseline.name}, "
-        "which knows no genotypes."
+    change = round(100 * (best.mean("rmse") / baseline.mean("rmse") - 1))
+    beside = (
+        f"{abs(change)} % {'smaller' if change < 0 else 'larger'} than" if change else "as large as"
     )
+    return f"its error (RMSE) is {beside} that of {baseline.name}, which knows no genotypes."
 
 
 def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> str:
@@ -182,6 +181,8 @@ def _limit_told(trait: TraitResult) -> str:
         return f"{told}: there is nothing to predict."
     if reached > 1:
         return f"{told}. The prediction is beyond that: the estimate is rough."
+    if not reached > 0:
+        return f"{told}."
     return f"{told}; the prediction reaches {100 * reached:.0f} % of that."
 
 
