@@ -84,6 +84,10 @@ def test_what_is_left_out_takes_the_default():
         ),
         ({"models": {"svr": {"tune": {}}}}, "config, models: svr: tune: {} should be non-empty"),
         ({"models": {"ensemble": {}}}, "config, models: 'ensemble' names the combination of all"),
+        (
+            {"models": {"figures": {"model": "gblup"}}},
+            "config, models: 'figures' names the folder of the figures; use another name",
+        ),
         ({"models": {"My Model": {}}}, "config, models: 'My Model' cannot name a model"),
         ({"models": {}}, "config, models: {} should be non-empty"),
         (
@@ -278,6 +282,23 @@ def test_a_path_that_snakemake_would_take_for_a_pattern_is_refused(name, key):
     with pytest.raises(UserError, match=line) as error:
         check_config(config(**given))
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("output", [".", "..", "./", "/", "results/..", "${HERE}/.."])
+def test_an_output_without_a_name_is_refused(output, monkeypatch):
+    monkeypatch.setenv("HERE", "here")
+    with pytest.raises(UserError, match=r"^config, output: '.*' has no name; name a folder, such"):
+        check_config(config(output=output))
+
+
+@pytest.mark.parametrize("below", ["", "/results"])
+def test_an_output_that_is_a_file_or_below_one_is_refused(below, tmp_path):
+    taken = tmp_path / "results.tsv"
+    taken.touch()
+    line = f"^config, output: {taken} is a file; name a folder, or remove the file$"
+    with pytest.raises(UserError, match=line):
+        check_config(config(output=f"{taken}{below}"))
+    assert check_config(config(output=str(tmp_path)))["output"] == str(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,12 @@ def test_linked_markers_name_what_stays(tmp_path: Path) -> None:
         ([[-1, 1], [-1, 0]], {"max_missing_marker": 0.1}, "no marker of 2.*max_missing_marker"),
         ([[-1, 1], [1, -1]], {"max_missing_line": 0.1}, "no line of 2.*max_missing_line"),
         ([[0, 1, 0], [0, 0, 0]], {"min_maf": 0.4}, "1 monomorphic, 1 rare allele.*min_maf"),
+        ([[0, 0, 0], [2, 2, -1]], {}, r"\(2 monomorphic\): none varies among the lines; give"),
+        (
+            [[0, 0, 0], [-1, -1, 0]],
+            {"max_missing_marker": 0.5},
+            r"1 missing calls, 1 monomorphic\): change filter: max_missing_marker in the config",
+        ),
         ([[1, 1]], {"max_heterozygosity_line": 0.9}, "no line of 2.*max_heterozygosity_line"),
         ([[1, 1, 0]], {"max_heterozygosity_marker": 0.5}, "1 hetero.*max_heterozygosity_marker"),
         ([[0, 1]], {"lists": {"exclude_lines": ["line0", "line1"]}}, "filter: exclude_lines"),

@@ -137,14 +137,37 @@ def test_regions(regions: list[str], kept: list[int], bcf: bool, tmp_path: Path)
         MIXED, tmp_path, bcf, regions=regions, contigs={"MT": "mixed", "X": "mixed"}, ploidy=2
     )
     assert source.markers["position"].tolist() == kept
-    with pytest.raises(UserError, match=r"no records|no marker"):
-        read(MIXED, tmp_path, bcf, regions=["chr1:7-9"])
+
+
+@pytest.mark.parametrize("bcf", [False, True])
+@pytest.mark.parametrize(
+    ("reading", "told"),
+    [
+        ({"regions": ["chr1:7-9"]}, "of 4: change genotypes: regions in the"),
+        ({"contigs": {"chr1": "exclude"}}, "of 4: change genotypes: contigs in the"),
+        ({"leave_out": ["indel"], "multi_allelic": "drop"}, "of 4: change genotypes: leave_out, m"),
+        ({"multi_allelic": "drop", "regions": ["chr1:2-3"]}, "of 4: .*: regions, multi_allelic in"),
+    ],
+)
+def test_the_keys_that_leave_no_marker_are_named(
+    reading: dict[str, Any], told: str, bcf: bool, tmp_path: Path
+) -> None:
+    several = SEVERAL.replace("\tsnp\tA\tT\t", "\tsnp\tA\tTT\t")
+    with pytest.raises(UserError, match=f"^.*input.[vb]cf: no marker is left {told}.*config$"):
+        read(several, tmp_path, bcf, **reading)
+
+
+def test_a_region_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    line = "^config, genotypes: regions: 'chr1:5000-100' ends before it begins: write contig:first"
+    with pytest.raises(UserError, match=line):
+        read(SEVERAL, tmp_path, regions=["chr1:5000-100"])
 
 
 def test_the_ploidy_that_the_config_names_is_held_to(tmp_path: Path) -> None:
     text = vcf(["a"], [record(["0/1"])])
     assert read(text, tmp_path, ploidy=2).summary.ploidy == 2
-    with pytest.raises(UserError, match="2 alleles"):
+    line = r"line 6: sample 'a' has a call of 2 alleles, genotypes: ploidy in the config is 4: corr"
+    with pytest.raises(UserError, match=line):
         read(text, tmp_path, ploidy=4)
 
 

@@ -15,6 +15,7 @@ from breedcast.markers.association import inflation
 from breedcast.report.accuracy import accuracy_table, comparison_table
 from breedcast.report.advice import advice_table, findings, limit
 from breedcast.report.candidates import candidate_table
+from breedcast.report.data import import_table
 from breedcast.report.doubts import ability_within_clusters, doubts
 from breedcast.report.figures import observed_figure
 from breedcast.report.markers import manhattan_figure, quantile_figure, saliency_figure
@@ -307,6 +308,113 @@ def test_the_advice_names_model_accuracy_limit_and_first_candidates(report):
     assert "the only model" in dict(findings(alone))["Use"]
 
 
+@pytest.fixture
+def unpredicted(report):
+    """The trait, its best model's correlations as far below 0 as above, and so its control's."""
+    trait = report[0].traits[0]
+    return dataclasses.replace(trait, models=[rescored(trait.best, [-0.45, 0.4, -0.07])])
+
+
+def rescored(model, correlations):
+    """The model with other correlations, and those of its control, in its three folds."""
+    of = model.scores["metric"].isin(["pearson", "control_pearson"])
+    scores = model.scores.copy()
+    scores.loc[of, "value"] = scores.loc[of, "fold"].map(dict(enumerate(correlations)))
+    return dataclasses.replace(model, scores=scores, summary=summarise(scores).set_index("metric"))
+
+
+def test_a_model_that_is_not_above_chance_is_not_to_be_selected_by(unpredicted):
+    name = unpredicted.best.name
+    (doubt,) = (it for it in doubts(unpredicted, 0.9) if "do not show" in it)
+    # twice a standard error of sd sqrt(1 / folds + test / train)
+    error = np.std([-0.45, 0.4, -0.07], ddof=1) * np.sqrt(1 / 3 + 1 / 2)
+    assert doubt == (
+        f"These data do not show that {name} predicts {TRAIT}: the predictive ability -0.04 "
+        f"(standard error {error:.2f}) is not above 0 and that on dealt values (-0.04) by more "
+        "than twice its standard error; do not select by it."
+    )
+    said = dict(findings(unpredicted))
+    assert said["Use"].startswith(f"no model yet: {name}")
+    assert said["Select"].startswith("there is nothing to select by yet. More lines")
+    assert advice_table([unpredicted]).rows[0][-1].text == "none yet"
+
+
+def test_nothing_is_said_of_the_order_where_nothing_is_predicted(unpredicted):
+    summary = unpredicted.best.summary.copy()
+    summary.loc["slope", "mean"] = 0.2
+    flat = dataclasses.replace(unpredicted.best, summary=summary)
+    far = unpredicted.candidates.assign(extrapolated=True)
+    said = doubts(dataclasses.replace(unpredicted, models=[flat], candidates=far), 0.9)
+    assert not any("their order" in doubt or "of the first ten" in doubt for doubt in said)
+
+
+@pytest.mark.parametrize(
+    ("correlations", "control", "shown"),
+    [([0.5, 0.6, 0.55], 0.0, True), ([0.5, 0.6, 0.55], 0.5, False), ([0.1, 0.6, 0.3], 0.0, False)],
+)
+def test_what_is_predicted_is_above_its_control_by_twice_its_error(
+    report, correlations, control, shown
+):
+    trait = report[0].traits[0]
+    model = rescored(trait.best, correlations)
+    model.summary.loc["control_pearson", "mean"] = control
+    told = dataclasses.replace(trait, models=[model])
+    assert told.is_predicted == shown
+    assert any("do not show" in doubt for doubt in doubts(told, 0.9)) != shown
+
+
+def test_none_of_candidates_predicted_alike_comes_first(report):
+    trait = report[0].traits[0]
+    tied = dataclasses.replace(trait, candidates=trait.candidates.assign(predicted=3.0))
+    assert (
+        f"{CANDIDATES} of {CANDIDATES} candidates are predicted alike (3.00, the highest)"
+        in (dict(findings(tied))["Select"])
+    )
+    assert advice_table([tied]).rows[0][-1].text == "none yet"
+    baseline = [model for model in trait.models if model.kind == "baseline"]
+    told = dict(findings(dataclasses.replace(tied, models=baseline)))
+    assert told["Select"].startswith(
+        f"all {CANDIDATES} candidates are predicted alike; there is nothing to select by yet"
+    )
+    said = doubts(dataclasses.replace(tied, models=baseline), 0.9)
+    assert any(f"that any model predicts {TRAIT}" in doubt for doubt in said)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "told"),
+    [
+        (0.9, "10 % smaller than"),
+        (0.999, "as large as"),
+        (1.001, "as large as"),
+        (1.1, "10 % larger than"),
+    ],
+)
+def test_the_error_beside_the_baselines_is_told_in_whole_percent(report, ratio, told):
+    trait = report[0].traits[0]
+    baseline, best = trait.of_kind("baseline"), replaced_mean(trait.best, 0.9)
+    best.summary.loc["rmse", "mean"] = ratio * baseline.mean("rmse")
+    said = dict(findings(dataclasses.replace(trait, models=[baseline, best])))
+    assert said["Beside no genotypes"].startswith(f"its error (RMSE) is {told} that of baseline")
+
+
+def test_no_share_of_the_limit_is_told_where_none_is_reached(report):
+    trait = report[0].traits[0]
+    for pearson, reached in ((-0.1, False), (0.0, False), (0.1, True)):
+        gblup = replaced_mean(trait.of_kind("gblup"), pearson)
+        said = dict(findings(dataclasses.replace(trait, models=[gblup])))
+        assert ("the prediction reaches" in said["Beside the limit"]) == reached
+
+
+def test_clean_genotypes_have_no_table_of_what_else_was_there(report, page):
+    collected, _ = report
+    assert not collected.genotypes["imported"]["counts"]
+    assert import_table(collected) is None
+    assert "besides plain calls" not in page
+    read = collected.genotypes["imported"] | {"counts": {"missing_calls": 1}}
+    gaps = dataclasses.replace(collected, genotypes={**collected.genotypes, "imported": read})
+    assert [row[0].text for row in import_table(gaps).rows] == ["Missing calls"]
+
+
 def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):
     """Predictions that are the cluster's mean and noise correlate with values, not within."""
     trait, rng = report[0].traits[0], np.random.default_rng(1)
@@ -331,8 +439,7 @@ def replaced_mean(model, pearson):
 
 
 def test_candidates_unlike_any_measured_line_are_doubted(report):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     for share, doubted in ((0, False), (1, True)):
         told = trait.candidates.assign(
             extrapolated=trait.candidates["sample"].isin(HOSTILE[:share])
@@ -343,8 +450,7 @@ def test_candidates_unlike_any_measured_line_are_doubted(report):
 
 @pytest.mark.parametrize(("control", "doubted"), [(0.4, True), (-0.4, False), (0.05, False)])
 def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, control, doubted):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     models = []
     for model in trait.models:
         is_control = model.scores["metric"] == "control_pearson"
@@ -360,23 +466,21 @@ def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, cont
 
 
 def test_intervals_that_held_too_few_are_doubted(report):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     short = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.6))
     assert any("held 60 %" in doubt for doubt in doubts(short, 0.9))
     held = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.9))
-    assert not any("held" in doubt for doubt in doubts(held, collected.structure, 0.9))
+    assert not any("held" in doubt for doubt in doubts(held, 0.9))
 
 
 @pytest.mark.parametrize(("scheme", "doubted"), [("cv2", True), ("cv0", True), ("cv1", False)])
 def test_an_accuracy_of_known_lines_is_not_that_of_the_candidates(report, scheme, doubted):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     told = dataclasses.replace(trait, intervals=trait.intervals.assign(scheme=scheme))
     said = doubts(told, 0.9)
     assert any("scheme cv1 measures it" in doubt for doubt in said) == doubted
     none = dataclasses.replace(told, candidates=trait.candidates.head(0))
-    assert not any("cv1" in doubt for doubt in doubts(none, collected.structure, 0.9))
+    assert not any("cv1" in doubt for doubt in doubts(none, 0.9))
 
 
 def test_the_intervals_drawn_are_those_that_were_tried(report):
@@ -393,8 +497,7 @@ def test_the_intervals_drawn_are_those_that_were_tried(report):
 
 
 def test_what_the_config_asked_for_follows_the_candidates(report):
-    collected, _ = report
-    trait = collected.traits[0]
+    trait = report[0].traits[0]
     steps = next_steps(trait, 50)
     assert [step.figure.id for step in steps] == ["crosses-t", "frontier-t", "learning-t"]
     cross, shares, more = (step.table for step in steps)

@@ -22,6 +22,8 @@ from breedcast.phenotypes.hybrids import ALL_CROSSES
 SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "config.yaml"
 
 ENSEMBLE = "ensemble"
+#: What no model can be called, as its folder is another's: what that is.
+TAKEN = {ENSEMBLE: "the combination of all", "figures": "the folder of the figures"}
 #: The value of `candidates` that takes every genotyped line without a value.
 UNPHENOTYPED = "unphenotyped"
 #: What a value may be, by the schema's words.
@@ -124,12 +126,25 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
             section[last] = [_expand(path, key) for path in given]
         elif given is not None:
             section[last] = _expand(given, key)
+    _check_output(config["output"])
     for (*keys, last), advice in FILES.items():
         section = _section(config, keys)
         given = section.get(last)
         if given and given not in (UNPHENOTYPED, ALL_CROSSES):
             section[last] = _file(given, ": ".join([*keys, last]), advice)
     return config
+
+
+def _check_output(output: str) -> None:
+    """Raises UserError for what is no folder of the results alone."""
+    # what has no name of its own, as . and .. and /, has no place beside it for logs
+    if Path(output).name in ("", ".."):
+        raise UserError(f"config, output: {output!r} has no name; name a folder, such as results")
+    for folder in (Path(output), *Path(output).parents):
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise UserError(
+                f"config, output: {folder} is a file; name a folder, or remove the file"
+            )
 
 
 def _section(config: dict[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -258,8 +273,8 @@ def _wrong_traits(given: Any) -> str:
 
 
 def _model_problems(name: str, options: dict[str, Any]) -> list[str]:
-    if name == ENSEMBLE:
-        return [f"config, models: {ENSEMBLE!r} names the combination of all; use another name"]
+    if name in TAKEN:
+        return [f"config, models: {name!r} names {TAKEN[name]}; use another name"]
     if options.get("model", name) not in MODELS:
         key, kind = (
             ("models", name)

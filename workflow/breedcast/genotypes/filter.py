@@ -50,18 +50,20 @@ from breedcast.genotypes.store import (
     write_summary,
 )
 
-#: Reason to drop a line or a marker -> the key of the config that decides it.
+#: Reason to drop a line or a marker -> the key of the config that decides it, where one does.
 KEYS = {
     "not listed": "{what}s",
     "excluded by name": "exclude_{what}s",
     "missing calls": "max_missing_{what}",
     "heterozygous": "max_heterozygosity_{what}",
     "duplicated": "duplicated_{what}s",
-    "monomorphic": "min_maf",
     "rare allele": "min_maf",
     "linked": "ld_prune",
 }
-NOT_LISTED, EXCLUDED, MISSING, HETEROZYGOUS, DUPLICATED, MONOMORPHIC, RARE, LINKED = KEYS
+NOT_LISTED, EXCLUDED, MISSING, HETEROZYGOUS, DUPLICATED, RARE, LINKED = KEYS
+MONOMORPHIC = "monomorphic"
+#: In this order they are told.
+REASONS = (NOT_LISTED, EXCLUDED, MISSING, HETEROZYGOUS, DUPLICATED, MONOMORPHIC, RARE, LINKED)
 
 logger = logging.getLogger(__name__)
 
@@ -92,13 +94,19 @@ class Verdicts:
         self.value[positions] = value
         self.because[positions] = because
         if not (self.reason == "").any():
-            counts = self.counts()
-            told = ", ".join(f"{number} {why}" for why, number in counts.items())
-            keys = dict.fromkeys(KEYS[reason].format(what=self.what) for reason in counts)
-            raise UserError(
-                f"{self.source}: the filters leave no {self.what} of {len(self.names)} ({told}): "
-                f"change filter: {', '.join(keys)} in the config"
-            )
+            raise UserError(f"{self.source}: {self._nothing()}")
+
+    def _nothing(self) -> str:
+        """Why nothing is left, and what to do."""
+        counts = self.counts()
+        keys = dict.fromkeys(KEYS[it].format(what=self.what) for it in counts if it in KEYS)
+        told = ", ".join(f"{number} {why}" for why, number in counts.items())
+        remedy = (
+            f"change filter: {', '.join(keys)} in the config"
+            if keys
+            else "none varies among the lines; give genotypes of lines that differ"
+        )
+        return f"the filters leave no {self.what} of {len(self.names)} ({told}): {remedy}"
 
     def left(self) -> np.ndarray:
         """Positions of what is kept."""
@@ -114,7 +122,7 @@ class Verdicts:
 
     def counts(self) -> dict[str, int]:
         """How many were dropped, by reason."""
-        numbers = {reason: int((self.reason == reason).sum()) for reason in KEYS}
+        numbers = {reason: int((self.reason == reason).sum()) for reason in REASONS}
         return {reason: number for reason, number in numbers.items() if number}
 
 

@@ -33,6 +33,14 @@ from breedcast.genotypes.store import Imported, ImportSummary, ImportWriter, Inp
 #: Symbolic alleles: <DEL>, *, breakends.
 SYMBOLIC = re.compile(r"[<*\[\]]|[A-Za-z]\.|\.[A-Za-z]")
 
+#: Keys of `genotypes` that may leave out markers, and what counts these.
+LEAVING_OUT = {
+    "regions": "other_contigs",
+    "contigs": "other_contigs",
+    "leave_out": "other_variants",
+    "multi_allelic": "multi_allelic_dropped",
+}
+
 logger = logging.getLogger(__name__)
 
 
@@ -160,7 +168,7 @@ class _Importing:
         lines, names = len(self.sources[0].samples), ", ".join(str(it.path) for it in self.sources)
         self._check_contigs(names)
         if self.markers == 0:
-            raise UserError(f"{names}: a header and no records: give a file with genotypes")
+            raise UserError(f"{names}: {self._nothing()}")
         ploidies = {it.ploidy for it in self.sources}
         if self.counts["missing_calls"] == lines * self.markers or None in ploidies:
             raise UserError(f"{names}: every call is missing: give a file with genotypes")
@@ -174,6 +182,15 @@ class _Importing:
         ]
         counts = {name: self.counts[name] for name in COUNTS if self.counts[name]}
         return ImportSummary(inputs, lines, self.markers, ploidies.pop() or 0, counts)
+
+    def _nothing(self) -> str:
+        """Why there are no markers, and what to do."""
+        keys = [key for key, name in LEAVING_OUT.items() if self.counts[name]]
+        if not keys:
+            return "a header and no records: give a file with genotypes"
+        given = [key for key in keys if getattr(self.reading, key)]
+        records = sum(self.counts[name] for name in set(LEAVING_OUT.values()))
+        return f"no marker is left of {records}: change genotypes: {', '.join(given)} in the config"
 
     def _columns(self, source: Source) -> np.ndarray | None:
         """Where the first file's lines are in this one; None if in the same order."""

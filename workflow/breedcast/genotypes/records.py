@@ -188,9 +188,14 @@ class Calls:
             self.ploidy = int(lengths[0])
         other = np.flatnonzero(lengths != self.ploidy)
         if len(other):
+            expected = (
+                f"calls before it have {self.ploidy}:"
+                if self.reading.ploidy is None
+                else f"genotypes: ploidy in the config is {self.ploidy}: correct that,"
+            )
             raise UserError(
                 f"{place}: sample {self.samples[called[other[0]]]!r} has a call of "
-                f"{_counted(lengths[other[0]])}, calls before it have {self.ploidy}: leave out "
+                f"{_counted(lengths[other[0]])}, {expected} leave out "
                 f"the contig (genotypes: contigs: {{{contig}: exclude}} in the config), or say "
                 "that it has calls of one allele (mixed, or haploid), or write all calls with one "
                 "ploidy (bcftools +fixploidy)"

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from breedcast.errors import UserError
 from breedcast.genotypes.arrow import mask, texts
 
 MAX_PLOIDY = 8
@@ -114,12 +115,20 @@ class Reading:
 
 @cache
 def parse_region(text: str) -> tuple[str, int, int]:
-    """Contig, first and last position of `contig`, `contig:first-last` or `contig:first-`."""
+    """Contig, first and last position of `contig`, `contig:first-last` or `contig:first-`.
+
+    Raises UserError for one that ends before it begins.
+    """
     match = re.fullmatch(r"(.+?):(\d+)-(\d*)", text)
     if match is None:
         return text, 0, np.iinfo(np.int64).max
     contig, first, last = match.groups()
-    return contig, int(first), int(last) if last else np.iinfo(np.int64).max
+    begin, end = int(first), int(last) if last else np.iinfo(np.int64).max
+    if end < begin:
+        raise UserError(
+            f"config, genotypes: regions: {text!r} ends before it begins: write contig:first-last"
+        )
+    return contig, begin, end
 
 
 @dataclass(frozen=True)

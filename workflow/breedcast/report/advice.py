@@ -39,7 +39,7 @@ def advice_table(traits: list[TraitResult]) -> Table:
                 _mean(trait.of_kind(GBLUP), "pearson"),
                 number(trait.best.mean("control_pearson")),
                 number(limit(trait)),
-                ", ".join(first_candidates(trait)["sample"]) or "none",
+                _first_named(trait),
             ]
             for trait in traits
         ],
@@ -70,6 +70,24 @@ def first_candidates(trait: TraitResult, count: int = FIRST) -> pd.DataFrame:
     return trait.candidates[trait.candidates["model"] == trait.best.name].head(count)
 
 
+def told_first(trait: TraitResult, count: int = FIRST) -> pd.DataFrame:
+    """Those of `first_candidates` that the data tell from the others; none where nothing does."""
+    first = first_candidates(trait, count)
+    is_order = trait.is_predicted and _alike(trait) <= FIRST
+    return first if is_order else first.head(0)
+
+
+def _alike(trait: TraitResult) -> int:
+    """How many candidates are predicted the same as the first."""
+    predicted = first_candidates(trait, len(trait.candidates))["predicted"].to_numpy(np.float64)
+    return int(np.isclose(predicted, predicted[:1], atol=1e-9 * trait.sd).sum())
+
+
+def _first_named(trait: TraitResult) -> str:
+    names = ", ".join(told_first(trait)["sample"])
+    return names or ("none" if trait.candidates.empty else "none yet")
+
+
 def limit(trait: TraitResult) -> float:
     """The highest correlation to be expected of additive genetic values with the trait's values.
 
@@ -91,6 +109,8 @@ def _use(trait: TraitResult) -> str:
             f"none of the genomic models: none does better than {best.name}, which knows "
             "covariates and means alone. These data do not show that the genotypes help."
         )
+    if not trait.is_predicted:
+        return f"no model yet: {best.name} predicts best, and that no better than chance could."
     if len(trait.models) == 1:
         return f"{best.name}, the only model that was run."
     if best is gblup:
@@ -127,12 +147,11 @@ def _control_told(model: ModelResult) -> str:
 
 
 def _error_beside(best: ModelResult, baseline: ModelResult) -> str:
-    change = 100 * (best.mean("rmse") / baseline.mean("rmse") - 1)
-    beside = "smaller" if change < 0 else "larger"
-    return (
-        f"its error (RMSE) is {abs(change):.0f} % {beside} than that of {baseline.name}, "
-        "which knows no genotypes."
+    change = round(100 * (best.mean("rmse") / baseline.mean("rmse") - 1))
+    beside = (
+        f"{abs(change)} % {'smaller' if change < 0 else 'larger'} than" if change else "as large as"
     )
+    return f"its error (RMSE) is {beside} that of {baseline.name}, which knows no genotypes."
 
 
 def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> str:
@@ -162,6 +181,8 @@ def _limit_told(trait: TraitResult) -> str:
         return f"{told}: there is nothing to predict."
     if reached > 1:
         return f"{told}. The prediction is beyond that: the estimate is rough."
+    if not reached > 0:
+        return f"{told}."
     return f"{told}; the prediction reaches {100 * reached:.0f} % of that."
 
 
@@ -171,13 +192,25 @@ def _selected(trait: TraitResult) -> str:
         return "there are no candidates: candidates: all_crosses predicts every cross not made."
     if first.empty:
         return "there are no candidates: every genotyped line has a value."
+    candidates, alike = int((trait.candidates["model"] == trait.best.name).sum()), _alike(trait)
+    if not trait.is_predicted:
+        tied = f"all {whole(alike)} candidates are predicted alike; " if alike == candidates else ""
+        return (
+            f"{tied}there is nothing to select by yet. More lines with values, or more plots of "
+            "each line, would help."
+        )
     decimals = decimals_for(trait.sd)
+    which = "highest" if trait.direction == "high" else "lowest"
+    if alike > FIRST:
+        return (
+            f"{whole(alike)} of {whole(candidates)} candidates are predicted alike "
+            f"({number(first['predicted'].iloc[0], decimals)}, the {which}): nothing tells which "
+            "of them to take first."
+        )
     named = [
         f"{row['sample']} ({number(row['predicted'], decimals)})"
         for row in first.to_dict("records")
     ]
-    which = "highest" if trait.direction == "high" else "lowest"
-    candidates = int((trait.candidates["model"] == trait.best.name).sum())
     return (
         f"of {whole(candidates)} candidates {', '.join(named)} come first ({which} predicted "
         "values)."

@@ -20,7 +20,7 @@ from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.hybrids import parents_of
 from breedcast.scoring.intervals import FOLD, pooled
 from breedcast.scoring.scores import summarise
-from breedcast.validation.folds import fold_sizes
+from breedcast.validation.folds import fold_sizes, test_to_train
 
 #: What the report judges every model against, by kind: they need no tuning.
 BASELINE, GBLUP = "baseline", "gblup"
@@ -159,6 +159,26 @@ class TraitResult:
     def of_kind(self, kind: str) -> ModelResult | None:
         """The first model of a kind, by the config's order."""
         return next((model for model in self.models if model.kind == kind), None)
+
+    def standard_error(self, model: ModelResult, metric: str) -> float:
+        """Of a metric's mean over folds; NaN where there is no spread to tell it from.
+
+        Folds share training lines: the widened error of the corrected resampled t-test.
+        """
+        runs = int((model.scores["metric"] == metric).sum())
+        share = test_to_train(self.plan)
+        return model.sd(metric) * float(np.sqrt(1 / runs + share)) if runs else np.nan
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether the best model's predictive ability is above 0 and its control, beyond chance.
+
+        Beyond chance: by more than twice its standard error; by anything where that is unknown.
+        """
+        best = self.best
+        chance = max(0.0, np.nan_to_num(best.mean("control_pearson")))
+        error = np.nan_to_num(self.standard_error(best, "pearson"))
+        return bool(best.mean("pearson") - chance > 2 * error)
 
     def coverage(self, model: ModelResult) -> float:
         """Share of the tested lines that lay within a model's intervals."""

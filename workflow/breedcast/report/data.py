@@ -59,11 +59,13 @@ def kept_table(report: Report) -> Table:
     )
 
 
-def import_table(report: Report) -> Table:
-    """What the import met in the genotype files."""
+def import_table(report: Report) -> Table | None:
+    """What the import met in the genotype files; None where that is plain calls alone."""
     read = report.genotypes["imported"]
     calls = read["lines"] * read["markers"]
     counts: Mapping[str, int] = read["counts"]
+    if not counts.keys() & COUNTS.keys():
+        return None
     shares = {"missing_calls": f"{100 * counts.get('missing_calls', 0) / calls:.2g} %"}
     return table(
         "What the genotype files held besides plain calls.",

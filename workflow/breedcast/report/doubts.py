@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from breedcast.report.accuracy import epoch_limit
-from breedcast.report.advice import first_candidates
+from breedcast.report.advice import told_first
 from breedcast.report.collect import BASELINE, GBLUP, TraitResult
 from breedcast.report.hybrids import classes_told
 from breedcast.report.several_traits import own_helper_doubts
 from breedcast.report.tables import number, whole
 from breedcast.report.uncertainty import band
-from breedcast.validation.folds import test_to_train
 from breedcast.validation.names import OF_KNOWN_LINES
 
 #: Below these, an accuracy says little: lines with a value, training values of a fold, lines
@@ -33,6 +32,7 @@ def doubts(trait: TraitResult, level: float) -> list[str]:
     level: that of the intervals.
     """
     return [
+        *_not_predicted(trait),
         *_few(trait),
         *_weak(trait),
         *_controls(trait),
@@ -45,6 +45,20 @@ def doubts(trait: TraitResult, level: float) -> list[str]:
         *_slopes(trait),
         *_networks(trait),
         *own_helper_doubts(trait.models),
+    ]
+
+
+def _not_predicted(trait: TraitResult) -> list[str]:
+    if trait.is_predicted:
+        return []
+    best, control = trait.best, trait.best.mean("control_pearson")
+    who = "any model" if best.kind == BASELINE else best.name
+    beside = "" if np.isnan(control) else f" and that on dealt values ({number(control)})"
+    return [
+        f"These data do not show that {who} predicts {trait.name}: the predictive ability "
+        f"{number(best.mean('pearson'))} (standard error "
+        f"{number(trait.standard_error(best, 'pearson'))}) is not above 0{beside} by more than "
+        "twice its standard error; do not select by it."
     ]
 
 
@@ -90,7 +104,7 @@ def _far_candidates(trait: TraitResult) -> list[str]:
     candidates = trait.candidates["sample"].nunique()
     if len(far) <= MANY_FAR * candidates:
         return []
-    first = [name for name in first_candidates(trait, 10)["sample"] if name in far]
+    first = [name for name in told_first(trait, 10)["sample"] if name in far]
     among = f" (of the first ten: {', '.join(first)})" if first else ""
     return [
         f"{whole(len(far))} of {whole(candidates)} candidates{among} are less like any measured "
@@ -152,13 +166,10 @@ def _controls(trait: TraitResult) -> list[str]:
     One below zero is no leak: without signal the mean of the lines trained on is predicted, which
     lies on the other side of the overall mean than that of the lines tested.
     """
-    share = test_to_train(trait.plan)
     told = []
     for model in trait.models:
-        control, sd = model.mean("control_pearson"), model.sd("control_pearson")
-        runs = (model.scores["metric"] == "control_pearson").sum()
-        # folds share training lines: the widened error of the corrected resampled t-test
-        error = sd * np.sqrt(1 / runs + share) if runs else np.nan
+        control = model.mean("control_pearson")
+        error = trait.standard_error(model, "control_pearson")
         if control > max(SMALL_CONTROL, 2 * error):
             told.append(f"{model.name} {number(control)} (standard error {number(error)})")
     if not told:
@@ -185,7 +196,7 @@ def _undefined(trait: TraitResult) -> list[str]:
 def _slopes(trait: TraitResult) -> list[str]:
     slope = trait.best.mean("slope")
     low, high = SLOPES
-    if low <= slope <= high or np.isnan(slope):
+    if low <= slope <= high or np.isnan(slope) or not trait.is_predicted:
         return []
     spread = "too far" if slope < low else "too little"
     return [

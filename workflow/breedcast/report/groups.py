@@ -50,9 +50,9 @@ def accuracy_table(trait: TraitResult) -> Table | None:
         f"Accuracy on {trait.name} within groups of tested lines: {whole(len(shown))} of "
         f"{whole(len(found))} groups, the largest of those with {LEAST_LINES} values or more; "
         "means over repeats. Predictive ability is the correlation of predicted and observed "
-        "values within the group (and within environments, where these are told apart): of 10 "
-        "values chance alone moves it by about 0.4, of 100 by 0.1. RMSE is in the trait's units. "
-        "All groups and models are in group_scores.tsv.",
+        "values within the group about their folds' means (and within environments, where these "
+        "are told apart): of 10 values chance alone moves it by about 0.4, of 100 by 0.1. RMSE is "
+        "in the trait's units. All groups and models are in group_scores.tsv.",
         [
             *("Group", "Tested values"),
             *(f"Predictive ability, {name}" for name in names),
