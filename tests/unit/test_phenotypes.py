@@ -14,7 +14,13 @@ from breedcast.phenotypes.clean import (
     warn_of_missing_codes,
 )
 from breedcast.phenotypes.conditions import read_conditions
-from breedcast.phenotypes.covariates import Covariates, FixedEffects, full_rank_columns
+from breedcast.phenotypes.covariates import (
+    Covariates,
+    FixedEffects,
+    at_average,
+    full_rank_columns,
+    not_of_candidates,
+)
 from breedcast.phenotypes.in_environments import in_environments
 from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.table import read_phenotypes
@@ -365,3 +371,25 @@ def test_dependent_columns_are_left_out_from_the_right():
     assert Covariates.fit(pd.DataFrame(index=range(3))).design(
         pd.DataFrame(index=range(2))
     ).shape == (2, 0)
+
+
+def test_candidates_are_average_in_all_covariates_but_their_family():
+    lines = pd.DataFrame(
+        {
+            "sample": ["a", "b", "c"],
+            "environment": None,
+            "value": [1.0, 2.0, np.nan],
+            "weight": 1.0,
+            "trial": ["N", "S", "N"],
+            "age": [3.0, 4.0, 5.0],
+            "family": ["x", "y", "y"],
+        }
+    )
+    blank = at_average(lines, "family")
+    assert blank["trial"].tolist()[:2] == ["N", "S"]
+    assert blank.loc[2, ["trial", "age"]].isna().all()
+    assert blank["family"].tolist() == ["x", "y", "y"]
+    assert not_of_candidates(blank) == ["trial", "age"]
+    assert not_of_candidates(at_average(lines, None)) == ["trial", "age", "family"]
+    effects = FixedEffects.fit(blank[["trial", "age"]][:2], np.array([1.0, 2.0]))
+    assert effects.predict(blank[["trial", "age"]])[2] == pytest.approx(1.5)

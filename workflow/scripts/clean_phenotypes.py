@@ -9,6 +9,7 @@ with job(snakemake) as settings:
         read_candidates,
         warn_of_missing_codes,
     )
+    from breedcast.phenotypes.covariates import at_average
     from breedcast.phenotypes.hybrids import Hybrids, parents_by_sample
     from breedcast.phenotypes.in_environments import read_trait_table
     from breedcast.phenotypes.labels import labels_of
@@ -41,7 +42,7 @@ with job(snakemake) as settings:
     cleaned = clean_phenotypes(
         table, trait, settings["covariates"], weights, genotyped, excluded, names
     )
-    lines = cleaned.lines
+    lines = at_average(cleaned.lines, labels.get("family"))
     if parents:
         lines = hybrids.with_parents(lines)
         check_own_calls(genotypes.codes, genotypes.samples, parents_by_sample(lines))

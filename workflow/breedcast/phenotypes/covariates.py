@@ -16,6 +16,17 @@ def covariate_columns(lines: pd.DataFrame) -> list[str]:
     return [column for column in lines.columns if column not in others]
 
 
+def at_average(lines: pd.DataFrame, kept: str | None) -> pd.DataFrame:
+    """The rows of a phenotypes.tsv, candidates without covariates: average lines in each.
+
+    So they are compared by their genotypes and not by the trial that they happen to be told of.
+    kept: the covariate that is genetic itself, the family, if there is one.
+    """
+    nuisance = [column for column in covariate_columns(lines) if column != kept]
+    blank = lines[nuisance].mask(lines["value"].isna())
+    return lines.assign(**{column: blank[column] for column in nuisance})
+
+
 def not_of_candidates(lines: pd.DataFrame) -> list[str]:
     """The covariate columns of a phenotypes.tsv of which no candidate has a value."""
     candidates = lines[lines["value"].isna()]
