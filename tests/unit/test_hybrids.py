@@ -139,6 +139,10 @@ def test_candidates_from_a_file(tmp_path):
     path.write_text("H1\nH9\n")
     with pytest.raises(UserError, match="candidate 'H9' is no hybrid"):
         Hybrids.of(table, ["seed", "pollen"], path, dict.fromkeys("ABXY", 0.0), {})
+    for text in ("\n", "female\tmale\n"):
+        path.write_text(text)
+        with pytest.raises(UserError, match="holds no candidate: write a row for each, or take"):
+            Hybrids.of(table, ["seed", "pollen"], path, dict.fromkeys("ABXY", 0.0), {})
     path.write_text("female\tmale\nX\tB\n")  # as the hybrids made have it, X is a male
     further = Hybrids.of(table, ["seed", "pollen"], path, dict.fromkeys("ABXY", 0.0), {})
     assert further.crosses["X/B"] == ("B", "X")

@@ -326,6 +326,12 @@ def test_candidate_names_must_be_genotyped(tmp_path):
     assert read_candidates(path, {"L1", "L7"}, {}) == ["L1", "L7"]
 
 
+def test_a_file_without_candidates_is_refused(tmp_path):
+    path = write(tmp_path, "\n \n", "candidates.txt")
+    with pytest.raises(UserError, match="holds no name: write one a row, or take the key out"):
+        read_candidates(path, {"L1"}, {})
+
+
 def test_fixed_effects_equal_scikit_learn():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(

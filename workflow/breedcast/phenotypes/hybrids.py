@@ -76,7 +76,8 @@ class Hybrids:
 
         candidates: None, ALL_CROSSES, or a file as `read_candidate_crosses` takes it, or of names.
         heterozygous: share of heterozygous calls by genotyped line; excluded: why lines are not
-        among these. Raises UserError for what is no cross, and where no hybrid can be used.
+        among these. Raises UserError for what is no cross, for a file without
+        candidates, and where no hybrid can be used.
         """
         crosses = read_crosses(table, columns)
         names: list[str] | None = None
@@ -84,6 +85,11 @@ class Hybrids:
             crosses |= crosses_not_made(crosses)
         elif candidates is not None:
             further = read_candidate_crosses(candidates, crosses)
+            if not further:
+                raise UserError(
+                    f"{candidates} holds no candidate: write a row for each, or take candidates "
+                    "out of the config"
+                )
             names = list(further)
             unknown = [
                 name for name, pair in further.items() if pair is None and name not in crosses
