@@ -107,6 +107,24 @@ def test_fractions_are_rounded_and_counted(tmp_path: Path) -> None:
     assert source.counts["rounded_dosages"] == 3
 
 
+@pytest.mark.parametrize("ploidy", [None, 2, 4])
+def test_dosages_divided_by_the_ploidy_are_refused(ploidy: int | None, tmp_path: Path) -> None:
+    rows = [["line", "m0", "m1"], ["A", 0, 0.5], ["B", 1, "NA"], ["C", "0.50", 1]]
+    path = write_table(tmp_path / "g.csv", rows)
+    line = r"g.csv: 2 of 6 calls are 0.5, and none is above 1: where .* double them, 0, 1, 2\); of"
+    with pytest.raises(UserError, match=line):
+        read(path, ploidy=ploidy)
+    assert read(path, ploidy=1)[0].counts["rounded_dosages"] == 2
+
+
+@pytest.mark.parametrize("other", [0.51, 1.5, -0.5])
+def test_halves_are_rounded_where_other_values_are_no_shares(other: float, tmp_path: Path) -> None:
+    few = [0.5] + [0, 1] * 500 if other == 0.51 else [0.5, 1, 0]
+    rows = [["line", "m0"], *([f"L{row}", value] for row, value in enumerate([*few, other]))]
+    _, found, _ = read(write_table(tmp_path / "g.csv", rows))
+    assert found.shape == (1, len(few) + 1)
+
+
 @pytest.mark.parametrize(
     ("header", "row"),
     [

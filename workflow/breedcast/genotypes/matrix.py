@@ -6,6 +6,8 @@ Policies:
 - Where -1 occurs and 2 does not, dosages are -1, 0, 1 of diploids. Else the ploidy is the largest
   dosage: a table of 0 and 1 alone is one of haploid codes (inbreds, presence and absence).
 - What is no whole number is rounded; a dosage rounded by more than 0.1 is counted.
+- Values from 0 to 1 of which more than MANY_HALVES are exactly 0.5 are refused, unless the config
+  says that the lines are haploid: rounded, all heterozygotes of a coding 0, 0.5, 1 would be lost.
 - Where markers are comes from the map, else from columns contig and position; a marker of which
   neither is known is on contig `un`, its position its number in the table, and counted.
 - Markers are sorted by contig, in the order in which these first occur, and position.
@@ -44,6 +46,8 @@ from breedcast.genotypes.table_header import (
 from breedcast.genotypes.text import decoded, whole_position
 
 BLOCK_BYTES = 1 << 24
+#: More of the cells being exactly 0.5 is no chance of imputation, but a coding of heterozygotes.
+MANY_HALVES = 0.001
 #: A missing call in the spool, where -1 may be a dosage.
 UNKNOWN = -128
 #: What a map says of a marker that it does not have.
@@ -92,6 +96,7 @@ class MatrixSource(Source):
         columns = sorted(set(header.fields.values()) or {header.names})
         described: list[tuple[bytes, ...]] = []
         self._met: dict[int, str] = {}
+        self._cells, self._halves, self._are_shares = 0, 0, True
         with Content(self.path) as content:
             content.line()
             for cells in read_cells(content, header.delimiter, len(header.columns), 2):
@@ -109,6 +114,7 @@ class MatrixSource(Source):
         numbers = _numbers(np.where(missing, b"0", texts))
         missing |= numbers == -9
         numbers[missing] = 0
+        self._look_for_shares(numbers, index)
         dosage, far = whole(numbers)
         wrong = ~((dosage >= -1) & (dosage <= MAX_PLOIDY))
         if wrong.any():
@@ -126,6 +132,25 @@ class MatrixSource(Source):
             self._met[value] = self._place(cells, row, column)
         return meaning[index]
 
+    def _look_for_shares(self, numbers: np.ndarray, index: np.ndarray) -> None:
+        """Count the cells that are exactly 0.5, and see whether all are from 0 to 1."""
+        halves = numbers == 0.5
+        self._cells += index.size
+        self._halves += int(halves[index].sum()) if halves.any() else 0
+        self._are_shares &= bool(((numbers >= 0) & (numbers <= 1)).all())
+
+    def _check_shares(self) -> None:
+        """Raise UserError for dosages that seem to be divided by the ploidy."""
+        if self.ploidy == 1 or not self._are_shares:
+            return
+        if self._halves > MANY_HALVES * self._cells:
+            raise UserError(
+                f"{self.path}: {self._halves:,} of {self._cells:,} calls are 0.5, and none is "
+                "above 1: where 0.5 is a heterozygous call multiply all by the ploidy (of "
+                "diploids: double them, 0, 1, 2); of haploid lines set genotypes: ploidy: 1 in "
+                "the config"
+            )
+
     def _place(self, cells: Cells, row: int, column: int) -> str:
         """Where a call is: its line, and the names of its row and column."""
         header = self._header
@@ -140,6 +165,7 @@ class MatrixSource(Source):
         places = self._met
         if not places:
             raise UserError(f"{self.path}: every call is missing: give a file with genotypes")
+        self._check_shares()
         largest = max(places)
         if -1 in places:
             if largest > 1:
