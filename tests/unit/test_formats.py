@@ -109,6 +109,7 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
         ("g.png", b"\x89PNG\r\n\x1a\n\0\0", "no file of genotypes"),
         ("g.bim", b"1 m0 0 10 G A\n", ".bed"),
         ("g.psam", b"#IID\tSEX\nL0\tNA\n", ".pgen"),
+        ("g.ped", b"F A 0 0 0 0 A A\n", "plink --file NAME --make-bed"),
         ("g.txt", b"one\ntwo\n", "one column"),
         ("g.txt", b"   \n", "no file of genotypes"),
         ("g.csv", b"line,m1\rA,0\r", "old Mac"),
@@ -124,6 +125,16 @@ def test_what_is_no_genotypes_is_told(
     with pytest.raises(UserError, match=words) as told:
         read_samples(path)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("suffix", [".bed", ".pgen"])
+def test_the_prefix_of_plinks_files_is_no_name(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"lines{suffix}").touch()
+    line = f"lines: no such file: name {tmp_path}/lines{suffix} in the config$"
+    with pytest.raises(UserError, match=line):
+        files_of(tmp_path / "lines")
+    with pytest.raises(UserError, match=r"line: no such file: check genotypes\.path in the config"):
+        files_of(tmp_path / "line")
 
 
 def test_files_that_belong_together(tmp_path: Path) -> None:

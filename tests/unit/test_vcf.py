@@ -104,6 +104,19 @@ def test_bcf_equals_the_vcf(tmp_path: Path) -> None:
     assert source.summary.ploidy == 4
 
 
+@pytest.mark.parametrize("packed", [bytes, gzipped, bgzip])
+@pytest.mark.parametrize("name", ["input.vcf", "input.txt"])
+def test_a_byte_order_mark_is_read_past(
+    name: str, packed: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    text = vcf_of_dosages([[0, 1, 2], [2, -1, 0]])
+    path = tmp_path / name
+    for headless in (text, text[text.index("#CHROM") :]):
+        path.write_bytes(packed(b"\xef\xbb\xbf" + headless.encode()))
+        assert read_samples(path) == ["line0", "line1", "line2"]
+        assert dosages(import_file(path, tmp_path)).tolist() == [[0, 1, 2], [2, -1, 0]]
+
+
 def test_policies_are_counted_and_markers_described(tmp_path: Path) -> None:
     records = [
         record(["./1", "1/.", ".", "0/2"], position=7, alt="T,<DEL>"),

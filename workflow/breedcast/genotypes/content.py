@@ -26,6 +26,10 @@ BUFFER_BYTES = 1 << 20
 #: Text that is held at a time, and the longest line that is no mistake.
 TEXT_BYTES = 1 << 23
 LONGEST_LINE = 1 << 29
+#: A byte order mark of UTF-8, with which editors of Windows begin a text.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: Calls of PLINK, which its users name without these.
+PLINK_CALLS = (".bed", ".pgen")
 COPY_AGAIN = "copy or download it again"
 CHANGED = "changed while it was read: run again when it is complete"
 NUL_BYTES = f"NUL bytes: the file is damaged; {COPY_AGAIN}"
@@ -34,7 +38,9 @@ NUL_BYTES = f"NUL bytes: the file is damaged; {COPY_AGAIN}"
 def check_file(path: Path) -> None:
     """Raise UserError unless there is a readable file that is not empty."""
     if not path.exists():
-        raise UserError(f"{path}: no such file: check genotypes.path in the config")
+        whole = [f"{path}{it}" for it in PLINK_CALLS if os.path.isfile(f"{path}{it}")]
+        remedy = f"name {whole[0]}" if whole else "check genotypes.path"
+        raise UserError(f"{path}: no such file: {remedy} in the config")
     if not path.is_file():
         raise UserError(f"{path} is not a file: genotypes.path must name a file of genotypes")
     if not os.access(path, os.R_OK):

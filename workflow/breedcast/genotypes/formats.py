@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from breedcast.errors import UserError
-from breedcast.genotypes.content import check_file, first_bytes
+from breedcast.genotypes.content import BYTE_ORDER_MARK, check_file, first_bytes
 from breedcast.genotypes.plink_header import BED_MAGIC, PGEN_MAGIC
 from breedcast.genotypes.table_header import has_letters
 from breedcast.genotypes.table_header import orientation as table_orientation
@@ -62,8 +62,13 @@ def recognise(path: str | Path) -> str:
         return "bed"
     if start.startswith(PGEN_MAGIC):
         return "pgen"
-    if start.startswith((b"##", b"#CHROM\tPOS\tID\tREF")):
+    if start.removeprefix(BYTE_ORDER_MARK).startswith((b"##", b"#CHROM\tPOS\tID\tREF")):
         return "vcf"
+    if path.suffix == ".ped":
+        raise UserError(
+            f"{path} is PLINK's text: make a .bed of it, and name that: "
+            "plink --file NAME --make-bed --out NAME"
+        )
     if path.suffix in BESIDE:
         raise UserError(f"{path} has no calls: name the {BESIDE[path.suffix]} beside it")
     if not start.strip() or b"\0" in start[:16]:

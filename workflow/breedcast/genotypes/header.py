@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from breedcast.errors import UserError
-from breedcast.genotypes.content import COPY_AGAIN, NUL_BYTES, head
+from breedcast.genotypes.content import BYTE_ORDER_MARK, COPY_AGAIN, NUL_BYTES, head
 from breedcast.genotypes.text import OLD_MAC
 
 FIXED_COLUMNS = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
@@ -65,6 +65,8 @@ def vcf_header(path: Path, lines: Iterable[bytes]) -> Header:
         if length >= LONGEST_HEADER:
             raise UserError(f"{path}: a header of over {LONGEST_HEADER:,} bytes: {COPY_AGAIN}")
         stripped = line.rstrip(b"\r\n")
+        if number == 1:
+            stripped = stripped.removeprefix(BYTE_ORDER_MARK)
         if number == 1 and not stripped.startswith((b"##", b"#CHROM")):
             raise UserError(
                 f"{path} is not a VCF (it begins with neither ##fileformat=VCF nor #CHROM): "

@@ -146,8 +146,9 @@ class MatrixSource(Source):
         if self._halves > MANY_HALVES * self._cells:
             raise UserError(
                 f"{self.path}: {self._halves:,} of {self._cells:,} calls are 0.5, and none is "
-                "above 1: where 0.5 is a heterozygous call multiply all by the ploidy (of diploids: "
-                "double them, 0, 1, 2); of haploid lines set genotypes: ploidy: 1 in the config"
+                "above 1: where 0.5 is a heterozygous call multiply all by the ploidy (of "
+                "diploids: double them, 0, 1, 2); of haploid lines set genotypes: ploidy: 1 in "
+                "the config"
             )
 
     def _place(self, cells: Cells, row: int, column: int) -> str:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from breedcast.errors import UserError
-from breedcast.genotypes.content import Content, head
+from breedcast.genotypes.content import BYTE_ORDER_MARK, Content, head
 from breedcast.genotypes.text import decoded, line_names
 
 #: How columns that describe a marker are called, in small letters without `_`, `.` and space.
@@ -79,7 +79,7 @@ def read_header(path: Path) -> TableHeader:
 def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
     """The header, from the first two lines of the file."""
     place = f"{path}, line 1"
-    text = decoded(first.removeprefix(b"\xef\xbb\xbf"), place)
+    text = decoded(first.removeprefix(BYTE_ORDER_MARK), place)
     delimiter = next((it for it in DELIMITERS if it in text), None)
     if delimiter is None:
         raise UserError(f"{path} has one column: give a table of genotypes, or a VCF")
