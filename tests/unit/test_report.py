@@ -515,3 +515,14 @@ def test_what_the_config_asked_for_follows_the_candidates(report):
     none = trait.selection["phenotype_next"].iloc[:0]
     full = dataclasses.replace(trait, selection={**trait.selection, "phenotype_next": none})
     assert next_steps(full, 50)[2].table is None
+
+
+def test_values_far_from_all_others_are_doubted(report):
+    trait = report[0].traits[0]
+    assert not any("interquartile" in doubt for doubt in doubts(trait, 0.9))
+    wrong = trait.phenotypes.copy()
+    wrong.loc[[0, 1, 3, 4], "value"] = -999.0
+    said = doubts(dataclasses.replace(trait, phenotypes=wrong), 0.9)
+    (told,) = [doubt for doubt in said if "interquartile" in doubt]
+    assert told.startswith("4 of ")
+    assert f"({wrong['sample'][0]} -999" in told

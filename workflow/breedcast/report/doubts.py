@@ -22,6 +22,8 @@ SMALL_CONTROL = 0.1
 SLOPES = (0.7, 1.4)
 #: Clusters with fewer tested lines tell no correlation; a fall by so much within them is told.
 LEAST_CLUSTER, LARGE_FALL = 10, 0.1
+#: Values farther from the median than so many interquartile ranges are told.
+FAR_VALUE = 10
 #: More extrapolated candidates than this share are worth a word.
 MANY_FAR = 0.05
 
@@ -34,6 +36,7 @@ def doubts(trait: TraitResult, level: float) -> list[str]:
     return [
         *_not_predicted(trait),
         *_few(trait),
+        *_far_values(trait),
         *_weak(trait),
         *_controls(trait),
         *_clusters(trait),
@@ -122,6 +125,22 @@ def _coverage(trait: TraitResult, level: float) -> list[str]:
         f"The intervals of {trait.best.name} held {100 * held:.0f} % of the tested values, fewer "
         f"than the {100 * level:g} % meant and than chance explains (from {100 * low:.0f} %): take "
         "them for too narrow."
+    ]
+
+
+def _far_values(trait: TraitResult) -> list[str]:
+    """Values that may be typing errors, or codes of missing ones."""
+    lines = trait.phenotypes.dropna(subset="value")
+    low, median, high = np.percentile(lines["value"], [25, 50, 75])
+    far = lines[(lines["value"] - median).abs() > FAR_VALUE * (high - low)]
+    if far.empty or low == high:
+        return []
+    first = [f"{line.sample} {number(line.value)}" for line in far.head(3).itertuples()]
+    more = ", ..." if len(far) > len(first) else ""
+    return [
+        f"{whole(len(far))} of {whole(len(lines))} values lie more than {FAR_VALUE} interquartile "
+        f"ranges from the median ({', '.join(first)}{more}). They weigh on all that is below: look "
+        "whether they are mistakes, or stand for missing values (write NA)."
     ]
 
 
