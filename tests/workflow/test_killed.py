@@ -22,13 +22,13 @@ TABLES = [
 def workflow(make_workflow):
     workflow = make_workflow()
     example = yaml.safe_load((workflow.folder / "config" / "config.yaml").read_text())
-    network = {"model": "dnngp", "learning_rate": 0.0001, "epochs": 25, "patience": 25}
+    network = {"model": "dnngp", "learning_rate": 0.0001, "epochs": 15, "patience": 15}
     changes = {
         "traits": ["yield"],
         "validation": {"folds": 2, "repeats": 1, "inner_folds": 2},
         "control": {"permutations": 0},
         "threads": 2,
-        "models": {"apart": network, "stacked": {"model": "dnn", "epochs": 60, "patience": 60}},
+        "models": {"apart": network, "stacked": {"model": "dnn", "epochs": 40, "patience": 40}},
     }
     for name in ("unbroken", "killed"):
         path = workflow.folder / f"{name}.yaml"

@@ -30,6 +30,7 @@ def config(workflow):
         "traits": ["disease"],
         "validation": {"folds": 2, "repeats": 1, "inner_folds": 2},
         "models": {"gblup": {}, "dnn": {"epochs": 4}},
+        "markers": {"windows": 12},
         "threads": 2,
     }
 
