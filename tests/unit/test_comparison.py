@@ -29,7 +29,8 @@ def plan_of(lines: int, folds: int, repeats: int) -> pd.DataFrame:
         for line in range(lines)
     ]
     rows += [(-1, -1, str(line), "train") for line in range(lines)]
-    return pd.DataFrame(rows, columns=["repeat", "fold", "sample", "role"])
+    plan = pd.DataFrame(rows, columns=["repeat", "fold", "sample", "role"])
+    return plan.assign(environment=np.nan)
 
 
 def test_t_is_the_corrected_resampled_t_by_hand():
@@ -119,7 +120,7 @@ def test_one_model_has_nothing_to_compare():
 def test_environments_of_the_same_new_lines_count_once():
     """Two parts of ten lines, each tested in three environments by fits that saw neither."""
     rows = [
-        (0, 3 * part + place, f"L{line}", role)
+        (0, 3 * part + place, f"L{line}", "NSW"[other], role)
         for part in range(2)
         for place in range(3)
         for line in range(20)
@@ -127,7 +128,8 @@ def test_environments_of_the_same_new_lines_count_once():
         if (line % 2 == part) == (other == place)
         for role in ["test" if line % 2 == part else "train"]
     ]
-    plan = pd.DataFrame(rows, columns=["repeat", "fold", "sample", "role"])
+    columns = ["repeat", "fold", "sample", "environment", "role"]
+    plan = pd.DataFrame(rows, columns=columns)
     number, share = replicates(plan)
     assert number.tolist() == [0, 0, 0, 1, 1, 1]
     assert share == 1.0  # ten new lines by ten others
@@ -138,6 +140,7 @@ def test_environments_of_the_same_new_lines_count_once():
     assert row["difference"] == pytest.approx(0.2)
     known = plan.assign(sample="L0")  # lines that are trained on too: each fold is one more
     assert replicates(known)[0].is_unique
+    assert replicates(plan.assign(environment=None))[0].is_unique
 
 
 def test_models_scored_on_other_folds_are_an_error():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.records import has_environments
+
 FOLD = ["repeat", "fold"]
 
 
@@ -29,10 +31,12 @@ def replicates(plan: pd.DataFrame) -> tuple[pd.Series, float]:
     from scipy.sparse.csgraph import connected_components
 
     folds = plan[plan["repeat"] >= 0]
+    names = folds.set_index(FOLD).index.unique()
+    if not has_environments(folds):
+        return pd.Series(np.arange(len(names)), names), test_to_train(plan)
     is_test = folds["role"] == "test"
     cell = pd.MultiIndex.from_frame(folds[[*FOLD, "sample"]])
     new = folds[is_test & ~cell.isin(cell[~is_test])]
-    names = folds.set_index(FOLD).index.unique()
     fold = names.get_indexer(pd.MultiIndex.from_frame(new[FOLD]))
     line, lines = pd.MultiIndex.from_frame(new[["repeat", "sample"]]).factorize()
     tests = coo_array((np.ones(len(new)), (fold, line)), (len(names), len(lines)))
