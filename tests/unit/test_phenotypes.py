@@ -125,6 +125,7 @@ def test_columns_may_be_called_by_years(tmp_path):
         (b"\xd0\xcf\x11\xe0\xa1", "is an Excel workbook: save the sheet as CSV"),
         (gzip.compress(b"sample,yield\n"), "is packed by gzip: unpack it: gunzip FILE"),
     ],
+    ids=["xlsx", "xls", "gz"],
 )
 def test_a_workbook_or_a_packed_table_is_called_so(tmp_path, start, message):
     with pytest.raises(UserError, match=rf"p\.tsv {message}"):
