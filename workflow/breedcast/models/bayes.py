@@ -104,6 +104,8 @@ class Candidates:
         A marker's variance given the background is taken to be proportional to that without, as
         in GRAMMAR-Gamma (Svishcheva et al. 2012, Nat Genet 44:1166).
         """
+        if len(self.markers) == len(self.lengths):
+            return self
         association = np.abs(_effects(rows, band, left)) / np.maximum(self.lengths, 1e-12)
         most = np.argsort(-association, kind="stable")[:MOST_CANDIDATES]
         new = np.setdiff1d(most, self.markers)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from importlib import import_module
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any
 
 import numpy as np
@@ -273,10 +273,12 @@ class TrainingJob:
             for task, lines in zip(tasks, dealt, strict=True)
         ]
         seen = [lines.observed[task.train] for task, lines in zip(tasks, dealt, strict=True)]
-        to_make = [fit for fit, value in zip(fits, seen, strict=True) if np.ptp(value) > 0]
+        varies = [np.ptp(value) > 0 for value in seen]
+        to_make = list(compress(fits, varies))
         made = iter(model.fit_all(to_make, self.computed_on, checkpoint, listen) if to_make else ())
         fitted = [
-            next(made) if np.ptp(value) > 0 else FittedConstant(float(value[0])) for value in seen
+            next(made) if differ else FittedConstant(float(value[0]))
+            for value, differ in zip(seen, varies, strict=True)
         ]
         return [self._result(*three) for three in zip(tasks, dealt, fitted, strict=True)]
 

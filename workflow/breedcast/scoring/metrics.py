@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from breedcast.phenotypes.records import within
+
 Direction = Literal["high", "low"]
 
 #: The share of the lines that a selection keeps.
@@ -79,6 +81,14 @@ def pearson(observed: np.ndarray, predicted: np.ndarray) -> float:
     if is_constant(observed) or is_constant(predicted):
         return np.nan
     return float(np.corrcoef(observed, predicted)[0, 1])
+
+
+def pearson_within(environment: np.ndarray, observed: np.ndarray, predicted: np.ndarray) -> float:
+    """The mean, as `within` takes it, of the correlations within environments; of all without."""
+    figures = within(
+        environment, lambda rows: {"pearson": pearson(observed[rows], predicted[rows])}
+    )
+    return figures["pearson"]
 
 
 def spearman(observed: np.ndarray, predicted: np.ndarray) -> float:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from breedcast.phenotypes.covariates import FixedEffects, covariate_columns
-from breedcast.phenotypes.records import has_environments, within
+from breedcast.phenotypes.records import has_environments
 from breedcast.scoring.alignment import lines_of, observed
-from breedcast.scoring.metrics import pearson
+from breedcast.scoring.metrics import pearson_within
 
 
 def partial_pearson(test: pd.DataFrame, inner: pd.DataFrame, phenotypes: pd.DataFrame) -> float:
@@ -26,7 +26,6 @@ def partial_pearson(test: pd.DataFrame, inner: pd.DataFrame, phenotypes: pd.Data
     what little these differ between its fits, and scores about 0.
     """
     columns = covariate_columns(phenotypes)
-    environment = test["environment"].to_numpy(object)
     if has_environments(test):
         columns = [*columns, "environment"]
     trained, tested = lines_of(phenotypes, inner), lines_of(phenotypes, test)
@@ -38,6 +37,4 @@ def partial_pearson(test: pd.DataFrame, inner: pd.DataFrame, phenotypes: pd.Data
 
     known = beyond(observed(phenotypes, inner), observed(phenotypes, test))
     said = beyond(*(rows["predicted"].to_numpy(np.float64) for rows in (inner, test)))
-    return within(environment, lambda rows: {"pearson": pearson(known[rows], said[rows])})[
-        "pearson"
-    ]
+    return pearson_within(test["environment"].to_numpy(object), known, said)

@@ -11,7 +11,7 @@ from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.records import has_environments, keys, within
 from breedcast.scoring.alignment import UNIT, observed
 from breedcast.scoring.groups import within_and_between
-from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson
+from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson, pearson_within
 from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
 
@@ -65,9 +65,10 @@ def score(
         predicted_alike = scored[scored["permutation"] == permutation]
         for (repeat, fold), unit in predicted_alike.groupby(["repeat", "fold"]):
             value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
+            environment = unit["environment"].to_numpy(object)
             if permutation:
                 metric = "control_pearson" if permutation > 0 else "family_control_pearson"
-                scores = {metric: _pearson_within(unit, value, predicted)}
+                scores = {metric: pearson_within(environment, value, predicted)}
             else:
                 family = None if families is None else unit["sample"].map(families).to_numpy()
                 scores = _evaluate(unit, value, predicted, direction, family, values)
@@ -78,7 +79,7 @@ def score(
                     scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
                 if seen and new.sum() > 1:
-                    distinct = _pearson_within(unit[new], value[new], predicted[new])
+                    distinct = pearson_within(environment[new], value[new], predicted[new])
                     scores["pearson_distinct"] = distinct
             records += [(repeat, fold, permutation, *item) for item in scores.items()]
     return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
@@ -134,13 +135,6 @@ def _evaluate(
     if has_environments(unit):
         scores["pearson_pooled"] = pearson(value, predicted)
     return scores
-
-
-def _pearson_within(unit: pd.DataFrame, value: np.ndarray, predicted: np.ndarray) -> float:
-    environment = unit["environment"].to_numpy(object)
-    return within(environment, lambda rows: {"pearson": pearson(value[rows], predicted[rows])})[
-        "pearson"
-    ]
 
 
 def _check_finite(scored: pd.DataFrame) -> None:
