@@ -1,7 +1,10 @@
 """The trainer: what decides, what is restored, and that every way of training is the same."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,6 +231,26 @@ def test_networks_that_the_device_cannot_hold_go_in_halves(
     for one, two in zip(roomy, cramped, strict=True):
         for name, array in weights(one).items():
             np.testing.assert_allclose(array, weights(two)[name], rtol=1e-4, atol=1e-6)
+
+
+def test_optimisers_move_weights_without_the_compiler_of_pytorch(repository: Path) -> None:
+    """Its import takes two seconds of every job, and no network is compiled."""
+    code = """
+import sys
+import torch
+from torch import nn
+from breedcast.training.optimisers import OPTIMISERS, Optimiser
+for name in OPTIMISERS:
+    weight = nn.Parameter(torch.ones(2))
+    optimiser = Optimiser(name).make([{"params": [weight], "weight_decay": 0.1}])
+    optimiser.zero_grad()
+    weight.square().sum().backward()
+    with torch.no_grad():
+        optimiser.step()
+    assert (weight < 1).all(), name
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=repository / "workflow", check=True)
 
 
 class KilledError(Exception):

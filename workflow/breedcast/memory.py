@@ -110,16 +110,16 @@ LAWS: dict[str, Law | MixedLaw] = {
     "bayes": Law(230, call=2, block=13, few=30, candidate=32),
     "lightgbm": Law(235, marker=2_500, call=11, block=14),
     "xgboost": Law(250, marker=6_000, call=24, block=14),
-    "dnn": Law(620, marker=26_000, call=3, looked=32),
-    "dnngp": Law(630, call=12, pair=260, looked=9),
-    "deepgs": Law(530, marker=14_500, call=2, looked=10, batch=30),
-    "dlgwas": Law(560, marker=2_000, call=2, looked=105, batch=130),
-    "inception": Law(560, marker=55_000, call=2, looked=32, batch=330),
+    "dnn": Law(560, marker=26_000, call=3, looked=32),
+    "dnngp": Law(570, call=12, pair=260, looked=9),
+    "deepgs": Law(470, marker=14_500, call=2, looked=10, batch=30),
+    "dlgwas": Law(500, marker=2_000, call=2, looked=105, batch=130),
+    "inception": Law(500, marker=55_000, call=2, looked=32, batch=330),
     **dict.fromkeys(
-        ["local", "transformer", "lstm", "gru"], Law(630, marker=2_000, call=2, looked=32)
+        ["local", "transformer", "lstm", "gru"], Law(570, marker=2_000, call=2, looked=32)
     ),
 }
-NETWORK = Law(600, marker=14_000, call=2, looked=32, batch=20)
+NETWORK = Law(540, marker=14_000, call=2, looked=32, batch=20)
 REGRESSION = Law(240, call=12, pair=20, block=14)
 #: What a network's shortcut takes beside it: what rkhs grows by.
 SHORTCUT = Law(0, call=2, pair=60, block=17)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import zarr
 
 from breedcast.errors import UserError
 from breedcast.genotypes.hybrids import crossed, rows_of
@@ -74,6 +73,8 @@ class StoredCodes:
 
         Raises UserError if either is absent, damaged, or not made from the other.
         """
+        import zarr
+
         path = Path(path)
         summary = read_summary(path.with_suffix(".json"))
         try:

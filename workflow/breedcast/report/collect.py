@@ -62,8 +62,15 @@ class ModelResult:
         return 0 if np.isnan(count) else int(count)
 
     def _summary(self, metric: str, column: str) -> float:
-        found = self.summary.get(column, pd.Series(dtype=float))
-        return float(found.get(metric, np.nan))
+        return self._figures.get(column, {}).get(metric, np.nan)
+
+    @cached_property
+    def _figures(self) -> dict[str, dict[str, float]]:
+        """`summary` by column and metric: a report looks up thousands of its cells."""
+        return {
+            str(column): dict(zip(self.summary.index, values, strict=True))
+            for column, values in self.summary.items()
+        }
 
     @property
     def is_network(self) -> bool:
@@ -77,11 +84,16 @@ class ModelResult:
 
     def fact(self, name: str) -> pd.DataFrame:
         """A fact of the real trait's validation fits: repeat, fold, inner_fold, value."""
+        none = pd.DataFrame(columns=["repeat", "fold", "inner_fold", "value"])
+        return self._facts.get(name, none)
+
+    @cached_property
+    def _facts(self) -> dict[str, pd.DataFrame]:
         if self.facts is None:
-            return pd.DataFrame(columns=["repeat", "fold", "inner_fold", "value"])
-        facts = self.facts
-        real = (facts["fact"] == name) & (facts["permutation"] == 0) & (facts["repeat"] >= 0)
-        return facts.loc[real, ["repeat", "fold", "inner_fold", "value"]]
+            return {}
+        real = self.facts[(self.facts["permutation"] == 0) & (self.facts["repeat"] >= 0)]
+        columns = ["repeat", "fold", "inner_fold", "value"]
+        return {str(name): rows[columns] for name, rows in real.groupby("fact")}
 
     @property
     def heritability(self) -> pd.Series:
@@ -166,8 +178,12 @@ class TraitResult:
         Folds share training lines: the widened error of the corrected resampled t-test.
         """
         runs = int((model.scores["metric"] == metric).sum())
-        share = test_to_train(self.plan)
-        return model.sd(metric) * float(np.sqrt(1 / runs + share)) if runs else np.nan
+        return model.sd(metric) * float(np.sqrt(1 / runs + self._share)) if runs else np.nan
+
+    @cached_property
+    def _share(self) -> float:
+        """n_test / n_train."""
+        return test_to_train(self.plan)
 
     @property
     def is_predicted(self) -> bool:
@@ -182,9 +198,13 @@ class TraitResult:
 
     def coverage(self, model: ModelResult) -> float:
         """Share of the tested lines that lay within a model's intervals."""
+        return self._coverage[model.name]
+
+    @cached_property
+    def _coverage(self) -> dict[str, float]:
         tried = self.intervals[self.intervals["by"] == FOLD]
-        held = pooled(tried, ["model"]).set_index("model")["coverage"]
-        return float(held[model.name])
+        held = pooled(tried, ["model"])
+        return dict(zip(held["model"], held["coverage"], strict=True))
 
     def compared(self, model: str, reference: str) -> pd.Series | None:
         """The comparison of two models' correlations: model minus reference."""

@@ -22,7 +22,7 @@ def marker_table(trait: TraitResult) -> Table:
     tested = trait.association.dropna(subset=["p_value"])
     top = tested.sort_values(["p_value", "marker"]).head(TOP_MARKERS)
     saliencies = {
-        model.name: _share_and_rank(model.saliency)
+        model.name: _share_and_rank(model.saliency).loc[top["marker"]].to_dict("index")
         for model in trait.models
         if model.saliency is not None and has_saliency(model)
     }
@@ -52,7 +52,7 @@ def marker_table(trait: TraitResult) -> Table:
                 _effect(row, decimals),
                 f"{row['p_value']:.2g}",
                 f"{row['q_value']:.2g}",
-                *(_saliency_cell(it.loc[row["marker"]]) for it in saliencies.values()),
+                *(_saliency_cell(it[row["marker"]]) for it in saliencies.values()),
             ]
             for row in top.to_dict("records")
         ],
@@ -136,8 +136,8 @@ def _share_and_rank(saliency: pd.DataFrame) -> pd.DataFrame:
     return shares.assign(rank=by_marker["mean"].rank(ascending=False, method="min"))
 
 
-def _saliency_cell(marker: pd.Series) -> Cell:
-    spreads = marker[["sd", "network_sd"]].dropna().map(number)
+def _saliency_cell(marker: Mapping[Hashable, Any]) -> Cell:
+    spreads = [number(marker[it]) for it in ("sd", "network_sd") if not np.isnan(marker[it])]
     return Cell(whole(marker["rank"]), " ± ".join([number(marker["mean"]), *spreads]))
 
 

@@ -56,12 +56,12 @@ def manhattan_figure(trait: TraitResult, leave_out_contig: bool, limit: int) -> 
     """-log10 p of every marker along the genome."""
     tested = trait.association.dropna(subset=["p_value"])
     points = _along_genome(tested).assign(y=-np.log10(tested["p_value"].clip(lower=1e-300)))
-    shown = largest_and_sample(points, "y", limit)
+    shown, decimals = largest_and_sample(points, "y", limit), decimals_for(trait.sd)
     data = shown.assign(
-        y=shown["y"].round(3), p=shown["p_value"].map("{:.2g}".format), effect=shown["effect"].map(
-            lambda effect: number(effect, decimals_for(trait.sd))
-        ),
-    )[["x", "y", "shade", "id", "contig", "position", "p", "effect"]]  # fmt: skip
+        y=shown["y"].round(3),
+        p=shown["p_value"].map("{:.2g}".format),
+        effect=[number(effect, decimals) for effect in shown["effect"]],
+    )[["x", "y", "shade", "id", "contig", "position", "p", "effect"]]
     dots = (
         alt.Chart(
             csv_data(data, x="number", y="number", id="string", contig="string", shade="string")

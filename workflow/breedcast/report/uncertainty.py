@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from breedcast.report.collect import TraitResult
 from breedcast.report.groups import LEAST_LINES, told_apart
 from breedcast.report.tables import Cell, Table, decimals_for, number, table, whole
@@ -90,10 +92,11 @@ def guarantee(level: float) -> str:
 
 def band(lines: int, level: float) -> tuple[float, float]:
     """Shares between which so many independent lines fall with 95 % if each is held by `level`."""
-    from scipy.stats import binom
+    from scipy.special import bdtrik  # as `scipy.stats.binom`, whose import takes a second
 
-    low, high = binom.interval(SURE, lines, level)
-    return float(low) / lines, float(high) / lines
+    tails = np.array([(1 - SURE) / 2, (1 + SURE) / 2])
+    low, high = np.ceil(np.nan_to_num(bdtrik(tails, lines, level))) / lines
+    return float(low), float(high)
 
 
 def _percent(share: float) -> str:

@@ -21,7 +21,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 #: Cells of a table (training lines, new lines) that are held at a time.
 CELLS = 4_000_000
@@ -44,6 +43,8 @@ class Scale:
         beside = residuals**2 - sd**2
         if np.ptp(v) <= 1e-9 * v.max():
             return cls(max(float(beside.mean()), 0.0), 0.0)
+        from scipy.optimize import nnls
+
         shared, noise = nnls(np.column_stack([np.ones_like(v), v]), beside)[0]
         return cls(float(shared), float(noise))
 

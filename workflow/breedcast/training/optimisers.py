@@ -6,8 +6,9 @@ that happens to them here happens to each network as if it were alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,22 @@ from torch import Tensor
 from breedcast.training.layers import penalised
 from breedcast.training.network import Network
 
-OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.Adam,
-    "sgd": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
+
+def _uncompiled(kind: type[torch.optim.Optimizer]) -> Any:
+    """PyTorch's optimiser without what its methods are wrapped in for the compiler of PyTorch: no
+    network is compiled here, and the first call would import it, two seconds of every job. Its
+    `step` is to be called where no gradient is recorded.
+    """
+    methods = ("step", "zero_grad", "add_param_group")
+    return type(kind.__name__, (kind,), {name: unwrap(getattr(kind, name)) for name in methods})
+
+
+OPTIMISERS = {
+    "adam": _uncompiled(torch.optim.Adam),
+    "adamw": _uncompiled(torch.optim.Adam),
+    "sgd": _uncompiled(torch.optim.SGD),
+    "rmsprop": _uncompiled(torch.optim.RMSprop),
+    "adagrad": _uncompiled(torch.optim.Adagrad),
 }
 #: What AdamW's decay is where none is given (Loshchilov and Hutter 2019; PyTorch's default).
 ADAMW_DECAY = 0.01
