@@ -1,6 +1,6 @@
 """How fast networks are trained, beside plain loops and beside the machine's matrix rate.
 
-    PYTHONPATH=workflow python tests/benchmarks/throughput.py [MODEL ...]
+    PYTHONPATH=workflow:. python tests/benchmarks/throughput.py [MODEL ...]
 
 Each model is trained on simulated codes of the size of a wheat599 inner fold (384 lines, 1,279
 markers), one thread. Printed per model: floating-point operations of a step (as PyTorch counts
@@ -31,8 +31,9 @@ from breedcast.models.base import Fit, Lines, model_class  # isort: skip
 from breedcast.models.registry import MODELS  # isort: skip
 from breedcast.training.dropout import Dropout  # isort: skip
 from breedcast.training.fleet import tensors  # isort: skip
-from breedcast.training.layers import LinearPair, penalty  # isort: skip
+from breedcast.training.layers import LinearPair  # isort: skip
 from breedcast.training.trainer import Settings, Task, batches, train  # isort: skip
+from tests.unit.networks import penalty  # isort: skip
 
 LINES, MARKERS, EPOCHS, ROUNDS = 384, 1279, 4, 3
 CPU = torch.device("cpu")

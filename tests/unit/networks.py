@@ -9,7 +9,7 @@ from torch import nn
 from breedcast.training.augment import Augment
 from breedcast.training.dropout import Dropout
 from breedcast.training.fleet import Data
-from breedcast.training.layers import Dense
+from breedcast.training.layers import Dense, penalised
 from breedcast.training.losses import Readout, SquaredError
 from breedcast.training.network import Network, NumberInput
 from breedcast.training.objective import Objective
@@ -33,6 +33,16 @@ def small_network(readout: Readout | None = None, rate: float = 0.2) -> Network:
 
 def small() -> Objective:
     return plain(small_network())
+
+
+def penalty(network: nn.Module) -> torch.Tensor:
+    """The sum of all penalties, which Keras adds to the loss it reports."""
+    weights = dict(network.named_parameters())
+    costs = [
+        l1 * weights[name].abs().sum() + l2 * (weights[name] ** 2).sum()
+        for name, l1, l2 in penalised(network)
+    ]
+    return torch.stack(costs).sum()
 
 
 def make_data(lines: int, seed: int = 0, positions: int = POSITIONS) -> Data:

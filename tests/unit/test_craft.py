@@ -9,9 +9,10 @@ from torch import nn
 
 from breedcast.training.activations import ACTIVATIONS, ISRU, set_activations
 from breedcast.training.augment import Augment, mix
+from breedcast.training.blocks import LocallyConnected
 from breedcast.training.dropout import Dropout, before_normalisation, set_dropouts
 from breedcast.training.initialisers import INITIALISERS, set_first_weights
-from breedcast.training.layers import Conv1d, Dense, Flatten, Penalty, penalty, set_penalties
+from breedcast.training.layers import Conv1d, Dense, Flatten, Penalty, set_penalties
 from breedcast.training.losses import (
     AbsoluteError,
     Correlation,
@@ -31,6 +32,7 @@ from breedcast.training.trainer import EpochPlan
 from tests.unit.networks import (
     POSITIONS,
     make_task,
+    penalty,
     plain,
     settings,
     small_network,
@@ -244,6 +246,33 @@ def test_the_norm_of_a_gradient_is_clipped_and_that_of_weights_bounded() -> None
     a_step(network, Optimiser("sgd", max_norm=0.4), 1e-9)
     norms = network.head[0].weight.norm(dim=1)
     assert norms.max().item() == pytest.approx(0.4, rel=1e-4)
+
+
+def wide_network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """Two windows of three inputs to four filters, what they add up to scaled by a half."""
+    monkeypatch.setattr("breedcast.training.blocks.FEW", POSITIONS / 2)
+    layers = nn.Sequential(LocallyConnected(1, POSITIONS, 3, filters=4), Flatten())
+    return Network(NumberInput(), layers, Dense(8, 1), SquaredError())
+
+
+def test_weights_of_windows_are_bounded_unit_by_unit_as_they_act(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = wide_network(monkeypatch)
+    windows = network.features[0]
+    nn.init.ones_(windows.weight)
+    a_step(network, Optimiser("sgd", max_norm=0.4), 1e-9)
+    assert windows.share == 0.5
+    norms = (windows.share * windows.weight).norm(dim=1)
+    torch.testing.assert_close(norms, torch.full((2, 4), 0.4))
+
+
+def test_first_weights_of_windows_are_drawn_as_they_act(monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = wide_network(monkeypatch).features[0]
+    set_first_weights(windows, "uniform")
+    acting = windows.share * windows.weight.detach()
+    assert 0.04 < acting.abs().max() <= 0.05
+    assert len(acting.unique()) == acting.numel()
 
 
 # augmentation

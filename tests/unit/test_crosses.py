@@ -109,7 +109,8 @@ def test_the_variance_is_the_posterior_mean_in_closed_form(kind):
     Z, prior = dosage[: merit.trained], merit.mixed.sigma2_g / merit.scale
     covariance = prior * np.eye(Z.shape[1]) - prior**2 * Z.T @ merit.precision() @ Z
     place = np.cumsum(np.where(np.isinf(distance), 1e6, distance))
-    D = Linkage.of(kind).covariance(np.abs(place[:, None] - place))
+    linkage, apart = Linkage.of(kind), np.abs(place[:, None] - place)
+    D = np.exp(-apart[..., None] * linkage.rates) @ linkage.weights
     row = {sample: number for number, sample in enumerate(merit.lines["sample"])}
     for cross in table.itertuples():
         c = (dosage[row[cross.parent_1]] - dosage[row[cross.parent_2]]) / 2

@@ -23,11 +23,11 @@ from breedcast.training.dropout import dropouts
 from breedcast.training.fleet import Data, predict
 from breedcast.training.initialisers import glorot_uniform
 from breedcast.training.keras import load_keras
-from breedcast.training.layers import penalty
 from breedcast.training.losses import SquaredError
 from breedcast.training.network import Network, NumberInput, OneHotInput, width_of
 from breedcast.training.objective import Objective
 from breedcast.training.trainer import Settings, Task, train
+from tests.unit.networks import penalty
 
 CPU = torch.device("cpu")
 

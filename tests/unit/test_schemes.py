@@ -1,5 +1,7 @@
 """Schemes that follow families, years or a user's own file."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,13 @@ from breedcast.files import write_table
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.project import Project
 from breedcast.validation.groups import LineGroups
-from breedcast.validation.names import BY_PARENTS, FOLLOWED, OF_ENVIRONMENTS, RANDOM
+from breedcast.validation.names import (
+    BY_PARENTS,
+    FOLLOWED,
+    OF_ENVIRONMENTS,
+    RANDOM,
+    scheme_of_candidates,
+)
 from breedcast.validation.own_file import read_own_plan
 from breedcast.validation.plan import units
 from breedcast.validation.schemes import SCHEMES
@@ -255,6 +263,8 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     if scheme in BY_PARENTS:
         phenotypes = {"path": "p.tsv", "parents": ["female", "male"]}
         pairs = [(f"F{number % 10}", f"M{number // 10}") for number in range(len(table))]
+        if scheme == "both_parents_new":  # where parents are on both sides inner folds are more
+            pairs = list(combinations([f"P{number}" for number in range(14)], 2))[: len(table)]
         given_to["parents"] = pd.DataFrame(pairs, table["sample"], ["female", "male"])
     if scheme == "own":
         rows = [f"L{number},{number % 5},{number % 2}" for number in range(87)]
@@ -280,9 +290,18 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     fits = sum(len(unit.inner_folds) + 1 for unit in work)
     if scheme == "forward":  # inner folds are years, of which there may be few
         assert demands.fits_per_job >= fits
+    elif scheme == "both_parents_new":  # ten pairs of parts, less what few hybrids leave empty
+        assert demands.fits_per_job >= fits > len(work) * 5
     else:
         assert demands.fits_per_job == fits
     assert project.has_random_folds == (scheme in RANDOM)
+
+
+def test_candidates_are_new_lines_whatever_tells_of_the_tested_ones():
+    assert scheme_of_candidates("cv2", several=True) == "cv1"
+    assert scheme_of_candidates("forward", several=False) == "forward"
+    assert scheme_of_candidates("forward", several=True) == "cv1"  # their inner folds are of lines
+    assert scheme_of_candidates("leave_family_out", several=True) == "leave_family_out"
 
 
 def config_of(**changes):

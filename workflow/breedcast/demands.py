@@ -19,7 +19,7 @@ from breedcast.memory import (
     training_mb,
 )
 from breedcast.project import Project
-from breedcast.validation.names import BY_PARENTS, OWN, RANDOM, grid_parts
+from breedcast.validation.names import BY_PARENTS, OWN, PAIRS, RANDOM, grid_parts
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Demands:
         validation, parts = self.project.config["validation"], 1
         inner: int = validation["inner_folds"]
         if validation["scheme"] == "both_parents_new":  # the candidates' unit too
-            return self.units_per_job * (grid_parts(inner) ** 2 + 1)
+            return self.units_per_job * (max(grid_parts(inner) ** 2, PAIRS) + 1)
         if validation["scheme"] == "cv00":  # of lines and of environments
             parts = max(1, min(inner, self.project.environments - 1))
         return (self.units_per_job - 1) * (inner * parts + 1) + inner + 1

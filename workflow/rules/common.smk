@@ -13,7 +13,6 @@ from breedcast.memory import (
     structure_mb,
 )
 from breedcast.project import Project, settings
-from breedcast.validation.names import scheme_of_candidates
 
 # The scripts' own processes find the package from wherever the workflow is installed.
 put_on_python_path()

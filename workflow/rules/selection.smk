@@ -31,7 +31,7 @@ rule rank_candidates:
             direction=project.direction(wildcards.trait),
             interval=project.config["interval"],
             fraction=project.config["selection"]["fraction"],
-            scheme=scheme_of_candidates(project.config["validation"]["scheme"]),
+            scheme=project.config["validation"]["scheme"],
         ),
         code=code_of("rank_candidates"),
     message:

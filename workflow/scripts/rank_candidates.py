@@ -4,6 +4,7 @@ with job(snakemake) as settings:
     from breedcast.files import read_parquet, read_table, write_table
     from breedcast.selection.candidates import expected_response, rank_candidates
     from breedcast.selection.in_environments import in_each_environment, over_environments
+    from breedcast.validation.names import scheme_of_candidates
 
     predictions = dict(
         zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
@@ -14,6 +15,8 @@ with job(snakemake) as settings:
             predictions, phenotypes, level=settings["interval"], direction=settings["direction"]
         )
         write_table(each, by_environment)
+    several = bool(phenotypes.dropna(subset="value")["sample"].duplicated().any())
+    scheme = scheme_of_candidates(settings["scheme"], several)
     predictions, phenotypes = over_environments(predictions, phenotypes)
     wanted = {name: settings[name] for name in ("fraction", "direction")}
     structure = read_table(snakemake.input.structure)
@@ -21,4 +24,4 @@ with job(snakemake) as settings:
         predictions, phenotypes, structure, level=settings["interval"], **wanted
     )
     write_table(expected_response(predictions, phenotypes, **wanted), snakemake.output.response)
-    write_table(candidates.assign(scheme=settings["scheme"]), snakemake.output.candidates)
+    write_table(candidates.assign(scheme=scheme), snakemake.output.candidates)

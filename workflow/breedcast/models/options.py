@@ -115,7 +115,9 @@ class NetworkOptions(Model):
     )
     warmup: int = option(0, "Epochs over which the learning rate first rises.", minimum=0)
     gradient_clip: float | None = option(
-        None, "Largest norm of a network's gradient; null does not clip.", exclusiveMinimum=0
+        None,
+        "Largest norm of a network's gradient without L2; null does not clip.",
+        exclusiveMinimum=0,
     )
     dropout: str = option(
         "bernoulli",
@@ -160,7 +162,7 @@ class NetworkOptions(Model):
     )
     label_noise: float = option(
         0.0,
-        "Standard deviation of noise on the trait while training, in the trait's own.",
+        "Standard deviation of noise on the trait while training, in those of the trait.",
         minimum=0,
     )
     mask_markers: float = option(

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.phenotypes.hybrids import MOST_HETEROZYGOUS
 from breedcast.scoring.metrics import Direction, directed
 from breedcast.selection.linkage import Linkage
 from breedcast.selection.merit import Merit
@@ -37,8 +38,6 @@ COLUMNS = [
 DRAWS = 64
 #: Markers whose numbers are held at a time, for every parent and draw.
 STEP = 512
-#: Lines with a larger share of heterozygous calls are no parents: their phase would matter.
-MOST_HETEROZYGOUS = 0.25
 
 
 @dataclass

@@ -42,11 +42,6 @@ class Linkage:
         weights[-1] *= 2  # so that they sum to 1
         return cls(weights, 2.0 * k)
 
-    def covariance(self, distance: np.ndarray) -> np.ndarray:
-        """At these distances in Morgans, of any shape."""
-        decayed: np.ndarray = np.exp(-np.asarray(distance)[..., None] * self.rates) @ self.weights
-        return decayed
-
 
 def distances(
     markers: pd.DataFrame, genetic_map: pd.DataFrame | None, cm_per_mb: float

@@ -12,8 +12,7 @@ import pandas as pd
 
 from breedcast.models.base import Lines
 from breedcast.models.rrblup import RRBLUP
-from breedcast.phenotypes.records import within
-from breedcast.scoring.metrics import pearson
+from breedcast.scoring.metrics import pearson_within
 from breedcast.seeds import derive_seed
 from breedcast.selection.merit import Merit
 from breedcast.validation.plan import units
@@ -112,8 +111,7 @@ def _errors(merit: Merit) -> np.ndarray:
 def _ability(lines: Lines, predicted: np.ndarray) -> float:
     """The correlation with the lines' values, within environments where there are any."""
     told = np.full(len(lines), None) if lines.environment is None else lines.environment
-    found = within(told, lambda at: {"pearson": pearson(lines.observed[at], predicted[at])})
-    return found["pearson"]
+    return pearson_within(told, lines.observed, predicted)
 
 
 def _parts(shuffled: np.ndarray, shares: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:

@@ -50,6 +50,9 @@ class LocallyConnected(nn.Module):
     weight: (windows, channels x window, filters); bias: (windows, filters), from zero.
     """
 
+    #: Of the weights of one unit.
+    input_dims = (1,)
+
     def __init__(self, channels: int, length: int, window: int, filters: int) -> None:
         super().__init__()
         self.window = window

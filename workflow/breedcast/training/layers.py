@@ -148,14 +148,19 @@ def penalised(network: nn.Module) -> Iterator[tuple[str, float, float]]:
             yield f"{path}.{name}".removeprefix("."), *factors.get(name, (0.0, 0.0))
 
 
-def penalty(network: nn.Module) -> Tensor:
-    """The sum of all penalties, which Keras adds to the loss it reports."""
-    weights = dict(network.named_parameters())
-    costs = [
-        l1 * weights[name].abs().sum() + l2 * (weights[name] ** 2).sum()
-        for name, l1, l2 in penalised(network)
-    ]
-    return torch.stack(costs).sum()
+def units_of(network: nn.Module) -> dict[str, tuple[tuple[int, ...], float]]:
+    """By the name of every weight matrix: the dimensions over what leads into one unit, and by
+    what the layer multiplies the weights.
+    """
+    return {
+        f"{path}.{name}".removeprefix("."): (
+            getattr(layer, "input_dims", tuple(range(1, weight.dim()))),
+            getattr(layer, "share", 1.0),
+        )
+        for path, layer in network.named_modules()
+        for name, weight in layer.named_parameters(recurse=False)
+        if weight.dim() > 1 and not name.endswith("bias")
+    }
 
 
 def set_penalties(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from breedcast.training.layers import penalised
+from breedcast.training.layers import penalised, units_of
 from breedcast.training.network import Network
 
 
@@ -84,10 +84,8 @@ class Stepper:
         self.weights = dict(weights)
         self.is_stack = any(weight.dim() > own[name].dim() for name, weight in weights.items())
         self.settings = optimiser
-        # weights alone are decayed and bounded: not biases, nor the scales of normalisations
-        self._matrices = [
-            weights[name] for name in weights if own[name].dim() > 1 and not name.endswith("bias")
-        ]
+        # these alone are decayed and bounded: not biases, nor the scales of normalisations
+        self._matrices = {weights[name]: unit for name, unit in units_of(network).items()}
         self._l1 = [(weights[name], l1) for name, l1, _ in penalised(network) if l1]
         groups: dict[float, list[Tensor]] = {}
         for name, _, l2 in penalised(network):
@@ -154,9 +152,8 @@ class Stepper:
             gradient.mul_(share.view(-1, *[1] * (gradient.dim() - 1)) if self.is_stack else share)
 
     def _bound(self, largest: float) -> None:
-        for weight in self._matrices:
-            dims = tuple(range(2 if self.is_stack else 1, weight.dim()))
-            norm = weight.norm(dim=dims, keepdim=True)
+        for weight, (dims, share) in self._matrices.items():
+            norm = share * weight.norm(dim=[dim + self.is_stack for dim in dims], keepdim=True)
             weight.mul_((largest / (norm + 1e-12)).clamp(max=1.0))
 
     def _by_network(self, tensor: Tensor) -> Tensor:

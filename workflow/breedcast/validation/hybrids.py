@@ -13,7 +13,7 @@ import pandas as pd
 from breedcast.errors import UserError
 from breedcast.phenotypes.hybrids import SIDES, is_factorial
 from breedcast.seeds import derive_seed
-from breedcast.validation.names import grid_parts
+from breedcast.validation.names import LEAST_PARTS, grid_parts
 from breedcast.validation.plan import KFoldScheme, Split, shuffled
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 LEAST_TESTED = 5
 #: Fewer hybrids than these are too few to train a fit without an inner fold.
 LEAST_TRAINED = 10
-#: Parts that parents on both sides are dealt to for inner folds in which both parents are new.
-LEAST_PARTS = 4
 
 
 @dataclass(frozen=True)

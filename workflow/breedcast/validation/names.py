@@ -26,13 +26,19 @@ BY_PARENTS = ("both_parents_tested", "one_parent_new", "both_parents_new")
 OWN = "own"
 #: Schemes that do not deal whole lines, so that nearly identical ones cannot be kept together.
 DEAL_NO_LINES = ("forward", OWN, "cv2", "cv0", "cv00")
+#: Parts that parents on both sides are dealt to for inner folds in which both parents are new, and
+#: the pairs of these.
+LEAST_PARTS = 4
+PAIRS = LEAST_PARTS * (LEAST_PARTS + 1) // 2
 
 
-def scheme_of_candidates(scheme: str) -> str:
+def scheme_of_candidates(scheme: str, several: bool) -> str:
     """What the candidates' intervals are calibrated under: they are new lines, and not tested in
     environments of their own.
+
+    several: whether a line has several values; then inner folds of years are whole lines too.
     """
-    return "cv1" if scheme in OF_ENVIRONMENTS else scheme
+    return "cv1" if scheme in OF_ENVIRONMENTS or (several and scheme == "forward") else scheme
 
 
 def grid_parts(inner_folds: int) -> int:
