@@ -6,6 +6,7 @@ import pytest
 
 from breedcast.scoring.partial import partial_pearson
 from breedcast.scoring.scores import score
+from breedcast.validation.control import permuted
 
 LINES = 6000
 FAMILIES = np.repeat([0.0, 5.0, -4.0], LINES // 3)
@@ -74,3 +75,21 @@ def test_traits_with_covariates_are_scored_so_and_others_are_not(phenotypes):
     assert scored["partial_pearson"] == partial_pearson(test, inner, lines)
     plain = score(predictions, plan, lambda _: lines.drop(columns="family"), "high")
     assert "partial_pearson" not in set(plain["metric"])
+
+
+def test_a_control_that_knows_covariates_alone_is_nothing_beyond_them(phenotypes):
+    """Values are dealt with their families, whose means a model still knows: no leak."""
+    lines = phenotypes.drop(columns="known")
+    dealt = permuted(lines, 0, "yield", 1)
+    means = dealt["family"].map({"A": 20.0, "B": 25.0, "C": 16.0})
+    test, inner, _ = parts(phenotypes, means + 0.1 * phenotypes["known"])
+    roles = pd.concat([test.assign(role="control"), inner.assign(role="inner")])
+    predictions = roles.assign(repeat=0, fold=0, permutation=1)
+    real = pd.concat([test.assign(role="test"), inner.assign(role="inner")])
+    predictions = pd.concat([predictions, real.assign(repeat=0, fold=0, permutation=0)])
+    plan = pd.concat([test.assign(role="test"), inner.assign(role="train")])
+    plan = plan.assign(repeat=0, fold=0)
+    scored = score(predictions, plan, lambda number: dealt if number else lines, "high")
+    found = scored.set_index("metric")["value"]
+    assert found["control_pearson"] > 0.9
+    assert abs(found["control_partial_pearson"]) < 0.05

@@ -149,6 +149,19 @@ def test_windows_name_the_regions_in_them_and_make_one_where_there_is_none(plant
     assert (third["named_by"] == 1).all()  # one model's statistics are one witness
 
 
+def test_what_is_tested_comes_before_what_models_alone_name(planted):
+    columns, scan, _ = planted
+    stand = np.zeros(400)
+    stand[220:240] = 5.0
+    given = [("permutation", Standing(stand, np.linspace(0, 1, 19)))]
+    naming = name_markers(scan, [("dnn", given), ("svr", given)])
+    regions = find_regions(columns, scan, naming, None)
+    tested = regions["methods"] == WALD
+    assert tested.any()
+    assert tested.is_monotonic_decreasing
+    assert regions["named_by"].tolist()[-1] == 2
+
+
 def test_stretches_are_those_of_plain_correlations(planted):
     columns, _, _ = planted
     dosage = pd.DataFrame(np.where(columns.codes == 3, np.nan, columns.codes.astype(float)))

@@ -431,11 +431,57 @@ def test_accuracy_that_only_tells_clusters_apart_is_doubted(report):
     assert not any("Within clusters" in doubt for doubt in doubts(one, 0.9))
 
 
-def replaced_mean(model, pearson):
-    """The model with another predictive ability."""
+def replaced_mean(model, pearson, **others):
+    """The model with another predictive ability, and other means of further metrics."""
     summary = model.summary.copy()
-    summary.loc["pearson", "mean"] = pearson
+    for metric, value in {"pearson": pearson, **others}.items():
+        summary.loc[metric, ["mean", "undefined"]] = value, 0
     return dataclasses.replace(model, summary=summary)
+
+
+def test_where_there_are_covariates_models_are_judged_beyond_them(report):
+    """What covariates bring to the control is no leak, and what they bring to a model no merit."""
+    trait = report[0].traits[0]
+    names = {"baseline": 0.95, "gblup": 0.93}
+    models = [
+        replaced_mean(
+            model,
+            names[model.name],
+            control_pearson=0.92,
+            partial_pearson=0.5 * (model.name == "gblup"),
+            control_partial_pearson=0.01,
+        )
+        for model in trait.models
+        if model.name in names
+    ]
+    farms = trait.phenotypes.assign(farm="N")
+    told = dataclasses.replace(trait, models=models, phenotypes=farms)
+    assert told.best.name == "gblup"
+    assert told.is_predicted
+    assert not any("look for a leak" in doubt for doubt in doubts(told, 0.9))
+    said = dict(findings(told))
+    assert "effects of farm aside, by 0.50" in said["How good"]
+    assert "0.01" in said["Beside chance"]
+    assert dataclasses.replace(trait, models=models).best.name == "baseline"
+
+
+def test_one_fold_tells_as_much_as_the_lines_tested_in_it(report):
+    trait = report[0].traits[0]
+    for ability, is_predicted in ((0.1, False), (0.6, True)):
+        model = replaced_mean(trait.best, ability, control_pearson=0.0)
+        alone = dataclasses.replace(model, summary=model.summary.assign(sd=np.nan))
+        told = dataclasses.replace(trait, models=[alone])
+        assert np.isnan(told.standard_error(alone, "pearson"))
+        assert told.is_predicted == is_predicted
+
+
+def test_a_network_that_adds_nothing_is_told(report):
+    trait = report[0].traits[0]
+    network = replaced_mean(next(it for it in trait.models if it.is_network), 0.9)
+    shares = network.facts.assign(fact="network_share", value=0.004)
+    models = [dataclasses.replace(network, facts=shares), trait.of_kind("gblup")]
+    said = dict(findings(dataclasses.replace(trait, models=models)))
+    assert "adds 0.4 % to a mixed model of kernels" in said["Use"]
 
 
 def test_candidates_unlike_any_measured_line_are_doubted(report):
@@ -468,7 +514,7 @@ def test_controls_are_doubted_in_one_line_where_they_lie_above_zero(report, cont
 def test_intervals_that_held_too_few_are_doubted(report):
     trait = report[0].traits[0]
     short = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.6))
-    assert any("held 60 %" in doubt for doubt in doubts(short, 0.9))
+    assert any("held 60.0 %" in doubt for doubt in doubts(short, 0.9))
     held = dataclasses.replace(trait, intervals=trait.intervals.assign(coverage=0.9))
     assert not any("held" in doubt for doubt in doubts(held, 0.9))
 

@@ -91,7 +91,7 @@ def find_regions(
     naming: Naming,
     genes: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    """The regions around named markers, those that most methods name first.
+    """The regions around named markers: those of the association test, then those of most models.
 
     codes: of the phenotyped lines. Of a region's named markers the one of smallest p is its peak.
     Regions that overlap are one.
@@ -135,8 +135,17 @@ def find_regions(
             }
         )
     table = pd.DataFrame(rows, columns=REGIONS).astype({"gene_distance": "Int64"})
-    order = ["named_by", "p_value"]
-    return table.sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
+    by_models_alone = [WALD not in methods.split(",") for methods in table["methods"]]
+    return (
+        table.assign(by_models_alone=by_models_alone)
+        .sort_values(
+            ["by_models_alone", "named_by", "p_value"],
+            ascending=[True, False, True],
+            kind="stable",
+            ignore_index=True,
+        )
+        .drop(columns="by_models_alone")
+    )
 
 
 def linked_stretch(codes: CodeColumns, peak: int, first: int, end: int) -> tuple[int, int]:

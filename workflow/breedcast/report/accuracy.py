@@ -64,6 +64,11 @@ SOMETIMES = {
         "the correlation after covariate effects, learnt from training lines, are taken out of "
         "observed and predicted values",
     ),
+    "control_partial_pearson": (
+        "Control beyond covariates",
+        "the same of the control; it should be about 0. Covariates are dealt with the values, so "
+        "that the control itself is what they bring",
+    ),
     "pearson_distinct": (
         "Predictive ability, distinct lines",
         "Pearson correlation over the test lines that no training line is nearly identical to",
@@ -112,7 +117,8 @@ def accuracy_table(trait: TraitResult) -> Table:
     return table(
         f"Accuracy on {trait.name}: mean over {len(trait.fold_sizes)} test folds, and "
         "± the standard deviation between single folds. The control's is over the folds of repeat "
-        "1 and its permutations. The best mean predictive ability is marked.",
+        "1 and its permutations. The best mean predictive ability is marked"
+        f"{', beyond covariates' * bool(trait.covariates)}.",
         ["Model", *(heading for heading, _ in metrics.values())],
         rows,
         marked=[trait.models.index(trait.best)],
@@ -135,7 +141,7 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
     """
     rows = trait.comparison[trait.comparison["metric"] == metric]
     decimals = decimals_for(trait.sd) if metric in IN_TRAIT_UNITS else 3
-    heading = METRICS[metric][0]
+    heading = (METRICS | SOMETIMES)[metric][0]
     standard = trait.of_kind(GBLUP)
     family = "all pairs" if standard is None else f"the comparisons with {standard.name}"
     others = "" if standard is None else " Of other pairs nothing is claimed."
@@ -201,11 +207,15 @@ def heritability_table(model: ModelResult) -> Table | None:
     values = model.heritability
     if values.empty:
         return None
+    what, heading = "genomic relationships explain", "Heritability"
+    if model.kind == "rkhs":
+        what, heading = "kernels explain, which can take error for it", "Share"
     return table(
-        f"Genomic heritability by {model.name} (REML): share of the variance between training "
-        "lines' values, after the covariates, that the genomic relationships explain. Mean "
+        f"{'Genomic heritability' if heading == 'Heritability' else 'Genetic variance'} by "
+        f"{model.name} (REML): share of the variance between training lines' values, after the "
+        f"covariates, that the {what}. Mean "
         f"{number(values.mean())}, from {number(values.min())} to {number(values.max())}.",
-        ["Repeat and fold", "Heritability"],
+        ["Repeat and fold", heading],
         [
             [f"{unit[0] + 1}.{unit[1] + 1}", number(value, 3)]
             for unit, value in zip(values.index, values, strict=True)
@@ -222,7 +232,6 @@ def epochs_table(trait: TraitResult) -> Table | None:
     for model in networks:
         best = model.fact("best_epoch")["value"]
         limit = epoch_limit(model)
-        share = model.fact("network_share")["value"]
         rows.append(
             [
                 model.name,
@@ -231,14 +240,15 @@ def epochs_table(trait: TraitResult) -> Table | None:
                 f"{best.min():g} to {best.max():g}",
                 whole(limit),
                 f"{100 * (best == limit).mean():.0f} %",
-                f"{100 * share.mean():.0f} %" if len(share) else "all",
+                "all" if np.isnan(model.network_share) else f"{100 * model.network_share:.1f} %",
             ]
         )
     return table(
         "Best epoch of each fit: the one in which its stop set was predicted best, whose weights "
-        "are kept. Many at the limit means that more epochs may help. The network's share: of the "
-        "variance of the predictions, where the rest is that of a mixed model (shortcut).",
-        ["Model", "Networks", "Median", "Range", "Limit", "At the limit", "The network's share"],
+        "are kept; the mean over its networks where they are several. Many at the limit means that "
+        "more epochs may help. The network's share: of the variance of the predictions, where the "
+        "rest is that of a mixed model (shortcut).",
+        ["Model", "Fits", "Median", "Range", "Limit", "At the limit", "The network's share"],
         rows,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from breedcast.report.collect import BASELINE, GBLUP, ModelResult, TraitResult
+from breedcast.report.collect import BASELINE, GBLUP, SIGNIFICANT, ModelResult, TraitResult
 from breedcast.report.hybrids import parents_told
 from breedcast.report.tables import (
     MISSING,
@@ -18,7 +18,8 @@ from breedcast.report.tables import (
     whole,
 )
 
-SIGNIFICANT = 0.05
+#: A network that adds less than this share of the variance of a model's predictions is told.
+SMALL_SHARE = 0.01
 #: Candidates named first.
 FIRST = 3
 
@@ -27,17 +28,20 @@ def advice_table(traits: list[TraitResult]) -> Table:
     """A row per trait: the model to use, its accuracy beside what it is judged by, the first."""
     return table(
         "In one line per trait: the model of the highest mean predictive ability (correlation of "
-        "its predictions with values that it had not seen), the same of GBLUP and of the "
-        "control (values dealt to other lines at random), the limit that heritability sets, and "
-        "the candidates to take first.",
+        "its predictions with values that it had not seen, covariate effects taken out of both), "
+        "the same of GBLUP and of the control (values dealt to other lines at random), the limit "
+        "that heritability sets, and the candidates to take first.",
         ["Trait", "Model", "Predictive ability", "GBLUP", "Control", "Limit", "First candidates"],
         [
             [
                 trait.name,
                 trait.best.name,
-                Cell(number(trait.best.mean("pearson")), f"± {number(trait.best.sd('pearson'))}"),
-                _mean(trait.of_kind(GBLUP), "pearson"),
-                number(trait.best.mean("control_pearson")),
+                Cell(
+                    number(trait.best.mean(trait.ability)),
+                    f"± {number(trait.best.sd(trait.ability))}",
+                ),
+                _mean(trait.of_kind(GBLUP), trait.ability),
+                number(trait.best.mean(trait.control)),
                 number(limit(trait)),
                 _first_named(trait),
             ]
@@ -59,7 +63,7 @@ def findings(trait: TraitResult) -> list[tuple[str, str]]:
         said.append(("Beside GBLUP", _compared(trait, best, gblup)))
     if baseline is not None and baseline is not best:
         said.append(("Beside no genotypes", _error_beside(best, baseline)))
-    said.append(("Beside chance", _control_told(best)))
+    said.append(("Beside chance", _control_told(trait)))
     if not np.isnan(limit(trait)):
         said.append(("Beside the limit", _limit_told(trait)))
     return said
@@ -116,33 +120,38 @@ def _use(trait: TraitResult) -> str:
     if best is gblup:
         return f"{best.name}: no model has a higher mean than this, the standard method."
     said = f"{best.name}, the best of {len(trait.models)} models by mean predictive ability"
-    if gblup is None or _is_better(trait, best, gblup):
+    if best.network_share < SMALL_SHARE:
+        said += (
+            f" (its network adds {100 * best.network_share:.1f} % to a mixed model of kernels: the "
+            "rest is what rkhs does)"
+        )
+    if gblup is None or trait.is_better(best, gblup):
         return f"{said}."
     return f"{said}; {gblup.name}, which is simpler, cannot be told from it."
 
 
-def _is_better(trait: TraitResult, model: ModelResult, reference: ModelResult) -> bool:
-    row = trait.compared(model.name, reference.name)
-    return row is not None and bool(row["p_holm"] < SIGNIFICANT)
-
-
 def _how_good(trait: TraitResult) -> str:
-    best, folds = trait.best, len(trait.fold_sizes)
+    ability, folds = trait.best.mean(trait.ability), len(trait.fold_sizes)
+    beyond = f", effects of {', '.join(trait.covariates)} aside," if trait.covariates else ""
+    spread = (
+        f"standard deviation {number(trait.best.sd(trait.ability))} between {folds} test folds"
+        if folds > 1
+        else "on one test fold"
+    )
     return (
-        "its predictions correlate with values that it had not seen by "
-        f"{number(best.mean('pearson'))} on average (standard deviation "
-        f"{number(best.sd('pearson'))} between {folds} test folds; 0 is guessing, 1 is perfect)."
+        f"its predictions correlate with values that it had not seen{beyond} by {number(ability)} "
+        f"on average ({spread}; 0 is guessing, 1 is perfect)."
     )
 
 
-def _control_told(model: ModelResult) -> str:
-    control = model.mean("control_pearson")
+def _control_told(trait: TraitResult) -> str:
+    control, error = trait.best.mean(trait.control), trait.standard_error(trait.best, trait.control)
     if np.isnan(control):
         return "no control was run, so nothing guards this figure against a leak."
+    spread = "" if np.isnan(error) else f" (standard error {number(error)})"
     return (
         "on values dealt to other lines at random (the control) it reaches "
-        f"{number(control)} (standard deviation {number(model.sd('control_pearson'))}); "
-        "it should be about 0."
+        f"{number(control)}{spread}; it should be about 0."
     )
 
 
@@ -158,7 +167,7 @@ def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> 
     row = trait.compared(best.name, reference.name)
     if row is None:
         return f"it was not compared with {reference.name}."
-    beside = f"{reference.name} has {number(reference.mean('pearson'))}"
+    beside = f"{reference.name} has {number(reference.mean(trait.ability))}"
     if np.isnan(row["p_holm"]):
         return f"{beside}: a difference of {number(row['difference'])} that cannot be tested."
     verdict = (
@@ -172,13 +181,13 @@ def _compared(trait: TraitResult, best: ModelResult, reference: ModelResult) -> 
 
 def _limit_told(trait: TraitResult) -> str:
     most = limit(trait)
-    reached = trait.best.mean("pearson") / most if most > 0 else np.nan
+    reached = trait.best.mean(trait.ability) / most if most > 0 else np.nan
     told = (
         f"the genotypes explain {100 * most**2:.0f} % of the variance between values (REML), so "
         f"true additive genetic values would correlate with them by about {number(most)}"
     )
     if np.isnan(reached):
-        return f"{told}: there is nothing to predict."
+        return f"{told}: it finds nothing additive to predict."
     if reached > 1:
         return f"{told}. The prediction is beyond that: the estimate is rough."
     if not reached > 0:
@@ -191,7 +200,7 @@ def _selected(trait: TraitResult) -> str:
     if first.empty and trait.is_hybrids:
         return "there are no candidates: candidates: all_crosses predicts every cross not made."
     if first.empty:
-        return "there are no candidates: every genotyped line has a value."
+        return "there are no candidates: every genotyped line has a value, or none was named."
     candidates, alike = int((trait.candidates["model"] == trait.best.name).sum()), _alike(trait)
     if not trait.is_predicted:
         tied = f"all {whole(alike)} candidates are predicted alike; " if alike == candidates else ""
@@ -201,6 +210,10 @@ def _selected(trait: TraitResult) -> str:
         )
     decimals = decimals_for(trait.sd)
     which = "highest" if trait.direction == "high" else "lowest"
+    if candidates == 1:
+        row = first.iloc[0]
+        told = number(row["predicted"], decimals)
+        return f"the only candidate, {row['sample']}, is predicted {told}."
     if alike > FIRST:
         return (
             f"{whole(alike)} of {whole(candidates)} candidates are predicted alike "
@@ -213,5 +226,5 @@ def _selected(trait: TraitResult) -> str:
     ]
     return (
         f"of {whole(candidates)} candidates {', '.join(named)} come first ({which} predicted "
-        "values)."
+        f"values; {trait.direction} is taken as better)."
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from breedcast.report.collect import TraitResult
-from breedcast.report.tables import Table, decimals_for, number, table, whole
+from breedcast.report.tables import Cell, Table, decimals_for, number, table, whole
 
 #: The columns of candidates.tsv that hold values in the trait's units, with their headings.
 IN_TRAIT_UNITS = {
@@ -46,7 +47,7 @@ def candidate_table(trait: TraitResult, level: float, limit: int) -> Table | Non
             [
                 row["sample"],
                 row["model"],
-                whole(row["rank"]),
+                Cell(whole(row["rank"]), _spread(row["rank_sd"])),
                 *(row[column] for column in parents),
                 *(number(row[column], decimals) for column in values),
                 *[number(row["reliability"])] * has_reliability,
@@ -97,6 +98,10 @@ def _shown(trait: TraitResult, limit: int) -> pd.DataFrame:
     of = {model: rows for model, rows in trait.candidates.groupby("model", sort=False)}
     first = of.pop(best).head(most)
     return pd.concat([first, *(rows.head(share) for rows in of.values())])
+
+
+def _spread(sd: float) -> str:
+    return "" if np.isnan(sd) else f"± {number(sd, 1)}"
 
 
 def _part(trait: TraitResult, shown: pd.DataFrame) -> str:

@@ -22,6 +22,8 @@ from breedcast.scoring.intervals import FOLD, pooled
 from breedcast.scoring.scores import summarise
 from breedcast.validation.folds import fold_sizes, test_to_train
 
+#: A difference of a smaller p-value is taken as more than chance.
+SIGNIFICANT = 0.05
 #: What the report judges every model against, by kind: they need no tuning.
 BASELINE, GBLUP = "baseline", "gblup"
 
@@ -78,6 +80,13 @@ class ModelResult:
         return self.history is not None and len(self.history) > 0
 
     @property
+    def network_share(self) -> float:
+        """The network's share of the variance of the predictions, the rest being a mixed model's
+        (shortcut); NaN for what is no such model.
+        """
+        return float(self.fact("network_share")["value"].mean())
+
+    @property
     def device(self) -> str:
         """What computed it; the ensemble only adds predictions up."""
         return str(self.run["device"]) if self.run else "none"
@@ -130,7 +139,19 @@ class TraitResult:
     @property
     def best(self) -> ModelResult:
         """The model with the highest mean predictive ability; the earlier one of equals."""
-        return max(self.models, key=lambda model: model.mean("pearson"))
+        return max(self.models, key=lambda model: model.mean(self.ability))
+
+    @property
+    def ability(self) -> str:
+        """The metric of predictive ability: beyond the covariates, which candidates differ in by no
+        merit of theirs, where there are any.
+        """
+        return "partial_pearson" if self.covariates else "pearson"
+
+    @property
+    def control(self) -> str:
+        """The same of the control."""
+        return f"control_{self.ability}"
 
     @property
     def lines(self) -> int:
@@ -189,12 +210,15 @@ class TraitResult:
     def is_predicted(self) -> bool:
         """Whether the best model's predictive ability is above 0 and its control, beyond chance.
 
-        Beyond chance: by more than twice its standard error; by anything where that is unknown.
+        Beyond chance: by more than twice its standard error, or, where folds do not tell it, that
+        of a correlation of as many independent values as were tested.
         """
         best = self.best
-        chance = max(0.0, np.nan_to_num(best.mean("control_pearson")))
-        error = np.nan_to_num(self.standard_error(best, "pearson"))
-        return bool(best.mean("pearson") - chance > 2 * error)
+        chance = max(0.0, np.nan_to_num(best.mean(self.control)))
+        error = self.standard_error(best, self.ability)
+        if np.isnan(error):
+            error = max(len(best.test) - 3, 1) ** -0.5
+        return bool(best.mean(self.ability) - chance > 2 * error)
 
     def coverage(self, model: ModelResult) -> float:
         """Share of the tested lines that lay within a model's intervals."""
@@ -206,9 +230,14 @@ class TraitResult:
         held = pooled(tried, ["model"])
         return dict(zip(held["model"], held["coverage"], strict=True))
 
+    def is_better(self, model: ModelResult, reference: ModelResult) -> bool:
+        """Whether one model predicts better than another by more than chance."""
+        row = self.compared(model.name, reference.name)
+        return row is not None and bool(row["difference"] > 0 and row["p_holm"] < SIGNIFICANT)
+
     def compared(self, model: str, reference: str) -> pd.Series | None:
-        """The comparison of two models' correlations: model minus reference."""
-        table = self.comparison[self.comparison["metric"] == "pearson"]
+        """The comparison of two models' predictive abilities: model minus reference."""
+        table = self.comparison[self.comparison["metric"] == self.ability]
         for first, second, sign in ((model, reference, 1), (reference, model, -1)):
             row = table[(table["model"] == first) & (table["reference"] == second)]
             if len(row):

@@ -69,7 +69,7 @@ def import_table(report: Report) -> Table | None:
     shares = {"missing_calls": f"{100 * counts.get('missing_calls', 0) / calls:.2g} %"}
     return table(
         "What the genotype files held besides plain calls.",
-        ["", "Number", "What was done"],
+        ["", "Number", "Remark"],
         [
             [label, Cell(whole(counts[name]), shares.get(name, "")), done]
             for name, (label, done) in COUNTS.items()

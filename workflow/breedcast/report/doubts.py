@@ -9,7 +9,7 @@ from breedcast.report.advice import told_first
 from breedcast.report.collect import BASELINE, GBLUP, TraitResult
 from breedcast.report.hybrids import classes_told
 from breedcast.report.several_traits import own_helper_doubts
-from breedcast.report.tables import number, whole
+from breedcast.report.tables import decimals_for, number, whole
 from breedcast.report.uncertainty import band
 from breedcast.validation.names import OF_KNOWN_LINES
 
@@ -54,13 +54,13 @@ def doubts(trait: TraitResult, level: float) -> list[str]:
 def _not_predicted(trait: TraitResult) -> list[str]:
     if trait.is_predicted:
         return []
-    best, control = trait.best, trait.best.mean("control_pearson")
+    best, control = trait.best, trait.best.mean(trait.control)
     who = "any model" if best.kind == BASELINE else best.name
     beside = "" if np.isnan(control) else f" and that on dealt values ({number(control)})"
     return [
         f"These data do not show that {who} predicts {trait.name}: the predictive ability "
-        f"{number(best.mean('pearson'))} (standard error "
-        f"{number(trait.standard_error(best, 'pearson'))}) is not above 0{beside} by more than "
+        f"{number(best.mean(trait.ability))} (standard error "
+        f"{number(trait.standard_error(best, trait.ability))}) is not above 0{beside} by more than "
         "twice its standard error; do not select by it."
     ]
 
@@ -80,13 +80,21 @@ def ability_within_clusters(trait: TraitResult) -> float:
 
 
 def _clusters(trait: TraitResult) -> list[str]:
-    overall, within = trait.best.mean("pearson"), ability_within_clusters(trait)
-    if not overall - within > LARGE_FALL:
+    """A predictive ability that rests on families, or on clusters where none are told."""
+    overall = trait.best.mean("pearson")
+    within, groups = trait.best.mean("pearson_within_family"), "families"
+    if np.isnan(within):
+        within, groups = ability_within_clusters(trait), "clusters"
+    if trait.covariates or not overall - within > LARGE_FALL:
         return []
+    expect = (
+        "Expect the lower figure when selecting within a family."
+        if groups == "families"
+        else "Within a family expect no more, and maybe less: phenotypes: family measures it."
+    )
     return [
-        f"Within clusters of related lines the predictive ability of {trait.best.name} is "
-        f"{number(within)}, not {number(overall)}: part of it tells clusters apart. Expect the "
-        "lower figure when selecting within a family."
+        f"Within {groups} of related lines the predictive ability of {trait.best.name} is "
+        f"{number(within)}, not {number(overall)}: part of it tells {groups} apart. {expect}"
     ]
 
 
@@ -122,8 +130,8 @@ def _coverage(trait: TraitResult, level: float) -> list[str]:
     if held >= low:
         return []
     return [
-        f"The intervals of {trait.best.name} held {100 * held:.0f} % of the tested values, fewer "
-        f"than the {100 * level:g} % meant and than chance explains (from {100 * low:.0f} %): take "
+        f"The intervals of {trait.best.name} held {100 * held:.1f} % of the tested values, fewer "
+        f"than the {100 * level:g} % meant and than chance explains (from {100 * low:.1f} %): take "
         "them for too narrow."
     ]
 
@@ -135,7 +143,8 @@ def _far_values(trait: TraitResult) -> list[str]:
     far = lines[(lines["value"] - median).abs() > FAR_VALUE * (high - low)]
     if far.empty or low == high:
         return []
-    first = [f"{line.sample} {number(line.value)}" for line in far.head(3).itertuples()]
+    decimals = decimals_for(trait.sd)
+    first = [f"{line.sample} {number(line.value, decimals)}" for line in far.head(3).itertuples()]
     more = ", ..." if len(far) > len(first) else ""
     return [
         f"{whole(len(far))} of {whole(len(lines))} values lie more than {FAR_VALUE} interquartile "
@@ -148,8 +157,8 @@ def _few(trait: TraitResult) -> list[str]:
     said = []
     if trait.lines < FEW_LINES:
         said.append(
-            f"Only {trait.lines} lines have genotype and value (fewer than {FEW_LINES}): "
-            "accuracies from so few vary widely."
+            f"Fewer than {FEW_LINES} lines have genotype and value ({trait.lines}): accuracies "
+            "from so few vary widely."
         )
     training, tested = int(trait.fold_sizes["train"].min()), int(trait.fold_sizes["test"].min())
     if training < FEW_TRAINING_VALUES:
@@ -159,9 +168,9 @@ def _few(trait: TraitResult) -> list[str]:
     folds = len(trait.fold_sizes)
     if folds < FEW_FOLDS:
         said.append(
-            f"Only {folds} test folds: standard deviations and tests of differences rest on "
-            f"{folds} figures each; have more (folds or repeats; clusters where these are left "
-            "out) before deciding between models."
+            f"Fewer than {FEW_FOLDS} test folds ({folds}): standard deviations and tests of "
+            "differences rest on as many figures each; have more (folds or repeats; clusters "
+            "where these are left out) before deciding between models."
         )
     selected = max(1, round(tested / 10))
     if selected < FEW_SELECTED:
@@ -187,8 +196,8 @@ def _controls(trait: TraitResult) -> list[str]:
     """
     told = []
     for model in trait.models:
-        control = model.mean("control_pearson")
-        error = trait.standard_error(model, "control_pearson")
+        control = model.mean(trait.control)
+        error = trait.standard_error(model, trait.control)
         if control > max(SMALL_CONTROL, 2 * error):
             told.append(f"{model.name} {number(control)} (standard error {number(error)})")
     if not told:
@@ -202,7 +211,7 @@ def _controls(trait: TraitResult) -> list[str]:
 def _undefined(trait: TraitResult) -> list[str]:
     said = []
     for model in trait.models:
-        undefined, folds = model.undefined("pearson"), len(trait.fold_sizes)
+        undefined, folds = model.undefined(trait.ability), len(trait.fold_sizes)
         if not undefined or (model.kind == BASELINE and not trait.covariates):
             continue  # without covariates the baseline is the mean: nothing to doubt
         said.append(
@@ -227,12 +236,12 @@ def _slopes(trait: TraitResult) -> list[str]:
 def _networks(trait: TraitResult) -> list[str]:
     networks = [model for model in trait.models if model.is_network]
     gblup, said = trait.of_kind(GBLUP), []
-    below = [m for m in networks if gblup and m.mean("pearson") < gblup.mean("pearson")]
+    below = [model for model in networks if gblup and trait.is_better(gblup, model)]
     if gblup and below:
-        told = ", ".join(f"{model.name} {number(model.mean('pearson'))}" for model in below)
+        told = ", ".join(f"{model.name} {number(model.mean(trait.ability))}" for model in below)
         said.append(
             f"Networks that predict less well than {gblup.name} "
-            f"({number(gblup.mean('pearson'))}): {told}."
+            f"({number(gblup.mean(trait.ability))}) by more than chance: {told}."
         )
     for model in networks:
         best = model.fact("best_epoch")["value"]

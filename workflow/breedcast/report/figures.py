@@ -40,8 +40,8 @@ class Figure:
 
 def accuracy_figure(trait: TraitResult) -> Figure:
     """Predictive ability of every fold by model, with the control beneath it."""
-    parts = [_fold_values(model) for model in trait.models]
-    order = [model.name for model in sorted(trait.models, key=lambda m: -m.mean("pearson"))]
+    parts = [_fold_values(model, trait) for model in trait.models]
+    order = [model.name for model in sorted(trait.models, key=lambda m: -m.mean(trait.ability))]
     base = alt.Chart(csv_data(pd.concat(parts), model="string", r="number", what="string")).encode(
         y=alt.Y("model:N", sort=order, title=None),
         yOffset=alt.YOffset("what:N", sort=["test folds", "control"]),
@@ -65,11 +65,12 @@ def accuracy_figure(trait: TraitResult) -> Figure:
     return Figure(
         f"accuracy-{trait.id}",
         f"Predictive ability on {trait.name}, a dot per test fold, the bar at their mean (Pearson "
-        "correlation; undefined counts as 0). The control is the same work on values dealt to "
+        f"correlation{', effects of covariates taken out' * bool(trait.covariates)}; undefined "
+        "counts as 0). The control is the same work on values dealt to "
         "other lines at random: it should scatter about 0. Folds share training lines, so the "
         "dots are not independent of each other.",
         f"Dot plot of predictive ability by model on {trait.name}. Highest mean: {best.name}, "
-        f"{number(best.mean('pearson'))}. The table below has all figures.",
+        f"{number(best.mean(trait.ability))}. The table below has all figures.",
         spec_of(
             alt.layer(zero, points, means).properties(
                 width="container", height=44 * len(trait.models)
@@ -78,13 +79,13 @@ def accuracy_figure(trait: TraitResult) -> Figure:
     )
 
 
-def _fold_values(model: ModelResult) -> pd.DataFrame:
+def _fold_values(model: ModelResult, trait: TraitResult) -> pd.DataFrame:
     scores = model.scores.assign(value=defined(model.scores))
-    scores = scores[scores["metric"].isin(["pearson", "control_pearson"])]
+    scores = scores[scores["metric"].isin([trait.ability, trait.control])]
     return pd.DataFrame(
         {
             "model": model.name,
-            "what": np.where(scores["metric"] == "pearson", "test folds", "control"),
+            "what": np.where(scores["metric"] == trait.ability, "test folds", "control"),
             "r": scores["value"].round(4),
             "where": _unit_names(scores),
         }
@@ -196,8 +197,9 @@ def training_figure(trait: TraitResult, limit: int) -> Figure | None:
     return Figure(
         f"training-{trait.id}",
         f"Training of the networks on {trait.name} by epoch: the loss of the lines trained on and "
-        "the error of the stop set, both mean squared errors (trait less its covariates, in "
-        "standard deviations) unless loss or stop_metric are set otherwise; the line is the median "
+        "the error of the stop set, both mean squared errors (trait less its covariates, and less "
+        "what the mixed model of a shortcut predicts, in standard deviations) unless loss or "
+        "stop_metric are set otherwise; the line is the median "
         "over the networks still training, the band their 10 % to 90 % range. The training loss is "
         "taken with dropout on. "
         "The stop set is drawn from the training lines, never from the lines predicted.",

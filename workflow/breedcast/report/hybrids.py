@@ -98,15 +98,15 @@ def parents_told(trait: TraitResult) -> str:
     genetic = variances.drop("residual")
     shares = (genetic / genetic.sum()).fillna(0.0) if genetic.sum() > 0 else genetic
     of = ", ".join(f"{100 * share:.0f} % {COMPONENTS[str(name)]}" for name, share in shares.items())
+    told = f"of the genetic variance between the measured hybrids {of}."
+    if not trait.is_predicted:
+        return told
     best = trait.selection["parents"].groupby("pool", sort=False).head(3)
     named = "; ".join(
         f"{'' if pool == 'both' else f'{pool}s '}{', '.join(rows['parent'])}"
         for pool, rows in best.groupby("pool", sort=False)
     )
-    return (
-        f"of the genetic variance between the measured hybrids {of}. The parents of the best "
-        f"general combining ability: {named}."
-    )
+    return f"{told} The parents of the best general combining ability: {named}."
 
 
 def classes_told(trait: TraitResult) -> list[str]:

@@ -62,7 +62,7 @@ def marker_table(trait: TraitResult) -> Table:
 
 
 def region_table(trait: TraitResult) -> Table:
-    """The regions that most methods name."""
+    """The regions that the association test names, and those that most models do."""
     regions = trait.regions
     top = regions.head(TOP_REGIONS)
     has_genes = bool(regions["gene"].notna().any())
@@ -72,12 +72,14 @@ def region_table(trait: TraitResult) -> Table:
         else f"the first {whole(len(top))} of {whole(len(regions))}"
     )
     return table(
-        f"Regions for {trait.name} that methods name, those of most methods first: {part}. A "
-        "region holds the markers linked to its peak (squared correlation of dosages "
-        f"{LINKED:g} or more); effect, p and q are the peak's, the named marker of smallest p. "
+        f"Regions for {trait.name} that methods name, those of the {WALD} first, then those of "
+        f"most models: {part}. A region reaches from the first to the last marker linked to its "
+        f"peak (squared correlation of dosages {LINKED:g} or more), overlapping ones are one; "
+        "effect, p and q are the peak's, the named marker of smallest p. "
         f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
         "figure or by a further statistic; how many of all these methods do stands beneath. Models "
-        "share lines and permuted traits: agreement of two is less than two independent proofs.",
+        "share lines and permuted traits: agreement of two is less than two independent proofs."
+        + _chance_told(trait),
         [
             *("Contig", "From", "To", "Named by", "Markers", "Peak", "Ref / alt"),
             *("Frequency of alt", "Effect", "p", "q"),
@@ -102,6 +104,18 @@ def region_table(trait: TraitResult) -> Table:
         ],
         text=(0, 3, 5, 6, 11) if has_genes else (0, 3, 5, 6),
         file=f"{trait.id}_regions",
+    )
+
+
+def _chance_told(trait: TraitResult) -> str:
+    """What models' names are worth after few permutations."""
+    methods = trait.region_methods
+    chance = methods.loc[methods["method"] != WALD, "chance"].max()
+    if not chance > ALPHA:
+        return ""
+    return (
+        f" Each model names some marker of a trait without genes with probability {number(chance)} "
+        f"here (more permutations make that less): only what the {WALD} names is evidence."
     )
 
 

@@ -22,6 +22,7 @@ from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
 from breedcast.report.several_traits import correlation_table, index_tables
 from breedcast.report.structure import cluster_table, scheme_told
+from breedcast.report.tables import decimals_for, number
 from breedcast.report.trials import trial_table
 from breedcast.report.tuned import tuned_table
 from breedcast.report.uncertainty import group_table, guarantee, interval_table
@@ -89,6 +90,7 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     ]
     return {
         "trait": trait,
+        "values": values_told(trait),
         "findings": findings(trait),
         "doubts": doubts(trait, level),
         "figures": trait_figures(trait, config, limit),
@@ -119,6 +121,13 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
         "intervals": interval_table(trait, level),
         "interval_groups": group_table(trait, level),
     }
+
+
+def values_told(trait: TraitResult) -> str:
+    """Mean, spread and range of the trait's values."""
+    values, decimals = trait.phenotypes["value"].dropna(), decimals_for(trait.sd)
+    told = (number(it, decimals) for it in (values.mean(), trait.sd, values.min(), values.max()))
+    return "mean {}, standard deviation {}, from {} to {}".format(*told)
 
 
 def _inlined(name: str) -> Markup:

@@ -85,7 +85,7 @@ def _is_ranked(report: Report) -> bool:
 
 def _scores(report: Report) -> np.ndarray:
     """(traits, models) mean predictive abilities."""
-    return np.array([[model.mean("pearson") for model in it.models] for it in report.traits])
+    return np.array([[model.mean(it.ability) for model in it.models] for it in report.traits])
 
 
 def _ranked(report: Report) -> pd.DataFrame:

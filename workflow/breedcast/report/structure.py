@@ -167,7 +167,9 @@ def _clusters_told(report: Report) -> str:
             f"No number of clusters stands out (largest mean silhouette {number(best)}, below "
             f"{facts['least_silhouette']:g}), so all lines are one."
         )
+    most = max(map(int, silhouettes))
+    more = ", the most that were tried: there may be more" * (facts["clusters"] == most)
     return (
-        f"{made}; of 2 to {max(map(int, silhouettes))} their number has the largest mean "
-        f"silhouette, {number(found)}."
+        f"{made}; of 2 to {most} their number has the largest mean silhouette, "
+        f"{number(found)}{more}."
     )

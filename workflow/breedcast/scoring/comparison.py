@@ -25,8 +25,8 @@ from scipy.special import stdtr
 from breedcast.scoring.scores import defined
 from breedcast.validation.folds import FOLD, replicates
 
-#: One score of ranking, one of error in the trait's units.
-COMPARED = ("pearson", "rmse")
+#: Scores of ranking, the second where there are covariates, and one of error in the trait's units.
+COMPARED = ("pearson", "partial_pearson", "rmse")
 
 COLUMNS = [
     *("metric", "model", "reference", "mean", "reference_mean", "difference"),
@@ -53,7 +53,8 @@ def compare_models(
     order = sorted(scores, key=lambda model: model != standard)
     pairs = list(combinations(order, 2))
     parts = []
-    for metric in COMPARED:
+    scored = set.intersection(*(set(it["metric"]) for it in scores.values()))
+    for metric in filter(scored.__contains__, COMPARED):
         values = {model: _by_replicate(it, metric, replicate) for model, it in scores.items()}
         records = [
             {"metric": metric, "model": model, "reference": reference}

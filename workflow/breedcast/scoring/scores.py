@@ -20,7 +20,7 @@ CORRELATIONS = (
     *("pearson", "pearson_distinct", "partial_pearson", "spearman", "accuracy"),
     "pearson_pooled",
     *("pearson_within_family", "pearson_family_means"),
-    *("control_pearson", "family_control_pearson"),
+    *("control_pearson", "control_partial_pearson", "family_control_pearson"),
 )
 
 
@@ -45,11 +45,12 @@ def score(
     with those of `evaluate_binary` for a trait of two values, `partial_pearson` where there are
     covariates, where any test line is nearly identical to a training line `pearson_distinct`, which
     leaves such lines out, and with families `pearson_within_family` and `pearson_family_means` of
-    the folds whose lines can tell them; `control_pearson` for the others, and
-    `family_control_pearson` for those that were permuted within families. The candidates have no
-    values and so no scores. Where there are environments the metrics of `evaluate`, and controls,
-    are means over the environments of the figure within each (`within`), and `pearson_pooled` is
-    over all together, which the environments' means are part of.
+    the folds whose lines can tell them; for the others `control_pearson`, where there are
+    covariates `control_partial_pearson` (they are dealt with the values, and `control_pearson` is
+    what they bring), and `family_control_pearson` for those that were permuted within families. The
+    candidates have no values and so no scores. Where there are environments the metrics of
+    `evaluate`, and controls, are means over the environments of the figure within each (`within`),
+    and `pearson_pooled` is over all together, which the environments' means are part of.
     Raises ValueError where a prediction is not finite, and unless each test line of the plan is
     predicted exactly once in its fold.
     """
@@ -58,24 +59,29 @@ def score(
     _check_complete(scored, plan)
     values = np.unique(phenotypes_of(0)["value"].dropna())
     seen = set() if alike is None else set(alike_to_training(plan[plan["repeat"] >= 0], alike))
-    inner = predictions[(predictions["role"] == "inner") & (predictions["permutation"] == 0)]
+    inner = predictions[predictions["role"] == "inner"]
+    units = dict(list(inner.groupby(["permutation", "repeat", "fold"])))
     records = []
     for permutation in sorted(scored["permutation"].unique()):
         phenotypes = phenotypes_of(permutation)
+        has_covariates = bool(covariate_columns(phenotypes))
         predicted_alike = scored[scored["permutation"] == permutation]
         for (repeat, fold), unit in predicted_alike.groupby(["repeat", "fold"]):
+            trained = units.get((permutation, repeat, fold), inner.head(0))
             value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
             environment = unit["environment"].to_numpy(object)
             if permutation:
                 metric = "control_pearson" if permutation > 0 else "family_control_pearson"
                 scores = {metric: pearson_within(environment, value, predicted)}
+                if permutation > 0 and has_covariates:
+                    beyond = partial_pearson(unit, trained, phenotypes)
+                    scores["control_partial_pearson"] = beyond
             else:
                 family = None if families is None else unit["sample"].map(families).to_numpy()
                 scores = _evaluate(unit, value, predicted, direction, family, values)
                 if heritability > 0:
                     scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
-                if covariate_columns(phenotypes):
-                    trained = inner[(inner["repeat"] == repeat) & (inner["fold"] == fold)]
+                if has_covariates:
                     scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
                 new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
                 if seen and new.sum() > 1:
