@@ -22,6 +22,7 @@ from breedcast.report.markers import manhattan_figure, quantile_figure, saliency
 from breedcast.report.next_steps import next_steps
 from breedcast.report.page import render
 from breedcast.report.ranks import rank_figure, rank_table
+from breedcast.report.several_traits import between_environments, candidates_over_traits
 from breedcast.report.structure import structure_figure
 from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
@@ -223,6 +224,43 @@ def test_models_are_ranked_where_there_are_several_traits(report):
     assert "Critical difference 2.71" in figure.caption  # 2.569 sqrt(4 x 5 / 18)
     page = Page(render(several))
     assert len(page.charts) == len([it for it in page.elements if it[0] == "figure"])
+
+
+def test_candidates_are_ranked_over_the_traits_that_are_predicted(report):
+    collected, _ = report
+    assert candidates_over_traits(collected) is None
+    first = collected.traits[0]
+    models = [replaced_mean(model, 0.9, control_pearson=0.0) for model in first.models]
+    first = dataclasses.replace(first, models=models)
+    own = first.candidates["model"] == first.best.name
+    turned = first.candidates.assign(rank=CANDIDATES + 1 - first.candidates["rank"])
+    turned = turned[~own | (turned["sample"] != "007")]  # measured for the second trait
+    second = dataclasses.replace(first, id="u", name="<i>u</i>", candidates=turned)
+    weak = [replaced_mean(model, -0.1) for model in first.models]
+    third = dataclasses.replace(first, id="w", name="weak", models=weak)
+    several = dataclasses.replace(collected, traits=[first, second, third])
+    table = candidates_over_traits(several)
+    assert table.headings[2:] == [f"Rank, {TRAIT}", "Rank, <i>u</i>"]
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert len(rows) == CANDIDATES - 1
+    assert "007" not in [row[0] for row in rows]
+    shares = [float(row[1]) for row in rows]
+    assert shares == sorted(shares)
+    for row, share in zip(rows, shares, strict=True):
+        one, two = int(row[2]) / CANDIDATES, int(row[3]) / (CANDIDATES - 1)
+        assert share == pytest.approx(100 * (one + two) / 2, abs=0.051)
+    Page(render(several))
+
+
+def test_genetic_correlations_of_environments_are_told(report):
+    gblup = report[0].traits[0].of_kind("gblup")
+    assert between_environments(gblup) is None
+    told = gblup.facts.head(1).assign(
+        repeat=0, permutation=0, inner_fold=np.nan, fact="genetic_correlation N, S", value=0.4
+    )
+    model = dataclasses.replace(gblup, facts=pd.concat([gblup.facts, told]))
+    (row,) = between_environments(model).rows
+    assert [cell.text for cell in row] == ["N, S", "0.40 (0.40 to 0.40)"]
 
 
 def test_only_a_trait_that_is_scored_by_auc_shows_it(report):

@@ -20,7 +20,12 @@ from breedcast.report.hybrids import class_table
 from breedcast.report.marker_tables import marker_table, method_table, region_table
 from breedcast.report.next_steps import next_steps
 from breedcast.report.ranks import rank_table
-from breedcast.report.several_traits import correlation_table, index_tables
+from breedcast.report.several_traits import (
+    between_environments,
+    candidates_over_traits,
+    correlation_table,
+    index_tables,
+)
 from breedcast.report.structure import cluster_table, scheme_told
 from breedcast.report.tables import decimals_for, number
 from breedcast.report.trials import trial_table
@@ -55,6 +60,7 @@ def render(report: Report) -> str:
         figures=overall_figures(report, POINTS_PER_FIGURE),
         rank_table=rank_table(report),
         index_tables=index_tables(report),
+        over_traits=candidates_over_traits(report),
         guarantee=guarantee(config["interval"]),
         cluster_table=cluster_table(report),
         permutations=config["control"]["permutations"],
@@ -86,7 +92,11 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     variances = [
         told
         for model in trait.models
-        for told in (accuracy.heritability_table(model), correlation_table(model, trait.name))
+        for told in (
+            accuracy.heritability_table(model),
+            correlation_table(model, trait.name),
+            between_environments(model),
+        )
     ]
     return {
         "trait": trait,

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from breedcast.report.collect import ModelResult, Report
 from breedcast.report.tables import Table, decimals_for, number, table, whole
 from breedcast.selection.index import PREDICTED
 from breedcast.several_traits import GENETIC, RESIDUAL
 
-#: Rows of the table of the selection index.
-INDEX_ROWS = 500
+#: Rows of the tables of the selection index, and of candidates over all traits.
+INDEX_ROWS, OVER_TRAITS = 500, 50
+#: What a fact of the genetic correlation of two environments begins with.
+PAIR = "genetic_correlation "
 
 
 def correlation_table(model: ModelResult, trait: str) -> Table | None:
@@ -32,6 +35,47 @@ def correlation_table(model: ModelResult, trait: str) -> Table | None:
             [name, *(_spread(model, kind + name) for kind in (GENETIC, RESIDUAL))]
             for name in helpers
         ],
+    )
+
+
+def between_environments(model: ModelResult) -> Table | None:
+    """The genetic correlations of a model's environments; None where it tells none."""
+    told = [] if model.facts is None else [str(fact) for fact in model.facts["fact"].unique()]
+    pairs = [fact for fact in told if fact.startswith(PAIR) and not fact.startswith(GENETIC)]
+    if not pairs:
+        return None
+    return table(
+        f"How environments go together, by {model.name} (REML): genetic correlations of the values "
+        "in two of them. Means over the folds' fits on all training lines, with the lowest and the "
+        "highest.",
+        ["Environments", "Genetic"],
+        [[pair.removeprefix(PAIR), _spread(model, pair)] for pair in pairs],
+    )
+
+
+def candidates_over_traits(report: Report) -> Table | None:
+    """Candidates by their mean rank over the traits; None where fewer than two are predicted."""
+    traits = [it for it in report.traits if it.is_predicted and not it.candidates.empty]
+    if len(traits) < 2:
+        return None
+    best = {it.id: it.candidates[it.candidates["model"] == it.best.name] for it in traits}
+    ranks = pd.DataFrame({it: rows.set_index("sample")["rank"] for it, rows in best.items()})
+    of_all, told = ranks.dropna(), ranks.to_dict("index")
+    shares = of_all / np.array([len(rows) for rows in best.values()])
+    order = shares.mean(axis=1).sort_values(kind="stable").head(OVER_TRAITS)
+    if order.empty:
+        return None
+    return table(
+        f"The first {whole(len(order))} of {whole(len(shares))} candidates by their ranks over "
+        f"{', '.join(it.name for it in traits)}, in each by its best model: all these count alike, "
+        "and as many good ranks make up for as bad ones. selection: index weighs traits by what "
+        "they are worth.",
+        ["Line", "Mean rank, in % of the candidates", *(f"Rank, {it.name}" for it in traits)],
+        [
+            [str(line), number(100 * share, 1), *map(whole, told[line].values())]
+            for line, share in order.items()
+        ],
+        file="candidates_over_traits",
     )
 
 
