@@ -169,6 +169,7 @@ def small_report(folder):
         "plots": True,
         "config": config,
         "random_folds": True,
+        "passed_over": [],
         "selection_tables": ["response.tsv", *chain(*SELECTION_TABLES.values())],
         "index": [],
         "benchmarks": str(folder / "no benchmarks"),

@@ -8,6 +8,7 @@ from breedcast.config import (
     check_command_line,
     check_config,
     model_configs,
+    refuse_repeated_keys,
 )
 from breedcast.demands import Demands
 from breedcast.errors import UserError
@@ -132,6 +133,11 @@ def test_what_is_left_out_takes_the_default():
             "config, models: svr: costs: 1: inf is not a number that can be",
         ),
         ({"parts": "["}, "config, parts: '[' is not a whole number"),
+        ({"parts": 1_000_000}, "config, parts: 1000000 is greater than the maximum of 1000"),
+        (
+            {"genotypes": {"path": "g.vcf", "field": "DS", "contigs": {"MT": "haploid"}}},
+            "config, genotypes: contigs: haploid is told of calls (field: GT); of dosages",
+        ),
         ({"directions": {2021: "low"}}, "config: the key 2021 is no text; put it in quotes"),
         ({"genotypes": {}}, "config, genotypes: 'path' is missing"),
         (
@@ -311,6 +317,53 @@ def test_what_could_end_the_quotes_of_a_clusters_job_is_refused(text, nest):
         check_command_line({"traits": nest(text)})
     assert len(str(error.value).splitlines()) == 1
     check_command_line({"output": "${SCRATCH}/my results", "traits": ["a b;c&|*"], "threads": 2})
+
+
+@pytest.mark.parametrize("output", ["res/", "./res", "res//", "./res/./"])
+def test_an_output_is_one_however_it_is_written(output, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert check_config(config(output=output))["output"] == "res"
+
+
+@pytest.mark.parametrize(
+    ("output", "made", "line"),
+    [
+        ("s3://bucket/res", None, "'s3://bucket/res' is no folder"),
+        ("r" * 300, None, "is too long a name for a folder"),
+        ("sub/res", "sub/logs", "sub/logs is a file; name a folder, or remove the file"),
+        ("mine", "mine/figures/own.png", "mine/figures is there and not of a run"),
+        ("mine", "mine/yield/figures/own.png", "mine/yield/figures is there and not of a run"),
+    ],
+)
+def test_an_output_that_a_run_would_spoil_is_refused(output, made, line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if made:
+        (tmp_path / made).parent.mkdir(parents=True)
+        (tmp_path / made).touch()
+    with pytest.raises(UserError, match=line) as error:
+        check_config(config(output=output))
+    assert "\n" not in str(error.value)
+    if made and made.startswith("mine"):  # of a run, killed or not
+        (tmp_path / "mine" / "genotypes").mkdir()
+        assert check_config(config(output=output))["output"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("traits: [a]\nmodels: {}\ntraits: [b]\n", "line 1: the key 'traits' stands twice"),
+        ("models:\n  dnn: {epochs: 1, epochs: 2}\n", "line 2: the key 'epochs' stands twice"),
+        ("a: &x {k: 1}\nb: [*x, *x]\n", None),
+        ("models: [", None),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(text, line, tmp_path):
+    (tmp_path / "c.yaml").write_text(text)
+    if line is None:
+        refuse_repeated_keys(tmp_path / "c.yaml")
+        return
+    with pytest.raises(UserError, match=line):
+        refuse_repeated_keys(tmp_path / "c.yaml")
 
 
 def test_hostile_trait_names_become_safe_ids():

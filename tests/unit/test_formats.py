@@ -172,6 +172,20 @@ def test_a_project_knows_where_its_table_has_its_lines(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read(path, **given)[1], dosage)
 
 
+def test_inputs_among_the_results_are_refused_and_columns_of_text_are_told(tmp_path: Path) -> None:
+    dosage = np.array([[0, 1, 2], [2, 2, -1]], np.int8)
+    genotypes = write_table(tmp_path / "g.csv", lines_in_rows(dosage))
+    (tmp_path / "res").mkdir()
+    rows = [["line", "height", "note"], ["L0", 1.5, "a"], ["L1", 2.5, "b"], ["L2", 3.5, "c"]]
+    table = write_table(tmp_path / "res" / "t.csv", rows)
+    given = {"genotypes": {"path": str(genotypes)}, "phenotypes": {"path": str(table)}}
+    project = Project.load(given)
+    assert project.passed_over == ["note"]
+    assert Project.load(given | {"traits": ["height"]}).passed_over == []
+    with pytest.raises(UserError, match=r"t\.csv lies in the output .*: copy it elsewhere"):
+        Project.load(given | {"output": str(tmp_path / "res")})
+
+
 def test_heads_are_read_without_heavy_libraries(tmp_path: Path) -> None:
     files = every_format(tmp_path, np.array([[0, 1, 2]], np.int8))
     paths = [str(path) for path in files.values()]

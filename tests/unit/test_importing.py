@@ -112,6 +112,7 @@ def test_contigs_that_are_not_as_the_others(bcf: bool, tmp_path: Path) -> None:
     assert dosages(source) == [[0, 1, 2], [0, 2, -1], [0, -1, 2], [0, 1, 2]]
     assert source.summary.ploidy == 2
     assert source.summary.counts["haploid_heterozygous"] == 1
+    assert "half_calls" not in source.summary.counts
     source = read(MIXED, tmp_path, bcf, contigs={"MT": "exclude", "X": "exclude"})
     assert dosages(source) == [[0, 1, 2]]
     assert source.summary.counts["other_contigs"] == 3

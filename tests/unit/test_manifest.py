@@ -4,7 +4,7 @@ import pytest
 
 from breedcast.errors import UserError
 from breedcast.files import write_json
-from breedcast.manifest import changed, checksum, differences, main, manifest
+from breedcast.manifest import changed, checksum, differences, main, manifest, refuse_changed
 
 FACTS = {"versions": {"numpy": "2.4"}, "config": {"interval": 0.9}, "seed": 0}
 
@@ -87,3 +87,14 @@ def test_a_manifest_that_is_not_there_is_a_mistake(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({})[:1])
     with pytest.raises(UserError, match="cannot be read"):
         differences(tmp_path, tmp_path)
+
+
+def test_genotypes_that_were_changed_during_the_run_are_told(tmp_path):
+    path, table = tmp_path / "g.vcf", tmp_path / "traits.tsv"
+    path.write_text("before")
+    table.touch()
+    read = [{"name": "g.vcf", "sha256": checksum(path)}]
+    refuse_changed([path, table], read)
+    path.write_text("after")
+    with pytest.raises(UserError, match=r"g\.vcf was changed during the run, or since; run again"):
+        refuse_changed([path, table], read)

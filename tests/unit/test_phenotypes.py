@@ -186,9 +186,58 @@ def test_tables_that_are_made_of_others_keep_their_decimal_commas(tmp_path):
     assert read_conditions(rain, ["north", "south"])["rain"] == {"north": 3.5, "south": 4.0}
 
 
-def test_commas_in_a_table_that_they_separate_are_no_decimal_ones(tmp_path):
-    table = read_phenotypes(write(tmp_path, 'line,pair,yield\nL1,"1,5",2\n'))
-    assert [it for it in table.columns if table.holds_numbers(it)] == ["yield"]
+def test_decimal_commas_stand_in_quotes_where_commas_separate(tmp_path):
+    table = read_phenotypes(write(tmp_path, 'line,yield,days\nL1,"48,08",103\nL2,"47,1",99\n'))
+    assert table.numbers("yield") == [48.08, 47.1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        (['L1\t"tall\t1', "L2\tx\t2", "L3\ty\t3"], 2),
+        (["L1\tx\t1", 'L2\t"tall\t2', 'L3\ty"\t3', "L4\tz\t4"], 3),
+        (["L1\tx\t1", '"L2\tx\t2', "L3\ty\t3"], 3),
+        (['L1\t"a"b\t1', "L2\tx\t2"], 2),
+    ],
+)
+def test_a_quote_that_is_not_closed_swallows_no_lines(tmp_path, rows, line):
+    text = "\n".join(["sample\tnote\tyield", *rows, ""])
+    with pytest.raises(UserError, match=f"line {line}: a cell begins with a quote"):
+        read_phenotypes(write(tmp_path, text))
+
+
+def test_quotes_within_cells_and_line_breaks_in_a_name_are_read(tmp_path):
+    text = 'sample,"yield\n(t/ha)",note\nL1,1,5" tall\nL2,2,"say ""x"""\n'
+    table = read_phenotypes(write(tmp_path, text))
+    assert table.columns == ["yield(t/ha)", "note"]
+    assert table.text("note") == ['5" tall', 'say "x"']
+
+
+@pytest.mark.parametrize(
+    "values", ["4.5 kg|5 kg", "12%|3 %", "1 200|1 310", "1'200|1'900", "\u22123|\u22121.5"]
+)
+def test_a_column_of_numbers_in_disguise_is_no_column_of_text(tmp_path, values):
+    rows = "".join(f"L{n}\t{n}\t{value}\n" for n, value in enumerate(values.split("|")))
+    table = read_phenotypes(write(tmp_path, f"sample\tdays\tyield\n{rows}"))
+    with pytest.raises(UserError, match=r"line 2, column 'yield': .* is not a number, nor is any"):
+        table.refuse_numbers_in_disguise("yield")
+    table.refuse_numbers_in_disguise("days")
+
+
+@pytest.mark.parametrize(
+    "values", ["yes|no", "2023-05-01|2023-05-02", "01.05.2023|02.05.2023", "12a|13b", "NA|NA"]
+)
+def test_dates_words_and_codes_are_text(tmp_path, values):
+    rows = "".join(f"L{n}\t{value}\n" for n, value in enumerate(values.split("|")))
+    table = read_phenotypes(write(tmp_path, f"sample\tyield\n{rows}"))
+    table.refuse_numbers_in_disguise("yield")
+    assert not table.holds_numbers("yield")
+
+
+def test_underscores_and_digits_of_other_scripts_are_no_numbers(tmp_path):
+    table = read_phenotypes(write(tmp_path, "sample\ttrial\tyield\nL1\t1_1\t\u0661\u0662\n"))
+    assert not table.holds_numbers("trial")
+    assert not table.holds_numbers("yield")
 
 
 #: Lines that let the table's lines have covariates.

@@ -124,6 +124,21 @@ def test_a_line_that_is_added_to_the_genotypes_runs_everything(example, dry_run,
     assert finished.jobs["check_environment"] == 1
 
 
+def test_genotypes_that_an_older_file_takes_the_place_of_run_everything(example, dry_run, config):
+    """As `mv`, `cp -p` and tar leave it: its time is before that of what was made."""
+    path = example.folder / config["genotypes"]["path"]
+    before, times = path.read_bytes(), (path.stat().st_atime, path.stat().st_mtime)
+    try:
+        path.write_bytes(gzip.compress(gzip.decompress(before).replace(b"0/1", b"0/0", 1)))
+        os.utime(path, (1e9, 1e9))
+        finished = dry_run()
+    finally:
+        path.write_bytes(before)
+        os.utime(path, times)
+    assert finished.jobs["import_genotypes"] == 1
+    assert {trait for _, trait in finished.trained} == set(TRAITS)
+
+
 def test_the_order_of_keys_and_a_default_written_out_run_nothing(dry_run, config):
     config["filter"] = dict(reversed(config["filter"].items()))
     config["models"]["dnngp"] = {"input": "pca", **config["models"]["dnngp"]}

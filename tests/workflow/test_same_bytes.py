@@ -29,7 +29,7 @@ def config(workflow):
         "phenotypes": {"path": str(example / "phenotypes.tsv")},
         "traits": ["disease"],
         "validation": {"folds": 2, "repeats": 1, "inner_folds": 2},
-        "models": {"gblup": {}, "dnn": {"epochs": 4}},
+        "models": {"gblup": {}, "dnn": {"networks": 2, "epochs": 4}},
         "markers": {"windows": 12},
         "threads": 2,
     }

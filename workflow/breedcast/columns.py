@@ -60,6 +60,8 @@ def trait_ids(
     if isinstance(apart, dict):
         others |= set(table.columns) - set(apart)
     if config["traits"] == "all":
+        for column in set(table.columns) - others:
+            table.refuse_numbers_in_disguise(column)
         columns = [
             column
             for column in table.columns

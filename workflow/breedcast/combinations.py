@@ -20,6 +20,13 @@ def check_combinations(config: dict[str, Any], kinds: Mapping[str, str]) -> None
     """
     if config["phenotypes"]["plots"] is not None and config["phenotypes"]["weights"]:
         raise UserError("config, phenotypes: weights: plots give weights of their own; drop these")
+    given = config["genotypes"]
+    roles = set(given["contigs"].values()) & {"haploid", "mixed"}
+    if given["field"] == "DS" and roles:
+        raise UserError(
+            f"config, genotypes: contigs: {min(roles)} is told of calls (field: GT); of dosages "
+            "(field: DS) leave it out, and write these as of the other contigs"
+        )
     _check_environments(config)
     _check_hybrids(config, kinds)
     _check_validation(config["validation"])

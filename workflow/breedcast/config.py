@@ -38,6 +38,8 @@ KINDS = {
 }
 #: Values that a config may have at most: YAML's anchors let a short file stand for endless ones.
 MOST_VALUES = 1_000_000
+#: Bytes that the name of a folder may have on common file systems.
+LONGEST_NAME = 255
 #: Keys that name paths which a rule asks for, or makes.
 PATHS: list[tuple[str, ...]] = [
     ("genotypes", "path"),
@@ -126,7 +128,7 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
             section[last] = [_expand(path, key) for path in given]
         elif given is not None:
             section[last] = _expand(given, key)
-    _check_output(config["output"])
+    config["output"] = _output(config["output"])
     for (*keys, last), advice in FILES.items():
         section = _section(config, keys)
         given = section.get(last)
@@ -135,16 +137,29 @@ def check_config(raw: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _check_output(output: str) -> None:
-    """Raises UserError for what is no folder of the results alone."""
+def _output(given: str) -> str:
+    """The folder of the results, in one way of writing it; raises UserError for what is none."""
+    if "://" in given:
+        raise UserError(f"config, output: {given!r} is no folder; name one, such as results")
+    output = Path(given)
     # what has no name of its own, as . and .. and /, has no place beside it for logs
-    if Path(output).name in ("", ".."):
-        raise UserError(f"config, output: {output!r} has no name; name a folder, such as results")
-    for folder in (Path(output), *Path(output).parents):
+    if output.name in ("", ".."):
+        raise UserError(f"config, output: {given!r} has no name; name a folder, such as results")
+    if len(os.fsencode(output.name)) > LONGEST_NAME:
+        raise UserError(f"config, output: {given[:40]!r}... is too long a name for a folder")
+    beside = [output.parent / name for name in ("logs", "benchmarks", "checkpoints")]
+    for folder in (output, *output.parents, *beside):
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise UserError(
                 f"config, output: {folder} is a file; name a folder, or remove the file"
             )
+    own = [it for it in (output / "figures", *output.glob("*/figures")) if it.is_dir()]
+    if not (output / "genotypes").exists() and any(map(os.listdir, own)):
+        raise UserError(
+            f"config, output: {own[0]} is there and not of a run, whose figures would take its "
+            "place; name a folder of the results alone"
+        )
+    return output.as_posix()
 
 
 def _section(config: dict[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -171,6 +186,35 @@ def model_configs(config: dict[str, Any]) -> dict[str, ModelConfig]:
             tune = {**tune, "options": _tuned_options(kind, options)}
         models[name] = ModelConfig(kind, MODELS[kind], completed, tune)
     return models
+
+
+def refuse_repeated_keys(path: str | Path) -> None:
+    """Raises UserError for a key that a file of the config has twice: YAML would take the last.
+
+    A file that is no YAML is left to Snakemake, which has read it, to tell of.
+    """
+    try:
+        with open(path, encoding="utf-8") as text:
+            root = yaml.compose(text, yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return
+    left, seen = [root], set()
+    while left:
+        node = left.pop()
+        if id(node) in seen:  # an alias of what was looked at
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            for key, _ in node.value:
+                if keys.count(key.value) > 1:
+                    raise UserError(
+                        f"{path}, line {key.start_mark.line + 1}: the key {key.value!r} stands "
+                        "twice in its section; keep one"
+                    )
+            left += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            left += node.value
 
 
 def check_command_line(given: Any) -> None:

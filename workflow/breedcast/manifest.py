@@ -39,6 +39,19 @@ def manifest(
     }
 
 
+def refuse_changed(inputs: Iterable[Path], read: Iterable[Mapping[str, str]]) -> None:
+    """Raises UserError for a file of genotypes that is no more what was read.
+
+    read: name and sha256 of the files, as codes.json tells of them.
+    """
+    told: dict[str, set[str]] = {}
+    for file in read:
+        told.setdefault(file["name"], set()).add(file["sha256"])
+    for path in inputs:
+        if path.name in told and checksum(path) not in told[path.name]:
+            raise UserError(f"{path} was changed during the run, or since; run again")
+
+
 def checksum(path: Path) -> str:
     """The sha256 of a file; of a folder (a zarr store), that of its files' names and contents.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ class Project:
     plan, if there is one; told: by trait, a hash of what the table tells of it. This re-runs its
     jobs, and the table itself does not: a column that is added to it changes no other trait.
     environments: how many are told apart, 0 where they are not. parents: the table's columns of
-    hybrids' female and male parents, if any; hybrids: how many these have.
+    hybrids' female and male parents, if any; hybrids: how many these have. passed_over: columns
+    that `traits: all` did not take, as they hold no numbers.
     """
 
     config: dict[str, Any]
@@ -74,6 +76,7 @@ class Project:
     environments: int = 0
     parents: list[str] = field(default_factory=list)
     hybrids: int = 0
+    passed_over: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> Project:
@@ -97,7 +100,7 @@ class Project:
         followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
         plan = config["validation"]["plan"]
         beside = [*labels.values(), *parents, *(design or {}).values()]
-        return cls(
+        project = cls(
             config,
             traits,
             models,
@@ -110,7 +113,10 @@ class Project:
             environments=len(set(table.environments or ())),
             parents=parents,
             hybrids=len(crosses or {}),
+            passed_over=_passed_over(config, table, beside),
         )
+        _refuse_inputs_in(config["output"], project.input_files)
+        return project
 
     @property
     def scored_models(self) -> list[str]:
@@ -342,6 +348,7 @@ class Project:
             selection_tables=self.selection_tables,
             index=list(INDEX_TABLES) if self.index_traits else [],
             plots=self.design is not None,
+            passed_over=self.passed_over,
             steps=steps,
             benchmarks=self.beside_output("benchmarks"),
         )
@@ -401,6 +408,28 @@ class Project:
         """The settings of the validation scheme."""
         chosen = self.config["validation"]
         return {key: value for key, value in chosen.items() if key not in ("keep_together", "plan")}
+
+
+def _passed_over(config: dict[str, Any], table: PhenotypeTable, beside: Sequence[str]) -> list[str]:
+    """The columns of text that `traits: all` leaves out. beside: those that have another part."""
+    given = config["phenotypes"]
+    used = {*beside, *given["covariates"], *given["weights"].values()}
+    if isinstance(given["environments"], str):
+        used.add(given["environments"])
+    if config["traits"] != "all":
+        return []
+    return [it for it in table.columns if it not in used and not table.holds_numbers(it)]
+
+
+def _refuse_inputs_in(output: str, inputs: Sequence[str]) -> None:
+    """Raises UserError for an input among the results, which the run writes and replaces."""
+    results = Path(os.path.realpath(output))
+    for path in inputs:
+        if results in Path(os.path.realpath(path)).parents:
+            raise UserError(
+                f"config: {path} lies in the output {output!r}, whose files a run replaces: copy "
+                "it elsewhere, or name another output"
+            )
 
 
 def _matched(config: dict[str, Any], table: PhenotypeTable, crosses: Crosses | None) -> str | None:

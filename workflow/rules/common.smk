@@ -1,9 +1,10 @@
 from snakemake.iocontainers import Wildcards
 
 from breedcast.code import PACKAGE, code_hash, file_hash, put_on_python_path
-from breedcast.config import ENSEMBLE, check_command_line
+from breedcast.config import ENSEMBLE, check_command_line, refuse_repeated_keys
 from breedcast.demands import Demands
 from breedcast.errors import UserError
+from breedcast.fingerprint import fingerprints
 from breedcast.memory import (
     ADVICE,
     ASSOCIATION,
@@ -19,6 +20,8 @@ put_on_python_path()
 
 try:
     check_command_line(workflow.config_settings.config)
+    for path in workflow.configfiles:
+        refuse_repeated_keys(path)
     project = Project.load(config)
 except UserError as error:
     sys.exit(str(error))

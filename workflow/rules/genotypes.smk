@@ -18,6 +18,7 @@ rule import_genotypes:
         runtime=60,
     params:
         settings=lambda wildcards: project.import_settings(),
+        given=fingerprints(project.genotype_files),
         code=code_of("import_genotypes"),
     message:
         "Read {input.genotypes}"
@@ -48,6 +49,7 @@ rule filter_genotypes:
         runtime=60,
     params:
         settings=lambda wildcards: project.filter_settings(),
+        given=fingerprints(project.filter_lists().values()),
         code=code_of("filter_genotypes"),
     message:
         "Filter the genotypes"

@@ -58,6 +58,7 @@ rule name_regions:
         runtime=60,
     params:
         settings=lambda wildcards: settings(models=list(project.models)),
+        given=fingerprints(project.gene_file().values()),
         code=code_of("name_regions"),
     message:
         "Name the regions of {wildcards.trait}"

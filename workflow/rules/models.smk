@@ -43,6 +43,12 @@ rule train_model:
         settings=lambda wildcards: project.training_settings(
             wildcards.trait, wildcards.model
         ),
+        given=lambda wildcards: fingerprints(
+            [
+                *project.conditions(wildcards.model),
+                *project.pretrained(wildcards.model),
+            ]
+        ),
         checkpoints=lambda wildcards: project.checkpoints(
             wildcards.trait, wildcards.model
         ),

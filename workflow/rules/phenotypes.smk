@@ -69,6 +69,7 @@ rule clean_phenotypes:
             parents=project.parents,
             all_crosses=project.all_crosses,
         ),
+        given=fingerprints(project.candidate_file().values()),
         told=lambda wildcards: project.told[wildcards.trait],
         code=code_of("clean_phenotypes"),
     message:

@@ -113,6 +113,7 @@ rule predict_crosses:
             direction=project.direction(wildcards.trait),
             seed=project.config["validation"]["seed"],
         ),
+        given=fingerprints(project.genetic_map().values()),
         code=code_of("predict_crosses"),
     message:
         "Predict crosses for {wildcards.trait}"

@@ -22,6 +22,7 @@ rule plan_validation:
         settings=lambda wildcards: settings(
             trait=project.traits[wildcards.trait], **project.scheme()
         ),
+        given=fingerprints(project.own_plan().values()),
         code=code_of("plan_validation"),
     message:
         "Plan who trains and who is tested for {wildcards.trait}"

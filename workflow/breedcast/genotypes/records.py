@@ -112,11 +112,11 @@ class Calls:
         if role in ("haploid", "mixed"):
             alleles = self._doubled(alleles, missing, place)
         self._check_ploidy(alleles, missing, record.contig, place)
+        self.counts["half_calls"] += int((missing & (alleles >= 0).any(axis=0)).sum())
         if role == "haploid":
             heterozygous = ~missing & (alleles != alleles[0]).any(axis=0)
             self.counts["haploid_heterozygous"] += int(heterozygous.sum())
             missing |= heterozygous
-        self.counts["half_calls"] += int((missing & (alleles >= 0).any(axis=0)).sum())
         split = self.reading.multi_allelic == "split" and len(alternates) > 1
         counted = (
             [alleles == number for number in range(1, len(alternates) + 1)]

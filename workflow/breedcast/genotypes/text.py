@@ -50,7 +50,7 @@ def line_names(names: Sequence[str], place: str) -> list[str]:
 def whole_position(text: str, place: str) -> int:
     """A position in base pairs, also where R wrote it as 1e+05. Raises UserError."""
     try:
-        number = float(text)
+        number = float(text) if text.isascii() and "_" not in text else -1.0
     except ValueError:
         number = -1.0
     if not (number.is_integer() and 0 <= number < 1e15):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breedcast.errors import UserError, nearest
-from breedcast.phenotypes.table import as_table, read_separated
+from breedcast.phenotypes.table import as_table, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,7 @@ def read_conditions(path: str | Path, environments: Iterable[str]) -> dict[str, 
 
     A UserError tells of an environment without a row or a number, and of one that stands twice.
     """
-    records, separator = read_separated(Path(path))
-    table = as_table(path, _environment_first(records), separator, ENVIRONMENT)
+    table = as_table(path, _environment_first(read_records(Path(path))), ENVIRONMENT)
     row = {name: number for number, name in enumerate(table.samples)}
     wanted = list(dict.fromkeys(environments))
     for name in wanted:

@@ -85,10 +85,7 @@ def _melted(table: PhenotypeTable, traits: Mapping[str, list[str]]) -> Phenotype
             samples.append(sample)
             numbers.append(number)
             told.append(name)
-    return PhenotypeTable(
-        *(table.path, [*traits, *kept], samples, rows, numbers, told),
-        decimal_commas=table.decimal_commas,
-    )
+    return PhenotypeTable(table.path, [*traits, *kept], samples, rows, numbers, told)
 
 
 def _check(table: PhenotypeTable, columns: list[str]) -> None:

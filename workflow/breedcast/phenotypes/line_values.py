@@ -48,10 +48,7 @@ def line_table(
     numbers = [plots.line_numbers[position] for position in first.values()]
     samples, told = zip(*first, strict=True)
     environments = list(told) if apart else None
-    table = PhenotypeTable(
-        *(plots.path, list(columns), list(samples), rows, numbers, environments),
-        decimal_commas=plots.decimal_commas,
-    )
+    table = PhenotypeTable(plots.path, list(columns), list(samples), rows, numbers, environments)
     known = own.loc[np.isfinite(own["value"]), "weight"].notna()
     return table, weight if known.all() or (known.any() and not apart) else None
 

@@ -19,6 +19,13 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 #: Numbers in groups of three digits, 1.234,56 or 1,234,567.8, which are not read.
 GROUPED = re.compile(r"[+-]?\d{1,3}((\.\d{3})+,\d+|(,\d{3})+(\.\d+)?)")
+#: What may be meant for a number and is none: with a unit, a percent sign, thousands set apart, a
+#: typographic minus.
+LIKE_NUMBER = re.compile(
+    r"[+\-\u2212]?\d+([., '\u2019\u00a0\u202f]\d{3})*([.,]\d+)?\s*(%|\s[^\W\d]\S*)?"
+)
+#: Beyond this no trait is measured, and squares overflow.
+LARGEST = 1e100
 YEAR = re.compile(r"(19|20)\d\d")
 #: How files begin that are no text but are given for tables, with what to do about them.
 NO_TEXT = {
@@ -33,9 +40,8 @@ class PhenotypeTable:
     """A trait table as text, each row with its line number in the file.
 
     environments: (rows,) that of each row, None where the table does not tell them apart; kind:
-    what the first column names; decimal_commas: whether numbers may have them, which they may where
-    commas do not separate the columns. Reading needs only the standard library: the Snakefile
-    lists the traits at every start.
+    what the first column names. Reading needs only the standard library: the Snakefile lists the
+    traits at every start.
     """
 
     path: str
@@ -45,7 +51,6 @@ class PhenotypeTable:
     line_numbers: list[int]
     environments: list[str] | None = None
     kind: str = "sample"
-    decimal_commas: bool = False
 
     @property
     def records(self) -> list[tuple[str, str | None]]:
@@ -60,9 +65,7 @@ class PhenotypeTable:
 
     def numbers(self, column: str) -> list[float]:
         """A column's values as numbers, NaN where missing; a UserError names what is neither."""
-        text = self.text(column)
-        if self.decimal_commas:
-            text = self._with_points(column, text)
+        text = self._with_points(column, self.text(column))
         values = []
         for number, sample, value in zip(self.line_numbers, self.samples, text, strict=True):
             parsed = _number(value)
@@ -78,10 +81,23 @@ class PhenotypeTable:
         """Whether any value of the column is a number: then the column is meant as one."""
         return any(value is not None and self._is_number(value) for value in self.text(column))
 
+    def refuse_numbers_in_disguise(self, column: str) -> None:
+        """Raises UserError for a column without a number all values of which seem meant for one."""
+        told = [(at, value) for at, value in enumerate(self.text(column)) if value is not None]
+        if not told or self.holds_numbers(column):
+            return
+        if all(LIKE_NUMBER.fullmatch(value) for _, value in told):
+            at, value = told[0]
+            raise UserError(
+                f"{self.path}, line {self.line_numbers[at]}, column {column!r}: {value!r} is not a "
+                "number, nor is any other value of the column; write numbers alone, without unit "
+                "or sign, or name the traits in the config"
+            )
+
     def _is_number(self, value: str) -> bool:
-        if _number(value) is not None:
-            return True
-        return self.decimal_commas and any(it.fullmatch(value) for it in (DECIMAL_COMMA, GROUPED))
+        return _number(value) is not None or any(
+            it.fullmatch(value) for it in (DECIMAL_COMMA, GROUPED)
+        )
 
     def _with_points(self, column: str, text: list[str | None]) -> list[str | None]:
         """The column's values, decimal commas as points.
@@ -118,14 +134,17 @@ class PhenotypeTable:
 
 
 def _number(value: str | None) -> float | None:
-    """The value as a finite number; NaN for a missing one; None for anything else."""
+    """The value as a finite number; NaN for a missing one; None for anything else.
+
+    Python would take 1_2 for 12, and digits of other scripts.
+    """
     if value is None:
         return float("nan")
     try:
-        number = float(value)
+        number = float(value) if value.isascii() and "_" not in value else None
     except ValueError:
         return None
-    return number if abs(number) < float("inf") else None
+    return number if number is not None and abs(number) < LARGEST else None
 
 
 def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
@@ -133,20 +152,18 @@ def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
 
     of_plots: a row is a plot, and a line may have several.
     """
-    return as_table(path, *read_separated(Path(path)), "sample", of_plots)
+    return as_table(path, read_records(Path(path)), "sample", of_plots)
 
 
 def as_table(
     path: str | Path,
     records: list[tuple[int, list[str]]],
-    separator: str,
     kind: str,
     repeated: bool = False,
 ) -> PhenotypeTable:
     """The records of a file as a table; a UserError names the line that is wrong.
 
-    separator: of its columns; kind: what the first column names; repeated: whether a name may stand
-    twice there.
+    kind: what the first column names; repeated: whether a name may stand twice there.
     """
     row_of = "line" if kind == "sample" else kind
     if len(records) < 2:
@@ -173,11 +190,7 @@ def as_table(
         rows.append(record[1:])
     if not repeated:
         _refuse_repeats(names, str(path), kind)
-    return PhenotypeTable(
-        *(str(path), header[1:], names, rows, numbers),
-        kind=kind,
-        decimal_commas=separator != ",",
-    )
+    return PhenotypeTable(str(path), header[1:], names, rows, numbers, kind=kind)
 
 
 def _named_columns(
@@ -214,11 +227,6 @@ def _holds_values(header: list[str]) -> bool:
 
 def read_records(path: Path) -> list[tuple[int, list[str]]]:
     """The non-empty records of the file with their line numbers, fields stripped of blanks."""
-    return read_separated(path)[0]
-
-
-def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
-    """The records, as `read_records` gives them, and what separates their fields."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
     content = path.read_bytes()
@@ -233,18 +241,26 @@ def read_separated(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         ) from None
     if "\0" in text:
         raise UserError(f"{path}: not a text table; save it as tab- or comma-separated text")
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator = _separator(lines)
-    reader = csv.reader(lines, delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    records: list[tuple[int, list[str]]] = []
+    before = 0
     try:
-        records = [
-            (reader.line_num, [field.strip() for field in record])
-            for record in reader
-            if any(field.strip() for field in record)
-        ]
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
-    return records, separator
+        for record in reader:
+            marks = len(records[0][1]) - 1 if records else 1
+            is_long = reader.line_num > before + 1
+            if is_long and any(field.count(separator) >= marks for field in record):
+                raise csv.Error  # a cell has taken in another row
+            if any(field.strip() for field in record):
+                records.append((reader.line_num, [field.strip() for field in record]))
+            before = reader.line_num
+    except csv.Error:
+        raise UserError(
+            f"{path}, line {before + 1}: a cell begins with a quote that is not closed at its end; "
+            "close it, or leave the quotes out"
+        ) from None
+    return records
 
 
 def _separator(lines: list[str]) -> str:

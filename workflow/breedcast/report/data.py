@@ -83,9 +83,12 @@ def dropped_table(report: Report) -> Table:
     """Lines with and without a value by trait, and those left out, by reason."""
     counts = {trait.id: Counter(trait.dropped["reason"]) for trait in report.traits}
     reasons = list(dict.fromkeys(reason for counter in counts.values() for reason in counter))
+    passed_over = ", ".join(report.settings["passed_over"])
     return table(
         "Lines of each trait. Those with genotype and value are trained and tested on; candidates "
-        "have a genotype and no value. The genotypes of hybrids follow from their parents'.",
+        "have a genotype and no value. The genotypes of hybrids follow from their parents'."
+        + f" No traits, as they hold no numbers: the columns {passed_over}."
+        * bool(passed_over),
         ["Trait", "Genotype and value", "Candidates", *(f"Left out: {why}" for why in reasons)],
         [
             [
