@@ -4,6 +4,8 @@
 # The rest are the parts these are made of.
 PYTHON ?= python3.11
 CORES ?= 2
+# More than the cores: some tests wait, for Slurm or for a run that is to be killed.
+TESTERS ?= 3
 CONFIG ?= config/config.yaml
 RESULTS ?= results
 VENV := .venv
@@ -19,7 +21,7 @@ run: $(VENV)/.built
 	$(BIN)/snakemake --cores $(CORES)
 
 test: $(VENV)/.built
-	$(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 # RESULTS, which CONFIG gave, once more in a fresh folder: it stays where any file differs.
 verify: $(VENV)/.built

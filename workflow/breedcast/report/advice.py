@@ -145,13 +145,13 @@ def _how_good(trait: TraitResult) -> str:
 
 
 def _control_told(trait: TraitResult) -> str:
-    control, error = trait.best.mean(trait.control), trait.standard_error(trait.best, trait.control)
+    control, dealt = trait.best.mean(trait.control), trait.best.scores["permutation"].max()
     if np.isnan(control):
         return "no control was run, so nothing guards this figure against a leak."
-    spread = "" if np.isnan(error) else f" (standard error {number(error)})"
     return (
         "on values dealt to other lines at random (the control) it reaches "
-        f"{number(control)}{spread}; it should be about 0."
+        f"{number(control)}; it should be about 0, and chance alone makes it up to "
+        f"{number(2 / np.sqrt(trait.lines * dealt))} either way."
     )
 
 
