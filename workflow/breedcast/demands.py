@@ -15,6 +15,7 @@ from breedcast.memory import (
     PREDICTED_MB,
     SALIENCY_BYTES,
     Law,
+    ploidy_of,
     shape,
     training_mb,
 )
@@ -87,8 +88,13 @@ class Demands:
         lines *= max(1, self.project.environments)  # a model sees each line once for each
         chosen, processes = self.project.models[model], self.project.config["threads"]
         law, options = (chosen.kind, chosen.is_network), chosen.configured
-        of_network = options.has_shortcut, options.given_markers
-        needed = training_mb(*law, lines, markers, processes, *of_network)
+        needed = training_mb(
+            *law,
+            *(lines, markers, processes),
+            has_shortcut=options.has_shortcut,
+            given_markers=options.given_markers,
+            ploidy=ploidy_of(codes_json),
+        )
         if self.project.parents:
             needed += processes * PREDICTED_MB
         if self.project.config["imputation"] == "nearest":

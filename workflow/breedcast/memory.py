@@ -35,7 +35,8 @@ class Law:
     block: bytes a call of the markers that are read at a time (BLOCK_CALLS, at most); few: a pair
     of lines, or of markers where these are fewer; candidate: a row and a marker that may have a
     large effect. Of networks, looked: a call of the lines whose
-    gradients are asked for; batch: a position of the lines that are predicted together.
+    gradients are asked for; batch: a position of the lines that are predicted together. These two
+    are of diploids; they grow with the states that a genotype may have.
     """
 
     least: int
@@ -48,9 +49,11 @@ class Law:
     looked: int = 0
     batch: int = 0
 
-    def process_mb(self, lines: int, markers: int, given: int | None = None) -> float:
+    def process_mb(
+        self, lines: int, markers: int, given: int | None = None, ploidy: int = 2
+    ) -> float:
         """Memory in MB at this shape of the codes. given: of the markers, to a network."""
-        calls = lines * markers
+        calls, states = lines * markers, (ploidy + 1) / 3
         positions = markers if given is None else min(given, markers)
         growing = (
             self.marker * positions
@@ -59,8 +62,8 @@ class Law:
             + self.block * min(calls, BLOCK_CALLS)
             + self.few * min(lines, markers) ** 2
             + self.candidate * min(lines, markers) * min(markers, MOST_CANDIDATES)
-            + self.looked * min(lines, GRADIENT_LINES) * markers
-            + self.batch * min(PREDICTED_LINES * positions, PREDICTED_POSITIONS)
+            + self.looked * min(lines, GRADIENT_LINES) * markers * states
+            + self.batch * min(PREDICTED_LINES * positions, PREDICTED_POSITIONS) * states
         )
         return self.least + growing / MEGABYTE
 
@@ -110,10 +113,10 @@ LAWS: dict[str, Law | MixedLaw] = {
     "bayes": Law(230, call=2, block=13, few=30, candidate=32),
     "lightgbm": Law(235, marker=2_500, call=11, block=14),
     "xgboost": Law(250, marker=6_000, call=24, block=14),
-    "dnn": Law(560, marker=26_000, call=3, looked=32),
+    "dnn": Law(520, marker=26_000, call=3, looked=32),
     "dnngp": Law(570, call=12, pair=260, looked=9),
     "deepgs": Law(470, marker=14_500, call=2, looked=10, batch=30),
-    "dlgwas": Law(500, marker=2_000, call=2, looked=105, batch=130),
+    "dlgwas": Law(560, marker=2_000, call=2, looked=105, batch=130),
     "inception": Law(500, marker=55_000, call=2, looked=32, batch=330),
     **dict.fromkeys(
         ["local", "transformer", "lstm", "gru"], Law(570, marker=2_000, call=2, looked=32)
@@ -133,6 +136,7 @@ def training_mb(
     processes: int = 1,
     has_shortcut: bool = False,
     given_markers: int | None = None,
+    ploidy: int = 2,
 ) -> float:
     """Memory of a training job in MB, as Slurm counts it: what processes share counts in each.
 
@@ -143,7 +147,7 @@ def training_mb(
     if isinstance(law, MixedLaw):
         each = law.process_mb(lines, markers)
     else:
-        each = law.process_mb(lines, markers, given_markers)
+        each = law.process_mb(lines, markers, given_markers, ploidy)
     if has_shortcut:
         each += SHORTCUT.process_mb(lines, markers)
     gathering = GATHERING_MB if processes > 1 else 0
@@ -161,3 +165,9 @@ def shape(codes_json: str) -> tuple[int, int]:
     """Lines and markers of the codes, by the file beside them."""
     summary = json.loads(Path(codes_json).read_text(encoding="utf-8"))
     return summary["lines"], summary["markers"]
+
+
+def ploidy_of(codes_json: str) -> int:
+    """The ploidy of the codes, by the file beside them."""
+    ploidy: int = json.loads(Path(codes_json).read_text(encoding="utf-8"))["ploidy"]
+    return ploidy

@@ -87,7 +87,7 @@ def dropped_table(report: Report) -> Table:
     return table(
         "Lines of each trait. Those with genotype and value are trained and tested on; candidates "
         "have a genotype and no value. The genotypes of hybrids follow from their parents'."
-        + f" No traits, as they hold no numbers: the columns {passed_over}."
+        + f" Columns of the table without numbers, which are no traits: {passed_over}."
         * bool(passed_over),
         ["Trait", "Genotype and value", "Candidates", *(f"Left out: {why}" for why in reasons)],
         [
