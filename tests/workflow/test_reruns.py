@@ -65,6 +65,14 @@ def test_a_touched_file_or_a_comment_in_the_config_runs_nothing(example, dry_run
     assert not dry_run().jobs
 
 
+def test_codes_that_were_made_again_run_nothing(example, dry_run):
+    """A folder has no checksum that Snakemake knows; its summary has."""
+    codes = example.folder / "results" / "genotypes" / "codes.zarr"
+    for path in (codes, codes / ".snakemake_timestamp"):
+        path.touch()
+    assert not dry_run().jobs
+
+
 def test_a_clock_that_jumps_runs_nothing(example, dry_run):
     """The inputs are from the future, as are those that were touched before the clock was set."""
     for path in (example.folder / "resources").rglob("*"):

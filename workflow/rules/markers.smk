@@ -1,6 +1,6 @@
 rule scan_association:
     input:
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
@@ -28,7 +28,7 @@ rule scan_association:
 rule name_regions:
     input:
         **project.gene_file(),
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         association="<results>/{trait}/association.parquet",

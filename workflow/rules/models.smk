@@ -1,7 +1,7 @@
 rule train_model:
     input:
         **project.families(),
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
@@ -66,7 +66,7 @@ rule train_model:
 use rule train_model as train_part with:
     input:
         **project.families(),
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",

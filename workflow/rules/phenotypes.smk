@@ -38,7 +38,7 @@ rule clean_phenotypes:
         **project.candidate_file(),
         **project.plot_files("adjusted"),
         phenotypes=ancient(project.config["phenotypes"]["path"]),
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         dropped_samples="<results>/genotypes/dropped_samples.tsv",
     output:

@@ -42,7 +42,7 @@ rule rank_candidates:
 
 rule rate_parents:
     input:
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
@@ -88,7 +88,7 @@ rule rate_parents:
 rule predict_crosses:
     input:
         **project.genetic_map(),
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
@@ -123,7 +123,7 @@ rule predict_crosses:
 
 rule choose_contributions:
     input:
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
     output:
@@ -164,7 +164,7 @@ rule choose_contributions:
 
 rule advise_training_set:
     input:
-        codes="<results>/genotypes/codes.zarr",
+        codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
