@@ -72,7 +72,7 @@ def region_table(trait: TraitResult) -> Table:
         else f"the first {whole(len(top))} of {whole(len(regions))}"
     )
     return table(
-        f"Regions for {trait.name} that methods name, those of the {WALD} first, then those of "
+        f"Regions for {trait.name} that methods name, those of the {WALD} test first, then those of "
         f"most models: {part}. A region reaches from the first to the last marker linked to its "
         f"peak (squared correlation of dosages {LINKED:g} or more), overlapping ones are one; "
         "effect, p and q are the peak's, the named marker of smallest p. "
@@ -115,7 +115,7 @@ def _chance_told(trait: TraitResult) -> str:
         return ""
     return (
         f" Each model names some marker of a trait without genes with probability {number(chance)} "
-        f"here (more permutations make that less): only what the {WALD} names is evidence."
+        f"here (more permutations make that less): only what the {WALD} test names is evidence."
     )
 
 

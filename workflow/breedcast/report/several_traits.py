@@ -67,9 +67,9 @@ def candidates_over_traits(report: Report) -> Table | None:
         return None
     return table(
         f"The first {whole(len(order))} of {whole(len(shares))} candidates by their ranks over "
-        f"{', '.join(it.name for it in traits)}, in each by its best model: all these count alike, "
-        "and as many good ranks make up for as bad ones. selection: index weighs traits by what "
-        "they are worth.",
+        f"{', '.join(it.name for it in traits)}, in each by its best model: these count alike, so "
+        "that a good rank in one makes up for a bad one in another. selection: index weighs traits "
+        "by what they are worth.",
         ["Line", "Mean rank, in % of the candidates", *(f"Rank, {it.name}" for it in traits)],
         [
             [str(line), number(100 * share, 1), *map(whole, told[line].values())]
