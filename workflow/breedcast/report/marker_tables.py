@@ -72,8 +72,8 @@ def region_table(trait: TraitResult) -> Table:
         else f"the first {whole(len(top))} of {whole(len(regions))}"
     )
     return table(
-        f"Regions for {trait.name} that methods name, those of the {WALD} test first, then those of "
-        f"most models: {part}. A region reaches from the first to the last marker linked to its "
+        f"Regions for {trait.name} that methods name, those of the {WALD} test first, then those "
+        f"of most models: {part}. A region reaches from the first to the last marker linked to its "
         f"peak (squared correlation of dosages {LINKED:g} or more), overlapping ones are one; "
         "effect, p and q are the peak's, the named marker of smallest p. "
         f"{WALD} names markers of q up to {ALPHA:g}, models those above their threshold in the "
