@@ -52,15 +52,9 @@ def trait_ids(
     """
     covariates = config["phenotypes"]["covariates"]
     weights = config["phenotypes"]["weights"]
-    labels = label_columns(config, table).values()
-    others = {*covariates, *weights.values(), *design, *labels, *parent_columns(config, table)}
-    apart = config["phenotypes"]["environments"]
-    if isinstance(apart, str):
-        others.add(apart)
-    if isinstance(apart, dict):
-        others |= set(table.columns) - set(apart)
+    others = _no_traits(config, table, design)
     if config["traits"] == "all":
-        for column in set(table.columns) - others:
+        for column in passed_over(config, table, design):
             table.refuse_numbers_in_disguise(column)
         columns = [
             column
@@ -85,6 +79,30 @@ def trait_ids(
             "year, a parent, an environment or a description of plots"
         )
     return {trait_id(column): column for column in columns}
+
+
+def passed_over(
+    config: dict[str, Any], table: PhenotypeTable, design: Iterable[str] = ()
+) -> list[str]:
+    """The columns that `traits: all` leaves out as they hold no numbers; none for named traits."""
+    if config["traits"] != "all":
+        return []
+    others = _no_traits(config, table, design)
+    return [it for it in table.columns if it not in others and not table.holds_numbers(it)]
+
+
+def _no_traits(config: dict[str, Any], table: PhenotypeTable, design: Iterable[str]) -> set[str]:
+    """The columns that have another part: covariates, weights, labels, parents, of plots."""
+    given = config["phenotypes"]
+    labels = label_columns(config, table).values()
+    others = {*given["covariates"], *given["weights"].values(), *design, *labels}
+    others |= set(parent_columns(config, table))
+    apart = given["environments"]
+    if isinstance(apart, str):
+        others.add(apart)
+    if isinstance(apart, dict):
+        others |= set(table.columns) - set(apart)
+    return others
 
 
 def trait_id(column: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from breedcast.columns import label_columns, parent_columns, trait_ids
+from breedcast.columns import label_columns, parent_columns, passed_over, trait_ids
 from breedcast.config import (
     ENSEMBLE,
     FILTER_LISTS,
@@ -92,14 +92,15 @@ class Project:
         parents = parent_columns(config, table)
         crosses = read_crosses(table, parents) if parents else None
         lines_in = _matched(config, table, crosses)
-        traits = trait_ids(config, table, design.values() if design else ())
+        of_plots = list((design or {}).values())
+        traits = trait_ids(config, table, of_plots)
         for name, model in models.items():
             check_helpers(name, model.options, list(traits.values()), bool(table.environments))
         index_columns(config["selection"]["index"], list(traits.values()))
         labels = label_columns(config, table)
         followed = labels.get(FOLLOWED.get(config["validation"]["scheme"], ""))
         plan = config["validation"]["plan"]
-        beside = [*labels.values(), *parents, *(design or {}).values()]
+        beside = [*labels.values(), *parents, *of_plots]
         project = cls(
             config,
             traits,
@@ -113,7 +114,7 @@ class Project:
             environments=len(set(table.environments or ())),
             parents=parents,
             hybrids=len(crosses or {}),
-            passed_over=_passed_over(config, table, beside),
+            passed_over=passed_over(config, table, of_plots),
         )
         _refuse_inputs_in(config["output"], project.input_files)
         return project
@@ -408,17 +409,6 @@ class Project:
         """The settings of the validation scheme."""
         chosen = self.config["validation"]
         return {key: value for key, value in chosen.items() if key not in ("keep_together", "plan")}
-
-
-def _passed_over(config: dict[str, Any], table: PhenotypeTable, beside: Sequence[str]) -> list[str]:
-    """The columns of text that `traits: all` leaves out. beside: those that have another part."""
-    given = config["phenotypes"]
-    used = {*beside, *given["covariates"], *given["weights"].values()}
-    if isinstance(given["environments"], str):
-        used.add(given["environments"])
-    if config["traits"] != "all":
-        return []
-    return [it for it in table.columns if it not in used and not table.holds_numbers(it)]
 
 
 def _refuse_inputs_in(output: str, inputs: Sequence[str]) -> None:

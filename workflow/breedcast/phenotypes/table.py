@@ -140,11 +140,13 @@ def _number(value: str | None) -> float | None:
     """
     if value is None:
         return float("nan")
+    if "_" in value or not value.isascii():
+        return None
     try:
-        number = float(value) if value.isascii() and "_" not in value else None
+        number = float(value)
     except ValueError:
         return None
-    return number if number is not None and abs(number) < LARGEST else None
+    return number if abs(number) < LARGEST else None
 
 
 def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:

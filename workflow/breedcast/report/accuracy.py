@@ -207,13 +207,14 @@ def heritability_table(model: ModelResult) -> Table | None:
     values = model.heritability
     if values.empty:
         return None
-    what, heading = "genomic relationships explain", "Heritability"
+    name, heading = "Genomic heritability", "Heritability"
+    what = "genomic relationships explain"
     if model.kind == "rkhs":
-        what, heading = "kernels explain, which can take error for it", "Share"
+        name, heading = "Genetic variance", "Share"
+        what = "kernels explain, which can take error for it"
     return table(
-        f"{'Genomic heritability' if heading == 'Heritability' else 'Genetic variance'} by "
-        f"{model.name} (REML): share of the variance between training lines' values, after the "
-        f"covariates, that the {what}. Mean "
+        f"{name} by {model.name} (REML): share of the variance between training lines' values, "
+        f"after the covariates, that the {what}. Mean "
         f"{number(values.mean())}, from {number(values.min())} to {number(values.max())}.",
         ["Repeat and fold", heading],
         [
