@@ -94,7 +94,7 @@ def test_genotypes_that_were_changed_during_the_run_are_told(tmp_path):
     path.write_text("before")
     table.touch()
     read = [{"name": "g.vcf", "sha256": checksum(path)}]
-    refuse_changed([path, table], read)
+    refuse_changed({str(it): checksum(it) for it in (path, table)}, read)
     path.write_text("after")
     with pytest.raises(UserError, match=r"g\.vcf was changed during the run, or since; run again"):
-        refuse_changed([path, table], read)
+        refuse_changed({str(it): checksum(it) for it in (path, table)}, read)

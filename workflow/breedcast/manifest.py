@@ -39,16 +39,16 @@ def manifest(
     }
 
 
-def refuse_changed(inputs: Iterable[Path], read: Iterable[Mapping[str, str]]) -> None:
+def refuse_changed(inputs: Mapping[str, str], read: Iterable[Mapping[str, str]]) -> None:
     """Raises UserError for a file of genotypes that is no more what was read.
 
-    read: name and sha256 of the files, as codes.json tells of them.
+    inputs: of a manifest, sha256 by path; read: name and sha256, as codes.json tells of them.
     """
     told: dict[str, set[str]] = {}
     for file in read:
         told.setdefault(file["name"], set()).add(file["sha256"])
-    for path in inputs:
-        if path.name in told and checksum(path) not in told[path.name]:
+    for path, found in inputs.items():
+        if found not in told.get(Path(path).name, {found}):
             raise UserError(f"{path} was changed during the run, or since; run again")
 
 

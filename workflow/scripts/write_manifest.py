@@ -9,8 +9,8 @@ with job(snakemake) as settings:
 
     given, output = snakemake.input, Path(snakemake.output.manifest)
     summary = json.loads(Path(given.summary).read_text(encoding="utf-8"))
-    refuse_changed(map(Path, given.inputs), summary["genotypes"]["imported"]["inputs"])
     facts = {"versions": summary["versions"], **settings}
     files = [given.summary, *given.results]
     made = manifest(output.parent, map(Path, files), map(Path, given.inputs), facts)
+    refuse_changed(made["inputs"], summary["genotypes"]["imported"]["inputs"])
     write_json(made, output)
