@@ -6,6 +6,7 @@ import ast
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -83,13 +84,23 @@ def _imports(path: Path) -> frozenset[Path]:
 def _imported(path: Path) -> dict[str, list[str]]:
     """The modules that a file imports, at its top or inside a function; the names taken of each."""
     found: dict[str, list[str]] = {}
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found.setdefault(alias.name, [])
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.setdefault(node.module, []).extend(alias.name for alias in node.names)
     return found
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every statement of a module; expressions, most of its nodes, hold no import."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, block, [])
 
 
 def _file(module: str) -> Path:
