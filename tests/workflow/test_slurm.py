@@ -62,6 +62,11 @@ class Cluster:
         jobs = [row.split("|") for row in rows.splitlines()]
         return [job[1:] for job in jobs if job[0].startswith(f"rule_{rule}")]
 
+    def memory(self, number: str) -> int:
+        """The MB that a job asked for."""
+        told = self.slurm("scontrol", "--oneliner", "show", "job", number)
+        return int(re.search(r"MinMemoryNode=(\d+)M", told).group(1))
+
     def wait(self, condition, run: subprocess.Popen) -> None:
         """Until this is so, while a run goes on."""
         deadline = time.monotonic() + 600
@@ -136,10 +141,15 @@ def test_a_killed_run_and_a_cancelled_job_are_resumed(finished):
 
 
 def test_a_job_over_its_memory_is_given_more(finished):
-    states = [state for _, state in finished.jobs("describe_structure")]
+    jobs = finished.jobs("describe_structure")
+    states = [state for _, state in jobs]
     assert len(states) > 1
     assert "COMPLETED" not in states[:-1]
-    assert states[-1] == "COMPLETED"
+    # the last may have been cancelled with the run, its files written: the run went on with them
+    assert states[-1] in ("COMPLETED", "CANCELLED")
+    assert (finished.workflow.folder / "results" / "genotypes" / "structure.json").is_file()
+    first, *_, last = (finished.memory(number) for number, _ in jobs)
+    assert first < last
 
 
 def test_small_jobs_share_one_of_the_cluster(finished):
