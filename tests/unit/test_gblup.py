@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from breedcast.genotypes.relationship import Relationship
+from breedcast.models import reml
 from breedcast.models.base import Lines, model_class
 from breedcast.models.gblup import GBLUP
 from breedcast.models.registry import MODELS
@@ -61,7 +62,33 @@ def test_predictions_are_ridge_regressions():
     np.testing.assert_allclose(fitted.marker_effects, ridge.coef_, atol=1e-8)
 
 
-def test_error_variances_are_those_of_the_mixed_model_equations():
+def share_held(heritability, trained=40):
+    """The share of true genetic values of new lines in their 90 % interval, of 40 populations."""
+    held = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        codes = rng.binomial(2, 0.4, (140, 30)).repeat(10, axis=1).astype(np.uint8)
+        genetic = codes[:, ::10] @ rng.normal(size=30)
+        genetic *= np.sqrt(heritability) / genetic.std()
+        value = genetic + rng.normal(0, np.sqrt(1 - heritability), 140)
+        lines = Lines(codes, 2, pd.DataFrame(index=range(140)), value)
+        fitted = GBLUP().fit(lines.take(np.arange(trained)), 0, "cpu")
+        predicted = fitted.predict(lines.take(np.arange(trained, 140)).blind())
+        held.append(np.abs(genetic[trained:] - predicted.mean) < 1.645 * predicted.sd)
+    return np.mean(held)
+
+
+@pytest.mark.parametrize("heritability", [0.3, 0.6])
+def test_nine_in_ten_genetic_values_are_held_where_lines_are_few(monkeypatch, heritability):
+    found = share_held(heritability)
+    monkeypatch.setattr(reml, "FEW_LINES", 0)
+    by_best_variances = share_held(heritability)
+    assert 0.82 < found < 0.95
+    assert by_best_variances < found - 0.02
+
+
+def test_error_variances_are_those_of_the_mixed_model_equations(monkeypatch):
+    monkeypatch.setattr(reml, "FEW_LINES", 0)  # the variances are those of greatest likelihood
     covariates = pd.DataFrame({"age": np.linspace(0, 1, 60)})
     lines = simulate(lines=60, covariates=covariates)
     new = Lines(simulate(lines=5, seed=3).codes, 2, pd.DataFrame({"age": [0.2, 0.9, 0.5, 0, 1]}))

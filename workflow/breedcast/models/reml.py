@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from breedcast.models.base import Prediction
 
 #: Bounds of log(s2e / s2g): beyond them one of the two variances is zero in practice.
 LOG_RATIO_BOUNDS = (-12.0, 12.0)
+#: Of fewer lines the variances are so uncertain that the errors of predictions are told over all
+#: that are plausible; these are looked at (as heritabilities), if as likely as LEAST of the best.
+FEW_LINES = 300
+HERITABILITIES = np.linspace(0.02, 0.98, 25)
+LEAST = 0.01
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class MixedModel:
     root: np.ndarray
     _X_whitened: np.ndarray
     _XHX_inverse: np.ndarray
+    _restricted: _Restricted
 
     @property
     def heritability(self) -> float:
@@ -79,24 +86,51 @@ class MixedModel:
         return x @ self.fixed_effects + k @ self.dual
 
     def prediction(self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray) -> Prediction:
-        """Genetic values of lines as `predict` and `error_variances` give them.
+        """Genetic values of lines as `predict` gives them, and how far off these are.
 
-        The reliability of a line of no genetic variance, a line without calls, is 0.
+        k_self: (lines,) the lines' own K_ii. sd: root of the mean squared error of x' b + g, the
+        variances being those of `plausible`. Reliability: from the PEV of g alone (Henderson 1975),
+        the variances being these; that of a line of no genetic variance, one without calls, is 0.
         """
-        total, genetic = self.error_variances(k, k_self, x)
+        mean, rotated = self.predict(k, x), self.factor.band.rotated((k * self.root).T)
+        _, genetic = self._error_variances(rotated, k_self, x)
         prior = k_self * self.sigma2_g
         reliability = 1.0 - np.divide(genetic, prior, out=np.ones_like(prior), where=prior > 0)
-        return Prediction(self.predict(k, x), np.sqrt(total), reliability)
+        square = np.zeros(len(mean))
+        for weight, other in self.plausible:
+            total, _ = other._error_variances(rotated, k_self, x)
+            square += weight * (total + (other.predict(k, x) - mean) ** 2)
+        return Prediction(mean, np.sqrt(square), reliability)
 
-    def error_variances(
-        self, k: np.ndarray, k_self: np.ndarray, x: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Prediction error variances (Henderson 1975) of lines with relationships k to training.
+    @cached_property
+    def plausible(self) -> list[tuple[float, MixedModel]]:
+        """Models of other variances, and how plausible each is: weights that sum to 1.
 
-        k_self: (lines,) the lines' own K_ii. Returns that of x' b + g (the genetic value in
-        the trait's units) and that of g alone (the PEV from which reliability is computed).
+        Of FEW_LINES lines and more these variances alone. Of fewer the likelihood may be flat, or
+        highest where there is no genetic variance, and an interval by the best variances alone is
+        far too narrow: each heritability counts by its restricted likelihood (no one more plausible
+        before the data).
         """
-        whitened = self.factor.whitened((k * self.root).T)
+        if self._restricted.lines >= FEW_LINES:
+            return [(1.0, self)]
+        ratios = self._restricted.mean_diagonal * (1 / HERITABILITIES - 1)
+        deviance = np.array([self._restricted.deviance(it) for it in np.log(ratios)])
+        weight = np.exp((deviance.min() - deviance) / 2)
+        weight = np.where(weight < LEAST, 0.0, weight) / weight[weight >= LEAST].sum()
+        return [
+            (share, self._restricted.model(log_ratio).unweighted(self.root))
+            for share, log_ratio in zip(weight, np.log(ratios), strict=True)
+            if share > 0
+        ]
+
+    def _error_variances(
+        self, rotated: np.ndarray, k_self: np.ndarray, x: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(lines,) prediction error variances of x' b + g and of g alone.
+
+        rotated: (n, lines) relationships to the fitted lines, in the coordinates of the band.
+        """
+        whitened = self.factor.half(rotated)
         explained = np.einsum("ij,ij->j", whitened, whitened)
         shared = whitened.T @ self._X_whitened
 
@@ -126,42 +160,68 @@ def fit_band(band: Band, y: np.ndarray, X: np.ndarray, lines: int | None = None)
     lines = n if lines is None else lines
     if lines <= c:
         raise ValueError(f"{lines} lines cannot estimate {c} fixed effects and two variances")
-    rotated = band.rotated(np.column_stack([X, y]))
+    restricted = _Restricted(band, band.rotated(np.column_stack([X, y])), lines)
+    return restricted.model(best_log_ratio(restricted.deviance))
 
-    def solve(log_ratio: float) -> _Solution:
-        factor = band.plus(np.exp(log_ratio))
-        white = factor.half(rotated)
-        Q, R = np.linalg.qr(white[:, :c])
-        covered = Q.T @ white[:, c]
-        return _Solution(factor, white[:, :c], R, covered, white[:, c] - Q @ covered)
 
-    def deviance(log_ratio: float) -> float:
+@dataclass(frozen=True)
+class _Restricted:
+    """The restricted likelihood of the log of s2e / s2g, and the model of any.
+
+    rotated: (n, c + 1) X and y in the coordinates of the band; lines: how many these tell of.
+    """
+
+    band: Band
+    rotated: np.ndarray
+    lines: int
+
+    @property
+    def mean_diagonal(self) -> float:
+        """Of K, over the lines."""
+        return float(self.band.diagonals[0].sum()) / self.lines
+
+    @property
+    def degrees(self) -> int:
+        return self.lines - self.rotated.shape[1] + 1
+
+    def deviance(self, log_ratio: float) -> float:
+        """Minus twice the log likelihood, but for a constant."""
         try:
-            found = solve(log_ratio)
+            found = self._solve(log_ratio)
         except np.linalg.LinAlgError:  # less than what rounding took from K's least eigenvalues
             return np.inf
-        variance = float(found.residual @ found.residual) / (lines - c)
+        variance = float(found.residual @ found.residual) / self.degrees
         return (
-            (lines - c) * float(np.log(max(variance, np.finfo(float).tiny)))
+            self.degrees * float(np.log(max(variance, np.finfo(float).tiny)))
             + found.factor.log_determinant
-            + (lines - n) * log_ratio
+            + (self.lines - len(self.rotated)) * log_ratio
             + 2 * float(np.log(np.abs(np.diag(found.R))).sum())
         )
 
-    log_ratio = best_log_ratio(deviance)
-    best = solve(log_ratio)
-    sigma2_g = float(best.residual @ best.residual) / (lines - c)
-    R_inverse = np.linalg.inv(best.R)
-    return MixedModel(
-        sigma2_g=sigma2_g,
-        sigma2_e=sigma2_g * float(np.exp(log_ratio)),
-        fixed_effects=R_inverse @ best.covered,
-        dual=best.factor.unwhitened(best.residual[:, None])[:, 0],
-        factor=best.factor,
-        root=np.ones(n),
-        _X_whitened=best.X,
-        _XHX_inverse=R_inverse @ R_inverse.T,
-    )
+    def model(self, log_ratio: float) -> MixedModel:
+        """The variances of greatest likelihood at this ratio, and the effects."""
+        found = self._solve(log_ratio)
+        sigma2_g = float(found.residual @ found.residual) / self.degrees
+        R_inverse = np.linalg.inv(found.R)
+        return MixedModel(
+            sigma2_g=sigma2_g,
+            sigma2_e=sigma2_g * float(np.exp(log_ratio)),
+            fixed_effects=R_inverse @ found.covered,
+            dual=found.factor.unwhitened(found.residual[:, None])[:, 0],
+            factor=found.factor,
+            root=np.ones(len(self.rotated)),
+            _X_whitened=found.X,
+            _XHX_inverse=R_inverse @ R_inverse.T,
+            _restricted=self,
+        )
+
+    def _solve(self, log_ratio: float) -> _Solution:
+        c = self.rotated.shape[1] - 1
+        factor = self.band.plus(np.exp(log_ratio))
+        white = factor.half(self.rotated)
+        Q, R = np.linalg.qr(white[:, :c])
+        covered = Q.T @ white[:, c]
+        return _Solution(factor, white[:, :c], R, covered, white[:, c] - Q @ covered)
 
 
 @dataclass(frozen=True)

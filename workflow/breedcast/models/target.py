@@ -55,7 +55,8 @@ class Target(ABC):
 class StandardisedTarget(Target):
     """The trait less its covariates' effects, in standard deviations.
 
-    Without covariates their effects are the mean alone. sd is that of the lines trained on.
+    Without covariates their effects are the mean alone. sd is that of the lines trained on, each
+    counting by its weight.
     """
 
     fixed: FixedEffects
@@ -66,7 +67,8 @@ class StandardisedTarget(Target):
         """Learn effects and scale from the lines trained on; regressed: of the covariates too."""
         covariates = lines.covariates if regressed else lines.covariates[[]]
         fixed = FixedEffects.fit(covariates, lines.observed, lines.weights)
-        sd = float(np.std(lines.observed - fixed.predict(lines.covariates)))
+        left = lines.observed - fixed.predict(lines.covariates)
+        sd = float(np.sqrt(np.average(left**2, weights=lines.weights)))
         if not sd > ROUNDING * float(np.abs(lines.observed).max()):
             raise UserError(
                 f"nothing to learn: the trait does not vary among {len(lines)} training lines "
