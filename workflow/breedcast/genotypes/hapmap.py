@@ -2,11 +2,13 @@
 
 Policies:
 
-- Calls of one letter are IUPAC codes of diploids (R = A/G; 0 = insertion/deletion), of two to
-  eight letters the alleles themselves, also as A/C or A|C. N, NA, `.` and an empty cell are
-  missing, and so is a call with any N in it.
+- Calls of one letter are IUPAC codes of diploids (R = A/G), of two to eight letters the alleles
+  themselves, also as A/C, A|C or A:C. N, X, `?`, NA, `.` and an empty cell are missing, and so is a
+  call with any of these in it.
 - `-` (deletion) and `+` (insertion), as TASSEL has them, are alleles where `alleles` names either,
   and missing calls elsewhere, as in files that write `--` for no call.
+- `0`, which TASSEL writes for a heterozygote of any allele and a gap, is one of the marker's two
+  alleles where either is a gap; among more it tells neither, and is missing, as it is elsewhere.
 - The reference is the first of `alleles`, the others are alternates. Where calls hold letters
   that `alleles` lacks, and where there are no `alleles`, the letters that occur are the alleles, in
   alphabetical order; the former are counted.
@@ -36,10 +38,10 @@ from breedcast.genotypes.text import decoded, line_names, whole_position
 LETTERS = frozenset("ACGT+-")
 CODES = {
     **{letter: letter * 2 for letter in LETTERS},
-    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "0": "+-"},
+    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "0": "00"},
 }
 MISSING = frozenset(["", "NA"])
-SEPARATORS = str.maketrans({"/": None, "|": None, ".": "N"})
+SPELLINGS = str.maketrans({"/": None, "|": None, ":": None, ".": "N", "?": "N", "X": "N"})
 CALL = re.compile(r"[ACGTN+-]+|0+")
 GAPS = frozenset("+-")
 
@@ -166,7 +168,7 @@ class HapmapSource(Source):
 
 def _call(text: bytes) -> str:
     """The letters of a call, whatever stands between them."""
-    return text.decode("utf-8", "replace").strip().upper().translate(SEPARATORS)
+    return text.decode("utf-8", "replace").strip().upper().translate(SPELLINGS)
 
 
 def _is_missing(call: str) -> bool:
@@ -197,6 +199,9 @@ def _meaning(listed: str | None, seen: frozenset[str], ploidy: int, multi_alleli
     named = [it for it in dict.fromkeys(letters_listed) if it in LETTERS]
     unknown = frozenset("N0") | (frozenset() if GAPS & set(named) else GAPS)
     letters = {call: _alleles(call, ploidy) or "" for call in seen}
+    if "0" in seen and ploidy == 2:
+        others = set("".join(letters.values())) - unknown
+        letters["0"] = _with_a_gap(set(named) | others)
     whole = {call: it for call, it in letters.items() if not unknown & set(it)}
     found = sorted(set("".join(whole.values())))
     unnamed = bool(listed) and not set(found) <= set(named)
@@ -218,3 +223,9 @@ def _meaning(listed: str | None, seen: frozenset[str], ploidy: int, multi_alleli
         for some in counted
     ]
     return Meaning(ref, alts, unnamed, half, dosages)
+
+
+def _with_a_gap(alleles: set[str]) -> str:
+    """The alleles of the call `0` at a marker of these, N = unknown."""
+    alleles = GAPS | alleles if alleles <= GAPS else alleles
+    return "".join(sorted(alleles)) if len(alleles) == 2 and GAPS & alleles else "NN"

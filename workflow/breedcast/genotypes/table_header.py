@@ -41,7 +41,7 @@ DELIMITERS = "\t;, "
 #: Cells without a dosage, in small letters.
 MISSING = frozenset(["", "na", "nan", ".", "-", "-9"])
 #: What calls in letters and dosages are both made of.
-EITHER = frozenset("N+-0./|")
+EITHER = frozenset("NX?+-0./|:")
 #: Rows that are looked at to tell letters from numbers.
 ROWS = 100
 
