@@ -87,14 +87,17 @@ def read_samples(path: str | Path, lines_in: str | None = None) -> list[str]:
     return cast(list[str], _light(path).read_samples(Path(path), *given))
 
 
-def orientation(path: str | Path, known_lines: Collection[str]) -> str | None:
+def orientation(
+    path: str | Path, known_lines: Collection[str], known_columns: Collection[str] = ()
+) -> str | None:
     """Whether a delimited matrix has its lines in `rows` or `columns`; None for other formats.
 
-    known_lines: names of lines that are found in one of both. Raises UserError.
+    known_lines: names of lines that are found in one of both. known_columns: of the phenotypes,
+    which are no markers. Raises UserError.
     """
     if recognise(path) != "matrix":
         return None
-    return table_orientation(Path(path), known_lines)
+    return table_orientation(Path(path), known_lines, known_columns)
 
 
 def files_of(path: str | Path) -> list[str]:
