@@ -159,6 +159,15 @@ def test_broken_calls_are_told(tmp_path: Path, calls: str, words: str) -> None:
         read(path)
 
 
+def test_a_marker_without_a_position_is_on_no_contig(tmp_path: Path) -> None:
+    path = hapmap(tmp_path / "g.hmp.txt", ("A/C", "AA AC"), ("A/C", "AA AC"))
+    path.write_text(path.read_text().replace("\t1\t2\t", "\t1\tNA\t"))
+    source, _, markers = read(path)
+    assert markers["contig"].to_pylist() == ["1", "un"]
+    assert markers["position"].to_pylist() == [1, 3]
+    assert source.counts["unplaced"] == 1
+
+
 def test_broken_markers_are_told(tmp_path: Path) -> None:
     path = hapmap(tmp_path / "g.hmp.txt", ("A/C", "AA AC"))
     text = path.read_text()

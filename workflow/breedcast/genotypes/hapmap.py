@@ -32,6 +32,7 @@ from breedcast.genotypes.cells import Cells, read_cells
 from breedcast.genotypes.content import Content
 from breedcast.genotypes.dosages import of_allele, read_contigs
 from breedcast.genotypes.source import MARKERS, MAX_PLOIDY, MISSING_DOSAGE, Block, Source
+from breedcast.genotypes.table_header import MISSING as NO_CALL
 from breedcast.genotypes.table_header import read_header
 from breedcast.genotypes.text import decoded, line_names, whole_position
 
@@ -108,13 +109,11 @@ class HapmapSource(Source):
                 int(times[code]) for code, call in enumerate(calls) if call in meaning.half
             )
             self.counts["multi_allelic_dropped"] += not meaning.dosages
-            place = self.place(cells.first + row)
             for number, dosage_of in enumerate(meaning.dosages):
                 table = np.array([dosage_of.get(call, MISSING_DOSAGE) for call in calls], np.int8)
                 dosages.append(table[line])
                 rows.append(cells.first + row)
-                contig = self._contig(fields, place)
-                position = whole_position(fields["position"], place)
+                contig, position = self._marker_place(fields, cells.first + row)
                 name, alts = fields.get("id", ""), meaning.alts
                 if len(meaning.dosages) > 1:
                     alts = [alts[number]]
@@ -138,11 +137,15 @@ class HapmapSource(Source):
         ]
         return [dict(zip(fields, row, strict=True)) for row in zip(*texts, strict=True)]
 
-    def _contig(self, fields: dict[str, str], place: str) -> str:
-        contig = fields.get("contig", "")
+    def _marker_place(self, fields: dict[str, str], row: int) -> tuple[str, int]:
+        """Contig and position of a marker; `un` and its row where the position is missing."""
+        contig, position = fields.get("contig", ""), fields["position"]
         if not contig:
-            raise UserError(f"{place}: no contig: give one, `un` where it is unknown")
-        return contig
+            raise UserError(f"{self.place(row)}: no contig: give one, `un` where it is unknown")
+        if position.lower() in NO_CALL:
+            self.counts["unplaced"] += 1
+            return "un", row
+        return contig, whole_position(position, self.place(row))
 
     def _check_calls(self, calls: Sequence[str], index: np.ndarray, cells: Cells) -> None:
         """Take the ploidy from the first call; raise UserError for what is no call of it."""

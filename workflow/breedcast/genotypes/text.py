@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
 
 LONGEST_QUOTE = 60
+GROUPED = re.compile(r"\d{1,3}(\.000)+")
 OLD_MAC = "line ends of an old Mac (CR alone): convert them: tr '\\r' '\\n' < FILE > NEW"
 
 
@@ -53,9 +55,10 @@ def whole_position(text: str, place: str) -> int:
         number = float(text) if text.isascii() and "_" not in text else -1.0
     except ValueError:
         number = -1.0
-    if not (number.is_integer() and 0 <= number < 1e15):
+    # 1.000 may be a thousand
+    if not (number.is_integer() and 0 <= number < 1e15) or GROUPED.fullmatch(text):
         raise UserError(
             f"{place}: position {text!r}: give whole numbers, 0 where unknown "
-            "(centimorgans: times 1000)"
+            "(without points between thousands; centimorgans: times 1000)"
         )
     return int(text) if text.isdecimal() else int(number)
