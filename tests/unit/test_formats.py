@@ -101,6 +101,7 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("g.xlsx", b"PK\x03\x04\x14\0", "Excel"),
+        ("g.csv", "line,m0\n".encode("utf-16"), "UTF-16: save it as UTF-8"),
         ("g.vcf.Z", b"\x1f\x9d\x90", "gunzip"),
         ("g.tar", b"genotypes.vcf".ljust(257, b"\0") + b"ustar\0", "tar -xf"),
         ("g.vcf.zst", b"\x28\xb5\x2f\xfd\0", "zstd -d"),

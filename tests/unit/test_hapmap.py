@@ -145,7 +145,7 @@ def test_any_calls(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
         ("AA ACG", "give 2 letters"),
         ("A;A A;C", "give 2 letters of ACGT"),
         ("AA AC\tAA", "14 columns where the header has 13"),
-        ("AA AC\n", "line 3: an empty line"),
+        ("AA AC\n\nx", "line 3: an empty line"),
         ("AA A\0", "line 2: NUL"),
         ("AA A\rC", "line 2: line ends of an old Mac"),
         ("AA ÄÄ", "ÄÄ"),

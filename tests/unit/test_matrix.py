@@ -218,6 +218,8 @@ def test_a_map_may_have_its_names_anywhere(tmp_path: Path) -> None:
     places = table(tmp_path / "map.txt", "chr pos marker\n3 20 a\n3 10 b\n")
     markers = read(path, map=str(places))[2]
     assert markers["id"].to_pylist() == ["b", "a"]
+    text = '"","marker","chr","MAF","pos"\n"1","a",3,0.1,20\n"2","b",3,0.2,10\n,,,,\n'
+    assert read(path, map=str(table(tmp_path / "map.csv", text)))[2] == markers
     assert markers["position"].to_pylist() == [10, 20]
 
 
@@ -358,6 +360,20 @@ def test_rare_dosages_are_dosages(
     assert source.ploidy == ploidy
     assert found.min() == 0
     assert found.shape == (1, sum(times.values()))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", ",,\n,,\n", " \n"])
+def test_empty_lines_end_a_table(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "TEXT_BYTES", 4)
+    path = table(tmp_path / "g.csv", "line,m0,m1\nA,0,1\nB,2,1\n" + end)
+    source, found, _ = read(path)
+    assert source.samples == ["A", "B"]
+    assert found.tolist() == [[0, 2], [1, 1]]
+    turned = table(tmp_path / "t.csv", "marker,chr,pos,A\na,1,1,0\nb,1,2,2\n" + end)
+    assert read(turned)[1].tolist() == [[0], [2]]
+    turned.write_text(turned.read_text() + "c,1,3,2\n")
+    with pytest.raises(UserError, match="line 4: an empty line: remove it"):
+        read(turned)
 
 
 def test_decimal_commas(tmp_path: Path) -> None:

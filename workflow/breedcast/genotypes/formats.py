@@ -38,6 +38,8 @@ OTHERS = {
     b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it: zstd -d FILE",
+    b"\xff\xfe": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
+    b"\xfe\xff": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
     b"BZh": "packed by bzip2: unpack it: bunzip2 FILE",
     b"\xfd7zXZ": "packed by xz: unpack it: unxz FILE",
     b"\x1f\x9d": "packed by compress: unpack it: gunzip FILE",

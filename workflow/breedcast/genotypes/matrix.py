@@ -42,13 +42,14 @@ from breedcast.genotypes.source import (
 )
 from breedcast.genotypes.table_header import (
     MISSING,
+    fields_anywhere,
     orientation,
     parse_header,
     read_header,
     read_samples,
     split,
 )
-from breedcast.genotypes.text import decoded, whole_position
+from breedcast.genotypes.text import decoded, numbered, whole_position
 
 BLOCK_BYTES = 1 << 24
 #: More of the cells being exactly 0.5 is no chance of imputation, but a coding of heterozygotes.
@@ -282,13 +283,14 @@ def read_map(path: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
     places: dict[str, dict[str, str]] = {}
     with head(path) as content:
         header = parse_header(path, content.readline(), b"")
-        missing = [name for name in ("contig", "position") if name not in header.fields]
+        fields = fields_anywhere(header.columns)
+        missing = [name for name in ("contig", "position") if name not in fields]
         if missing:
             raise UserError(
                 f"{path}, line 1: no column {' and '.join(missing)}: give columns marker, contig, "
                 "position, and ref and alt if you have them"
             )
-        for number, line in enumerate(content, start=2):
+        for number, line in numbered(content, path, 2):
             place = f"{path}, line {number}"
             cells = split(decoded(line, place), header.delimiter, place)
             if len(cells) != len(header.columns):
@@ -296,12 +298,10 @@ def read_map(path: Path, wanted: Collection[str]) -> dict[str, dict[str, str]]:
                     f"{place}: {len(cells)} columns where the header has {len(header.columns)}: "
                     "correct the line"
                 )
-            name = cells[header.names]
+            name = cells[fields["id"]]
             if name in places:
                 raise UserError(f"{place}: marker {name!r} is there before: remove one")
-            places[name] = {
-                field: cells[at] for field, at in header.fields.items() if field != "id"
-            }
+            places[name] = {field: cells[at] for field, at in fields.items() if field != "id"}
     if not places.keys() & set(wanted):
         raise UserError(
             f"{path} has none of the markers of the genotypes (map: {next(iter(places), '')!r}, "

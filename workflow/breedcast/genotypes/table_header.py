@@ -16,7 +16,7 @@ from pathlib import Path
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import BYTE_ORDER_MARK, Content, head
-from breedcast.genotypes.text import decoded, line_names
+from breedcast.genotypes.text import decoded, line_names, numbered
 
 #: How columns that describe a marker are called, in small letters without `_`, `.` and space.
 SPELLINGS = {
@@ -181,6 +181,12 @@ def _fields(columns: Sequence[str]) -> tuple[dict[str, int], int]:
     return fields, len(fields)
 
 
+def fields_anywhere(columns: Sequence[str]) -> dict[str, int]:
+    """The first column of each field that describes a marker, whatever stands between them."""
+    found = {field: at for at in reversed(range(len(columns))) if (field := _field(columns[at]))}
+    return {"id": 0} | found
+
+
 def _spelt(name: str) -> str:
     """A name as FIELDS spells it."""
     return re.sub(r"[ _.]", "", name.strip()).lower()
@@ -254,16 +260,13 @@ def _row_names(path: Path, header: TableHeader) -> Iterator[str]:
     leading = re.compile(f"{delimiter}+".join(f"(?:{cell})" for cell in cells).encode())
     with Content(path) as content:
         content.line()
-        number = 1
-        for lines in content.lines():
-            for line in lines.split(b"\n")[:-1]:
-                number += 1
-                found = leading.match(line.lstrip(b" "))
-                quoted, plain = found.groups()[-2:] if found else (None, None)
-                cell = plain if quoted is None else quoted.replace(b'""', b'"')
-                place = f"{path}, line {number}"
-                name = decoded(cell or b"", place).strip()
-                if not name:
-                    fault = "the line has no name: name it" if line else "an empty line: remove it"
-                    raise UserError(f"{place}: {fault}")
-                yield name
+        lines = (line for text in content.lines() for line in text.split(b"\n")[:-1])
+        for number, line in numbered(lines, path, 2):
+            found = leading.match(line.lstrip(b" "))
+            quoted, plain = found.groups()[-2:] if found else (None, None)
+            cell = plain if quoted is None else quoted.replace(b'""', b'"')
+            place = f"{path}, line {number}"
+            name = decoded(cell or b"", place).strip()
+            if not name:
+                raise UserError(f"{place}: the line has no name: name it")
+            yield name

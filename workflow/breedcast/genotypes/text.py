@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
 
 LONGEST_QUOTE = 60
 GROUPED = re.compile(r"\d{1,3}(\.000)+")
+#: What an empty line may hold: spreadsheets leave separators in theirs.
+BLANK = b"\t;, \r\n"
 OLD_MAC = "line ends of an old Mac (CR alone): convert them: tr '\\r' '\\n' < FILE > NEW"
 
 
@@ -27,6 +29,21 @@ def decoded(line: bytes, place: str) -> str:
         raise UserError(
             f"{place}: not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
         ) from None
+
+
+def numbered(lines: Iterable[bytes], path: object, first: int = 1) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, without empty ones at its end.
+
+    first: number of the first line. Raises UserError for an empty line before others.
+    """
+    empty = 0
+    for number, line in enumerate(lines, start=first):
+        if not line.strip(BLANK):
+            empty = empty or number
+        elif empty:
+            raise UserError(f"{path}, line {empty}: an empty line: remove it")
+        else:
+            yield number, line
 
 
 def quoted(text: str) -> str:
