@@ -230,5 +230,5 @@ def _meaning(listed: str | None, seen: frozenset[str], ploidy: int, multi_alleli
 
 def _with_a_gap(alleles: set[str]) -> str:
     """The alleles of the call `0` at a marker of these, N = unknown."""
-    alleles = GAPS | alleles if alleles <= GAPS else alleles
-    return "".join(sorted(alleles)) if len(alleles) == 2 and GAPS & alleles else "NN"
+    two = set(GAPS) if alleles <= GAPS else alleles
+    return "".join(sorted(two)) if len(two) == 2 and GAPS & two else "NN"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
 
+Line = TypeVar("Line", bytes, bytearray)
 LONGEST_QUOTE = 60
 GROUPED = re.compile(r"\d{1,3}(\.000)+")
 #: What an empty line may hold: spreadsheets leave separators in theirs.
@@ -31,7 +33,7 @@ def decoded(line: bytes, place: str) -> str:
         ) from None
 
 
-def numbered(lines: Iterable[bytes], path: object, first: int = 1) -> Iterator[tuple[int, bytes]]:
+def numbered(lines: Iterable[Line], path: object, first: int = 1) -> Iterator[tuple[int, Line]]:
     """The lines of a file with their numbers, without empty ones at its end.
 
     first: number of the first line. Raises UserError for an empty line before others.
