@@ -31,7 +31,7 @@ with job(snakemake) as settings:
     if parents:
         genotypes = read_codes(snakemake.input.codes)
         check_parents(genotypes.ploidy)
-        shares = heterozygous_shares(genotypes.codes)
+        shares = heterozygous_shares([genotypes.codes])
         heterozygous = dict(zip(genotypes.samples, shares, strict=True))
         candidates = named or settings["all_crosses"]
         hybrids = Hybrids.of(table, parents, candidates, heterozygous, excluded)

@@ -22,7 +22,7 @@ import pandas as pd
 from scipy.special import chdtri, fdtrc
 
 from breedcast.errors import UserError
-from breedcast.genotypes.columns import CodeColumns
+from breedcast.genotypes.columns import CodeColumns, contig_ends
 from breedcast.models.reml import fit_reml
 from breedcast.phenotypes.covariates import FullRankDesign, covariate_columns
 
@@ -194,9 +194,8 @@ def _products(codes: CodeColumns, first: int, end: int) -> np.ndarray:
 
 def _parts(contig: pd.Series) -> Iterator[tuple[int, int]]:
     """First marker and end of contigs in a row that hold LEAST_SHARE of the markers or more."""
-    ends = np.flatnonzero((contig != contig.shift(-1)).to_numpy()) + 1
     first = 0
-    for end in ends.tolist():
+    for end in contig_ends(contig):
         if end - first >= LEAST_SHARE * len(contig) or end == len(contig):
             yield first, end
             first = end

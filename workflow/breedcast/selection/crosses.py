@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.genotypes.hybrids import heterozygous_shares
 from breedcast.phenotypes.hybrids import MOST_HETEROZYGOUS
 from breedcast.scoring.metrics import Direction, directed
 from breedcast.selection.linkage import Linkage
@@ -130,12 +131,10 @@ def intensity(selected: float) -> float:
 
 def _best(merit: Merit, parents: int, direction: Direction) -> np.ndarray:
     """Positions of the best lines that can be parents, the best first."""
-    heterozygous, called = (np.zeros(len(merit.lines)) for _ in range(2))
+    able = np.ones(len(merit.lines), bool)
     if merit.codes.ploidy == 2:
-        for block in merit.codes.blocks(0, merit.codes.markers):
-            heterozygous += (block == 1).sum(axis=1)
-            called += (block <= 2).sum(axis=1)
-    able = heterozygous <= MOST_HETEROZYGOUS * called
+        blocks = merit.codes.blocks(0, merit.codes.markers)
+        able = heterozygous_shares(blocks) <= MOST_HETEROZYGOUS
     if able.sum() < 2:
         raise UserError(
             f"crosses: all lines but {able.sum()} have more than {100 * MOST_HETEROZYGOUS:g} % of "
