@@ -217,6 +217,16 @@ def test_what_stands_for_any_other_allele_is_none(other: str, bcf: bool, tmp_pat
     assert source.summary.counts["multi_allelic_dropped"] == 1
 
 
+def test_a_text_that_ends_within_a_line_may_be_cut_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = vcf(["a"], [record(["0/1:35"], form="GT:DP")])
+    read(text, tmp_path)
+    assert not caplog.records
+    assert dosages(read(text[:-2], tmp_path)) == [[1]]
+    assert "its last line has no end: see whether the file was cut off" in caplog.text
+
+
 def test_blanks_about_names_of_samples_are_none(tmp_path: Path) -> None:
     assert read(vcf([" a", "b c "], [record(["0/0", "0/1"])]), tmp_path).samples == ["a", "b c"]
 
