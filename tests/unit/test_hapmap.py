@@ -159,6 +159,12 @@ def test_broken_calls_are_told(tmp_path: Path, calls: str, words: str) -> None:
         read(path)
 
 
+def test_markers_may_have_names_of_dart(tmp_path: Path) -> None:
+    path = hapmap(tmp_path / "g.hmp.txt", ("A/C", "AA AC"))
+    path.write_text(path.read_text().replace("m0", "100|F|0-24:A>C-24:A>C"))
+    assert read(path)[1].tolist() == [[0, 1]]
+
+
 def test_a_marker_without_a_position_is_on_no_contig(tmp_path: Path) -> None:
     path = hapmap(tmp_path / "g.hmp.txt", ("A/C", "AA AC"), ("A/C", "AA AC"))
     path.write_text(path.read_text().replace("\t1\t2\t", "\t1\tNA\t"))

@@ -74,7 +74,7 @@ class MatrixSource(Source):
 
     def _open(self) -> list[str]:
         self._lines_in = self.reading.lines_in or orientation(self.path, ())
-        self._header = read_header(self.path)
+        self._header = read_header(self.path, of_dosages=True)
         return read_samples(self.path, self._lines_in)
 
     def blocks(self) -> Iterator[Block]:

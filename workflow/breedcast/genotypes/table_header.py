@@ -74,19 +74,20 @@ class TableHeader:
         return not {"id"} >= set(self.fields)
 
 
-def read_header(path: Path) -> TableHeader:
-    """The header of a table. Raises UserError for what cannot be one."""
+def read_header(path: Path, of_dosages: bool = False) -> TableHeader:
+    """The header of a table. Raises UserError for what cannot be one, or none of dosages."""
     with head(path) as content:
         first, second = content.readline(), content.readline()
     header = parse_header(path, first, second)
     if len(header.columns) <= header.calls:
         raise UserError(f"{path}, line 1: no columns of calls: give a table of genotypes")
-    _check_names(path, header, second)
+    if of_dosages:
+        _check_names(path, header, second)
     return header
 
 
 def _check_names(path: Path, header: TableHeader, second: bytes) -> None:
-    """Raise UserError for columns that are no calls of lines or markers, as they are named."""
+    """Raise UserError for names of columns that are calls, or of columns that hold no dosages."""
     names = header.columns[header.calls :]
     if len(set(names)) < len(names) and all(map(_is_dosage, names)):
         raise UserError(_no_header(path, names))
@@ -228,7 +229,7 @@ def orientation(
     known_columns: of the phenotypes. Raises UserError for a table without a header, one that
     begins with a column of the phenotypes, and one with known lines in rows and columns alike.
     """
-    header = read_header(path)
+    header = read_header(path, of_dosages=True)
     if header.describes_markers:
         return "columns"
     known = set(known_lines)
