@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import OneHotEncoder
 
 from breedcast.errors import UserError
+from breedcast.files import read_table, write_table
 from breedcast.phenotypes.clean import (
     clean_phenotypes,
     read_candidates,
@@ -18,6 +19,7 @@ from breedcast.phenotypes.covariates import (
     Covariates,
     FixedEffects,
     at_average,
+    covariate_columns,
     full_rank_columns,
     not_of_candidates,
 )
@@ -313,6 +315,25 @@ def test_a_trait_that_cannot_be_analysed_is_refused(table, trait, genotyped, mes
 def with_covariates(tmp_path, lines, families):
     rows = "".join(f"L{n}\t{n}\tF{n % families}\t{n * n}\n" for n in range(lines))
     return read_phenotypes(write(tmp_path, f"sample\tyield\tfamily\tage\n{rows}"))
+
+
+@pytest.mark.parametrize(
+    "name", ["weight", "value", "sample", "environment", "female", "parent", "left_out", '12" up']
+)
+def test_covariates_may_be_called_as_columns_of_breedcast_are(tmp_path, name):
+    quoted = name.replace('"', '""')
+    rows = "".join(f'L{n},{n * n},{"NA" if n == 3 else n}\n' for n in range(8))
+    table = read_phenotypes(write(tmp_path, f'line,yield,"{quoted}"\n{rows}'))
+    cleaned = clean_phenotypes(table, "yield", [name], None, table.samples, {}, None)
+    write_table(cleaned.lines, tmp_path / "phenotypes.tsv")
+    lines = read_table(tmp_path / "phenotypes.tsv")
+    (column,) = covariate_columns(lines)
+    np.testing.assert_array_equal(lines[column], [0, 1, 2, np.nan, 4, 5, 6, 7])
+    assert lines["sample"].tolist() == table.samples
+    assert lines["weight"].tolist() == [1.0] * 8
+    lines.loc[7, "value"] = np.nan
+    assert not_of_candidates(at_average(lines, None)) == [column]
+    assert not_of_candidates(at_average(lines, name)) == []
 
 
 @pytest.mark.parametrize("lines", [11, 12])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.genotypes.names import read_names
-from breedcast.phenotypes.covariates import Covariates
+from breedcast.phenotypes.covariates import Covariates, column_of
 from breedcast.phenotypes.table import PhenotypeTable
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _covariate_columns(
 ) -> pd.DataFrame:
     """Covariates at these rows of the table (-1: in none), numbers where the column holds some."""
     columns = {
-        name: table.numbers(name) if table.holds_numbers(name) else table.text(name)
+        column_of(name): table.numbers(name) if table.holds_numbers(name) else table.text(name)
         for name in covariates
     }
     return pd.DataFrame(columns, index=range(len(table.rows))).reindex(rows).reset_index(drop=True)
