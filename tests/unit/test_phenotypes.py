@@ -322,7 +322,7 @@ def with_covariates(tmp_path, lines, families):
 )
 def test_covariates_may_be_called_as_columns_of_breedcast_are(tmp_path, name):
     quoted = name.replace('"', '""')
-    rows = "".join(f'L{n},{n * n},{"NA" if n == 3 else n}\n' for n in range(8))
+    rows = "".join(f"L{n},{n * n},{'NA' if n == 3 else n}\n" for n in range(8))
     table = read_phenotypes(write(tmp_path, f'line,yield,"{quoted}"\n{rows}'))
     cleaned = clean_phenotypes(table, "yield", [name], None, table.samples, {}, None)
     write_table(cleaned.lines, tmp_path / "phenotypes.tsv")

@@ -16,6 +16,7 @@ from breedcast.phenotypes.environments import (
     heritability_over_environments,
     over_environments,
 )
+from breedcast.phenotypes.spelling import warn_of_spellings
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.phenotypes.terms import SamePlace, Term, terms_of
 from breedcast.phenotypes.trial import (
@@ -60,6 +61,7 @@ def adjust_plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -
     if plots.empty:
         raise UserError(f"{table.path}, column {trait!r}: every value is missing; drop the trait")
     check = checks(table, design)
+    warn_of_spellings(f"{table.path}, environments", plots["environment"])
     means, rows = [], []
     for environment in plots["environment"].unique():
         its = plots[plots["environment"] == environment]

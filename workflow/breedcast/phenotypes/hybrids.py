@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breedcast.errors import UserError
+from breedcast.phenotypes.spelling import spelled_otherwise
 from breedcast.phenotypes.table import MISSING, PhenotypeTable, read_records
 
 if TYPE_CHECKING:
@@ -285,6 +286,9 @@ def _usable(
             blamed |= {it: f"{heterozygous[it]:.0%} heterozygous calls" for it in outbred}
         else:
             known.append(sample)
+    unknown = [it for it in blamed if it not in heterozygous and it not in excluded]
+    for parent, meant in spelled_otherwise(unknown, heterozygous).items():
+        blamed[parent] += f" but as {meant!r}"
     for parent, why in blamed.items():
         log.warning("parent %r: %s; hybrids of it are left out", parent, why)
     if not known:
