@@ -182,8 +182,9 @@ def test_tables_that_are_made_of_others_keep_their_decimal_commas(tmp_path):
     wide = read_phenotypes(write(tmp_path, text))
     melted = in_environments(wide, {"yield": ["north", "south"]})
     assert melted.numbers("yield") == [1.5, 7, 2, 8.25]
-    means = pd.DataFrame({"sample": ["L1", "L2"], "environment": None, "value": 1, "weight": 1})
-    assert line_table(wide, means, "north", ["age"])[0].numbers("age") == [2.5, 3.5]
+    means = pd.DataFrame({"sample": ["L1", "L2"], "environment": None, "value": 1.125, "weight": 1})
+    made, _ = line_table(wide, means, "north", ["age"])
+    assert (made.numbers("age"), made.numbers("north")) == ([2.5, 3.5], [1.125, 1.125])
     rain = write(tmp_path, "environment;rain\nnorth;3,5\nsouth;4\n", "rain.csv")
     assert read_conditions(rain, ["north", "south"])["rain"] == {"north": 3.5, "south": 4.0}
 
@@ -240,6 +241,27 @@ def test_underscores_and_digits_of_other_scripts_are_no_numbers(tmp_path):
     table = read_phenotypes(write(tmp_path, "sample\ttrial\tyield\nL1\t1_1\t\u0661\u0662\n"))
     assert not table.holds_numbers("trial")
     assert not table.holds_numbers("yield")
+
+
+def test_words_for_missing_values_are_known_in_numbers_and_in_text(tmp_path):
+    words = ["NA", "na", "NaN", "N/A", "#N/A", "NULL", "null", "-", "."]
+    rows = "".join(f"L{n}\t{word}\t{word}\n" for n, word in enumerate(words))
+    table = read_phenotypes(write(tmp_path, f"sample\tyield\tfamily\n{rows}-\t1\tnone\n"))
+    np.testing.assert_array_equal(table.numbers("yield"), [np.nan] * len(words) + [1])
+    assert table.text("family") == [None] * len(words) + ["none"]
+    assert table.samples[-1] == "-"
+
+
+def test_points_that_may_mean_thousands_are_refused_where_others_have_commas(tmp_path):
+    text = "line;yield;h;days\nL1;950;5,1;100.125\nL2;1.234;4;99.5\nL3;1.111;NA;98\n"
+    table = read_phenotypes(write(tmp_path, text))
+    with pytest.raises(UserError) as error:
+        table.numbers("yield")
+    assert "line 3, column 'yield': the point of '1.234' may be" in str(error.value)
+    assert "as '5,1' in column 'h' has a decimal comma" in str(error.value)
+    assert table.numbers("days") == [100.125, 99.5, 98]
+    without = read_phenotypes(write(tmp_path, text.replace("5,1", "5.1")))
+    assert without.numbers("yield") == [950, 1.234, 1.111]
 
 
 #: Lines that let the table's lines have covariates.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
+from breedcast.numerals import whole
 
 LONGEST_QUOTE = 60
 OLD_MAC = "line ends of an old Mac (CR alone): convert them: tr '\\r' '\\n' < FILE > NEW"
@@ -49,13 +50,10 @@ def line_names(names: Sequence[str], place: str) -> list[str]:
 
 def whole_position(text: str, place: str) -> int:
     """A position in base pairs, also where R wrote it as 1e+05. Raises UserError."""
-    try:
-        number = float(text) if text.isascii() and "_" not in text else -1.0
-    except ValueError:
-        number = -1.0
-    if not (number.is_integer() and 0 <= number < 1e15):
+    number = whole(text)
+    if number is None or not 0 <= number < 1e15:
         raise UserError(
             f"{place}: position {text!r}: give whole numbers, 0 where unknown "
             "(centimorgans: times 1000)"
         )
-    return int(text) if text.isdecimal() else int(number)
+    return number

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.spelling import spelled_otherwise
-from breedcast.phenotypes.table import MISSING, PhenotypeTable, read_records
+from breedcast.phenotypes.table import PhenotypeTable, is_missing, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +223,7 @@ def _rows(
             raise UserError(f"{where}: {len(record)} fields where the header has {len(header)}")
         row = dict(zip(header, record, strict=True))
         for column in required:
-            if row[column] in MISSING:
+            if is_missing(row[column]):
                 raise UserError(f"{where}: nothing in column {column!r}; name it")
         yield where, row
 
