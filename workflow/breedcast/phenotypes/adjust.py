@@ -105,6 +105,8 @@ def _plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -> pd.D
         "row": "no trend over the field is taken off",
         "column": "no trend over the field is taken off",
     }
+    columns = ", ".join(f"{role} {column!r}" for role, column in design.items())
+    log.info("%s: columns that describe plots: %s", table.path, columns or "none")
     for role, consequence in told.items():
         if role not in design and not (role == "environment" and {"year", "location"} & {*design}):
             log.info("%s has no column for %s: %s", table.path, role, consequence)
