@@ -412,6 +412,14 @@ def test_codes_alone_are_values(tmp_path, caplog):
     assert not caplog.records
 
 
+@pytest.mark.parametrize(("code", "far"), [(-9, False), (-999, True)])
+def test_codes_among_scores_are_far_by_their_range(tmp_path, caplog, code, far):
+    rows = "".join(f"L{n},{1 if n < 30 else n - 29}\n" for n in range(38))
+    table = read_phenotypes(write(tmp_path, f"line,score\n{rows}X,{code}\n"))
+    warn_of_missing_codes(table, ["score"])
+    assert bool(caplog.records) == far
+
+
 def test_candidate_names_must_be_genotyped(tmp_path):
     path = write(tmp_path, "L1\n\nL7\n", "candidates.txt")
     with pytest.raises(UserError, match=r"line 3: candidate 'L7' .*: missing calls"):

@@ -23,7 +23,7 @@ NOT_GENOTYPED = "not in the genotypes"
 MISSPELLED = "spelled otherwise in the genotypes"
 #: Numbers that often stand for a missing value.
 MISSING_CODES = (-9, -99, -999, -9999, 999, 9999)
-#: They are taken for that further than so many interquartile ranges from the others' median.
+#: Values farther than so many interquartile ranges from the median of others are far from them.
 FAR = 10
 
 
@@ -225,9 +225,19 @@ def _far_codes(values: np.ndarray) -> list[int]:
     others = values[np.isfinite(values) & ~np.isin(values, MISSING_CODES)]
     if not len(others):
         return []
+    there = np.array([code for code in MISSING_CODES if code in values])
+    return list(there[are_far(there, others)])
+
+
+def are_far(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(values,) whether each is far from other values, of which it may be one.
+
+    Where half of the others are equal, as scores may be, their range is the measure.
+    """
     low, median, high = np.percentile(others, [25, 50, 75])
-    far = (code for code in MISSING_CODES if abs(code - median) > FAR * (high - low))
-    return [code for code in far if code in values]
+    spread = high - low or np.ptp(others)
+    far: np.ndarray = np.abs(values - median) > FAR * spread
+    return far
 
 
 def phenotyped_lines(lines: pd.DataFrame) -> pd.DataFrame:
