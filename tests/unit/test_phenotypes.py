@@ -23,9 +23,12 @@ from breedcast.phenotypes.covariates import (
     full_rank_columns,
     not_of_candidates,
 )
+from breedcast.phenotypes.hybrids import read_candidate_crosses
 from breedcast.phenotypes.in_environments import in_environments
 from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.table import read_phenotypes
+from breedcast.selection.linkage import read_map
+from breedcast.validation.own_file import read_own_plan
 
 
 def write(tmp_path, text, name="p.tsv"):
@@ -40,6 +43,7 @@ def write(tmp_path, text, name="p.tsv"):
         "sample\tyield\tnote\nL1\t1.5\tx\nL2\tNA\ty\n",
         "Taxa,yield,note\r\nL1, 1.5,x\r\nL2,,y\r\n",
         "\ufeffid;yield;note\nL1;1.5;x\n\nL2;.;y\n",
+        "sep=;\n#id;yield;note\nL1;1.5;x\nL2;NA;y\n",
     ],
 )
 def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
@@ -56,6 +60,9 @@ def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
         ("sample\ty\nL1\t1\nL1\t2\n", "sample 'L1' stands twice"),
         ("sample\ty\ty\nL1\t1\t2\n", "line 1: column 'y' stands twice"),
         ("sample\ty\nL1\t1\nL2\t1\t2\n", "line 3: 3 fields where the header has 2"),
+        ("y\tz\nL1\t1\t2\n", "and quote what holds a separator; of R, write.table needs col.names"),
+        ("# field 3, 2024\nline;y\nL1;1\n", "line 1: '# field 3' seems to be a comment where the"),
+        ("\n# field 3\nline;y\nL1;1\n", "line 2: '# field 3' seems to be a comment where the col"),
         ("sample\ty\n\t1\n", "line 2: no line name in the first column"),
         ("sample\ty\n", "the table has no rows"),
         (
@@ -134,9 +141,19 @@ def test_a_workbook_or_a_packed_table_is_called_so(tmp_path, start, message):
         read_phenotypes(write(tmp_path, start))
 
 
-def test_no_such_table():
-    with pytest.raises(UserError, match="no such file; set phenotypes: path"):
-        read_phenotypes("nowhere.tsv")
+@pytest.mark.parametrize(
+    ("read", "key"),
+    [
+        (read_phenotypes, "phenotypes: path"),
+        (read_map, "selection: crosses: map"),
+        (lambda path: read_conditions(path, []), "phenotypes: environment_covariates"),
+        (lambda path: read_candidate_crosses(path, {}), "candidates"),
+        (read_own_plan, "validation: plan"),
+    ],
+)
+def test_no_such_table(read, key):
+    with pytest.raises(UserError, match=f"no such file; set {key} in the config to the table"):
+        read("nowhere.tsv")
 
 
 @pytest.mark.parametrize("value", ["n.d.", "1,2,3", "1e999", "inf", "--"])

@@ -162,9 +162,7 @@ def read_candidate_crosses(path: str | Path, made: Crosses) -> dict[str, tuple[s
     cross that a hybrid in `made` is of keeps the name of that. Raises UserError for what is no
     cross, and for a name that stands for two.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; set candidates in the config to a file of crosses")
-    records = read_records(Path(path))
+    records = read_records(Path(path), "candidates")
     header = records[0][1] if records else []
     if {"parent", "pool"} <= set(header):
         pools: dict[str, dict[str, None]] = {}

@@ -163,7 +163,7 @@ def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
 
     of_plots: a row is a plot, and a line may have several.
     """
-    return as_table(path, read_records(Path(path)), "sample", of_plots)
+    return as_table(path, read_records(Path(path), "phenotypes: path"), "sample", of_plots)
 
 
 def as_table(
@@ -209,17 +209,24 @@ def _named_columns(
 ) -> list[tuple[int, list[str]]]:
     """The records without empty columns that have no name, which spreadsheets leave.
 
-    A UserError names a row of another length than the header, and a value of no column.
+    A UserError names a comment in the header's place, a row of another length than the header, and
+    a value of no column.
     """
     header_number, header = records[0]
+    if header[0].startswith("#") and (len(header) < 2 or len(header) != len(records[1][1])):
+        raise UserError(
+            f"{path}, line {header_number}: {header[0]!r} seems to be a comment where the columns' "
+            "names should be; take it out"
+        )
     named = [at for at, name in enumerate(header) if at == 0 or name]
     nameless = [at for at in range(1, len(header)) if not header[at]]
+    more = len(header) + 1
     for number, record in records:
         if not named[-1] < len(record) <= len(header):
             raise UserError(
                 f"{path}, line {number}: {len(record)} fields where the header has {len(header)}; "
                 "give each column one, NA where a value is missing, and quote what holds a "
-                "separator"
+                "separator" + "; of R, write.table needs col.names = NA" * (len(record) == more)
             )
         if values := [record[at] for at in nameless if at < len(record) and record[at]]:
             raise UserError(
@@ -236,10 +243,13 @@ def _holds_values(header: list[str]) -> bool:
     return bool(names) and are_numbers and not all(YEAR.fullmatch(name) for name in names)
 
 
-def read_records(path: Path) -> list[tuple[int, list[str]]]:
-    """The non-empty records of the file with their line numbers, fields stripped of blanks."""
+def read_records(path: Path, key: str) -> list[tuple[int, list[str]]]:
+    """The non-empty records of the file with their line numbers, fields stripped of blanks.
+
+    key: that of the config that names the file. A UserError tells of what is no table of text.
+    """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
+        raise UserError(f"{path}: no such file; set {key} in the config to the table")
     content = path.read_bytes()
     for magic, what in NO_TEXT.items():
         if content.startswith(magic):
@@ -253,6 +263,8 @@ def read_records(path: Path) -> list[tuple[int, list[str]]]:
     if "\0" in text:
         raise UserError(f"{path}: not a text table; save it as tab- or comma-separated text")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if re.fullmatch("sep=.", lines[0], re.IGNORECASE):
+        lines[0] = ""  # by which Excel knows the separator
     separator = _separator(lines)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     records: list[tuple[int, list[str]]] = []

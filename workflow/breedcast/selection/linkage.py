@@ -82,7 +82,7 @@ def read_map(path: str | Path) -> pd.DataFrame:
     Separated as a trait table may be. Raises UserError for a table without these columns or rows,
     for what is no number, and for a map that runs backwards.
     """
-    (_, header), *records = read_records(Path(path)) or [(1, [])]
+    (_, header), *records = read_records(Path(path), "selection: crosses: map") or [(1, [])]
     column = {name.lower(): at for at, name in enumerate(header)}
     absent = [name for name in MAP_COLUMNS if name not in column]
     if absent:

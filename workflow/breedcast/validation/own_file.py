@@ -72,9 +72,7 @@ def read_own_plan(path: str | Path) -> OwnPlan:
     left out: those of the candidates.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"config, validation: plan: {path}: no such file; give a table of folds")
-    table = read_records(path)
+    table = read_records(path, "validation: plan")
     header = table[0][1] if table else []
     for column in COLUMNS[:2]:
         if column not in header:
