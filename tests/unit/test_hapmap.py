@@ -1,7 +1,6 @@
 """HapMap and other tables of letters, against the VCF that others made of the same file."""
 
 import gzip
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,9 @@ from breedcast.genotypes.formats import read_samples
 from tests.unit.genotype_files import read
 from tests.unit.vcf_files import parse
 
-DATA = Path(os.environ.get("BREEDCAST_DATA", "../shared/data"))
 HEADER = (
     "rs#\talleles\tchrom\tpos\tstrand\tassembly#\tcenter\tprotLSID\tassayLSID\tpanelLSID\tQCcode"
 )
-
-
-def needs(folder: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(not (DATA / folder).exists(), reason=f"{folder} is not here")
 
 
 def hapmap(path: Path, *markers: tuple[str, str], lines: int | None = None) -> Path:
@@ -40,11 +34,10 @@ def columns_of(text: str) -> list[list[str]]:
     return [line.split("\t")[:5] for line in text.splitlines() if not line.startswith("#")]
 
 
-@needs("maize281")
-def test_maize_is_what_its_vcf_says() -> None:
-    text = gzip.decompress((DATA / "maize281/genotypes.vcf.gz").read_bytes()).decode()
+def test_maize_is_what_its_vcf_says(shared_data: Path) -> None:
+    text = gzip.decompress((shared_data / "maize281/genotypes.vcf.gz").read_bytes()).decode()
     lines, expected = parse(text)
-    source, dosage, markers = read(DATA / "maize281/genotypes.hmp.txt.gz")
+    source, dosage, markers = read(shared_data / "maize281/genotypes.hmp.txt.gz")
     assert source.samples == lines
     assert source.ploidy == 2
     np.testing.assert_array_equal(dosage, expected)
@@ -53,9 +46,8 @@ def test_maize_is_what_its_vcf_says() -> None:
     assert source.counts["unnamed_alleles"] == 48
 
 
-@needs("potato4x")
-def test_tetraploid_letters_are_what_their_vcf_says(tmp_path: Path) -> None:
-    text = gzip.decompress((DATA / "potato4x/genotypes.vcf.gz").read_bytes()).decode()
+def test_tetraploid_letters_are_what_their_vcf_says(shared_data: Path, tmp_path: Path) -> None:
+    text = gzip.decompress((shared_data / "potato4x/genotypes.vcf.gz").read_bytes()).decode()
     lines, expected = parse(text)
     rows = [",".join(["Marker", "Chrom", "Position", *lines])]
     for (contig, position, name, ref, alt), dosages in zip(

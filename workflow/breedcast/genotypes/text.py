@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
+from breedcast.numerals import whole
 
 Line = TypeVar("Line", bytes, bytearray)
 LONGEST_QUOTE = 60
@@ -70,14 +71,11 @@ def line_names(names: Sequence[str], place: str) -> list[str]:
 
 def whole_position(text: str, place: str) -> int:
     """A position in base pairs, also where R wrote it as 1e+05. Raises UserError."""
-    try:
-        number = float(text) if text.isascii() and "_" not in text else -1.0
-    except ValueError:
-        number = -1.0
+    number = whole(text)
     # 1.000 may be a thousand
-    if not (number.is_integer() and 0 <= number < 1e15) or GROUPED.fullmatch(text):
+    if number is None or not 0 <= number < 1e15 or GROUPED.fullmatch(text):
         raise UserError(
             f"{place}: position {text!r}: give whole numbers, 0 where unknown "
             "(without points between thousands; centimorgans: times 1000)"
         )
-    return int(text) if text.isdecimal() else int(number)
+    return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from breedcast.phenotypes.clean import FAR, are_far
 from breedcast.report.accuracy import epoch_limit
 from breedcast.report.advice import told_first
 from breedcast.report.collect import BASELINE, GBLUP, TraitResult
@@ -22,8 +23,6 @@ SMALL_CONTROL = 0.1
 SLOPES = (0.7, 1.4)
 #: Clusters with fewer tested lines tell no correlation; a fall by so much within them is told.
 LEAST_CLUSTER, LARGE_FALL = 10, 0.1
-#: Values farther from the median than so many interquartile ranges are told.
-FAR_VALUE = 10
 #: More extrapolated candidates than this share are worth a word.
 MANY_FAR = 0.05
 
@@ -139,15 +138,16 @@ def _coverage(trait: TraitResult, level: float) -> list[str]:
 def _far_values(trait: TraitResult) -> list[str]:
     """Values that may be typing errors, or codes of missing ones."""
     lines = trait.phenotypes.dropna(subset="value")
-    low, median, high = np.percentile(lines["value"], [25, 50, 75])
-    far = lines[(lines["value"] - median).abs() > FAR_VALUE * (high - low)]
-    if far.empty or low == high:
+    values = lines["value"].to_numpy(np.float64)
+    far = lines[are_far(values, values)]
+    if far.empty:
         return []
     decimals = decimals_for(trait.sd)
-    first = [f"{line.sample} {number(line.value, decimals)}" for line in far.head(3).itertuples()]
+    named = zip(far["sample"].head(3), far["value"].head(3), strict=True)
+    first = [f"{sample} {number(value, decimals)}" for sample, value in named]
     more = ", ..." if len(far) > len(first) else ""
     return [
-        f"{whole(len(far))} of {whole(len(lines))} values lie more than {FAR_VALUE} interquartile "
+        f"{whole(len(far))} of {whole(len(lines))} values lie more than {FAR} interquartile "
         f"ranges from the median ({', '.join(first)}{more}). They weigh on all that is below: look "
         "whether they are mistakes, or stand for missing values (write NA)."
     ]

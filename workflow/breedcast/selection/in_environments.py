@@ -43,14 +43,13 @@ def over_environments(
         rows = rows.assign(predicted=on_one_level(rows, "predicted"))
         means = rows.groupby(unit, sort=False, dropna=False)[["predicted", "sd", "reliability"]]
         of_lines[model] = means.mean().reset_index().assign(environment=None)
-    records = phenotypes.assign(
-        value=on_one_level(phenotypes, "value"), variance=1 / phenotypes["weight"]
-    )
+    records = phenotypes.assign(value=on_one_level(phenotypes, "value"))
+    variance = (1 / phenotypes["weight"]).groupby(phenotypes["sample"], sort=False)
     by_line = records.groupby("sample", sort=False)
     lines = records.drop_duplicates("sample").set_index("sample")
     lines["value"], lines["environment"] = by_line["value"].mean(), None
-    lines["weight"] = by_line.size() / by_line["variance"].mean()
-    return of_lines, lines.drop(columns="variance").reset_index()
+    lines["weight"] = by_line.size() / variance.mean()
+    return of_lines, lines.reset_index()
 
 
 def in_each_environment(
