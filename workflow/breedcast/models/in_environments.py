@@ -37,6 +37,7 @@ from breedcast.models.multikernel import combined, kernel_shares, some_lines
 from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
+from breedcast.several_traits import BETWEEN_ENVIRONMENTS
 
 AUTO, NONE, UNIFORM, UNSTRUCTURED = "auto", "none", "uniform", "unstructured"
 FACTOR_ANALYTIC, REACTION_NORM = "factor_analytic", "reaction_norm"
@@ -184,7 +185,7 @@ class Covariances(AcrossEnvironments):
         return {
             "heritability": float(self.model.heritabilities.mean()),
             **{
-                f"genetic_correlation {self.names[one]}, {self.names[two]}": between[one, two]
+                f"{BETWEEN_ENVIRONMENTS}{self.names[one]}, {self.names[two]}": between[one, two]
                 for one, two in pairs
                 if np.isfinite(between[one, two])
             },

@@ -10,12 +10,10 @@ import pandas as pd
 from breedcast.report.collect import ModelResult, Report
 from breedcast.report.tables import Table, decimals_for, number, table, whole
 from breedcast.selection.index import PREDICTED
-from breedcast.several_traits import GENETIC, RESIDUAL
+from breedcast.several_traits import BETWEEN_ENVIRONMENTS, GENETIC, RESIDUAL
 
 #: Rows of the tables of the selection index, and of candidates over all traits.
 INDEX_ROWS, OVER_TRAITS = 500, 50
-#: What a fact of the genetic correlation of two environments begins with.
-PAIR = "genetic_correlation "
 
 
 def correlation_table(model: ModelResult, trait: str) -> Table | None:
@@ -41,7 +39,7 @@ def correlation_table(model: ModelResult, trait: str) -> Table | None:
 def between_environments(model: ModelResult) -> Table | None:
     """The genetic correlations of a model's environments; None where it tells none."""
     told = [] if model.facts is None else [str(fact) for fact in model.facts["fact"].unique()]
-    pairs = [fact for fact in told if fact.startswith(PAIR) and not fact.startswith(GENETIC)]
+    pairs = [fact for fact in told if fact.startswith(BETWEEN_ENVIRONMENTS)]
     if not pairs:
         return None
     return table(
@@ -49,7 +47,7 @@ def between_environments(model: ModelResult) -> Table | None:
         "in two of them. Means over the folds' fits on all training lines, with the lowest and the "
         "highest.",
         ["Environments", "Genetic"],
-        [[pair.removeprefix(PAIR), _spread(model, pair)] for pair in pairs],
+        [[pair.removeprefix(BETWEEN_ENVIRONMENTS), _spread(model, pair)] for pair in pairs],
     )
 
 
