@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson_or_zero
 from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
-from breedcast.models.agreement import correlation
 from breedcast.models.base import Choice, Lines, Model, Search
 from breedcast.models.results import FitTask
 from breedcast.phenotypes.records import within
@@ -150,10 +150,9 @@ def _ability(lines: Lines, predicted: np.ndarray) -> float:
     value = lines.observed
 
     def figures(rows: np.ndarray) -> dict[str, float]:
-        return {"pearson": correlation(value[rows], predicted[rows])}
+        return {"pearson": pearson_or_zero(value[rows], predicted[rows])}
 
-    told = np.full(len(lines), None) if lines.environment is None else lines.environment
-    return within(told, figures)["pearson"]
+    return within(lines.environments, figures)["pearson"]
 
 
 def search(

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import is_constant, pearson
 from breedcast.phenotypes.records import within
 
 Direction = Literal["high", "low"]
@@ -69,18 +70,6 @@ def brier(is_high: np.ndarray, probability: np.ndarray) -> float:
     for that probability, and what lies outside for 0 or 1.
     """
     return float(np.mean((np.clip(probability, 0.0, 1.0) - is_high) ** 2))
-
-
-def is_constant(values: np.ndarray) -> bool:
-    """Whether values differ by no more than rounding."""
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
-
-
-def pearson(observed: np.ndarray, predicted: np.ndarray) -> float:
-    """Pearson correlation: the predictive ability. NaN where either side is constant."""
-    if is_constant(observed) or is_constant(predicted):
-        return np.nan
-    return float(np.corrcoef(observed, predicted)[0, 1])
 
 
 def pearson_within(environment: np.ndarray, observed: np.ndarray, predicted: np.ndarray) -> float:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.records import has_environments, keys, within
 from breedcast.scoring.alignment import UNIT, observed
 from breedcast.scoring.groups import within_and_between
-from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson, pearson_within
+from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson_within
 from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
 
