@@ -61,6 +61,8 @@ class ElasticNet(Model):
 
 @dataclass(frozen=True)
 class FittedNet(FittedLinear):
+    """Marker effects, most of them 0."""
+
     @property
     def facts(self) -> Mapping[str, float]:
         return {"markers_used": float(np.count_nonzero(self.marker_effects))}

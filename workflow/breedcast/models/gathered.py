@@ -59,6 +59,7 @@ class Gathered:
         self.constant = 0
 
     def add(self, unit: Unit, results: list[tuple[FitTask, Result]]) -> None:
+        """The rows of a unit from the results of all its fits."""
         key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
         for task, result in results:
             self._predictions(unit, "inner", task.inner, result.inner, task.inner_fold)

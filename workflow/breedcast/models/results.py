@@ -53,7 +53,9 @@ class FitTask:
 class Result:
     """What is kept of one fit: its predictions and what it says of itself.
 
-    saliency: by statistic (networks, markers) float32.
+    inner, test: of the task's inner and test lines. saliency: by statistic (networks, markers)
+    float32. facts: worth a line in the report, by name. weights: of the candidates' final fits,
+    else none. constant: whether all predictions are the same.
     """
 
     inner: Prediction

@@ -48,12 +48,7 @@ KERNELS = ("gaussian", "arc_cosine", "epistatic", ADDITIVE, DOMINANCE)
 
 @dataclass(frozen=True)
 class RKHS(Model):
-    """One variance component per kernel, by REML; covariates are fixed effects.
-
-    Of more than SHARES_FROM lines as many, drawn at random, tell the kernels' shares: a step of
-    several kernels' REML costs the cube of the lines. The genetic and the residual variance, and
-    the predictions, come from all.
-    """
+    """One variance component per kernel, by REML (`KernelModel`); covariates are fixed effects."""
 
     permutes_windows: ClassVar[bool] = True
 

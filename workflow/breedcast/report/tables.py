@@ -52,7 +52,7 @@ def table(
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """A number as text with so many decimals; a dash where there is none, never -0.00."""
+    """A number as text with so many decimals: NA for NaN, `unlimited` for infinity, never -0.00."""
     if np.isnan(value):
         return MISSING
     if np.isinf(value):

@@ -29,7 +29,10 @@ def valued(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def lines_of(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of phenotypes.tsv for the lines that `rows` name; errors as `observed`."""
+    """The rows of phenotypes.tsv for the lines that `rows` name, values missing or not.
+
+    Raises ValueError for a line that is not there, and for one that has two rows.
+    """
     known, wanted = keys(phenotypes), keys(rows)
     if known.has_duplicates:
         raise ValueError(f"line {known[known.duplicated()][0]} has two values")
