@@ -120,6 +120,12 @@ def directed(values: np.ndarray, direction: Direction) -> np.ndarray:
     return values if direction == "high" else -values
 
 
+def rank_of(predicted: np.ndarray, direction: Direction) -> np.ndarray:
+    """(lines,) how many are better, plus one: those predicted alike share the better rank."""
+    value = directed(predicted, direction)
+    return 1 + len(value) - np.searchsorted(np.sort(value), value, side="right")
+
+
 def best_count(lines: int, share: float) -> int:
     """How many lines the best `share` are: rounded, half to even as R does, and at least one."""
     return max(1, round(share * lines))
