@@ -11,9 +11,8 @@ import pandas as pd
 
 from breedcast.models.base import Model, Prediction
 from breedcast.models.results import FitTask, Result
-from breedcast.validation.plan import Unit
+from breedcast.validation.plan import UNIT, Unit
 
-UNIT = ["repeat", "fold", "permutation"]
 PREDICTIONS = [
     *("repeat", "fold", "sample", "environment", "role", "permutation"),
     *("inner_fold", "predicted", "sd", "reliability"),

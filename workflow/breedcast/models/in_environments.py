@@ -27,13 +27,13 @@ import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.models.base import Fitted, Lines, Prediction
-from breedcast.models.between_environments import MAIN, Between, vary
+from breedcast.models.between_environments import Between, vary
 from breedcast.models.covariance import Form, alike, factor_analytic
 from breedcast.models.kernel_sum import ADDITIVE, KernelSum
 from breedcast.models.kernels import Kernel
 from breedcast.models.kinship import Kinship
 from breedcast.models.linear import absolute_effects
-from breedcast.models.multikernel import combined, kernel_shares, some_lines
+from breedcast.models.multikernel import combined, kernel_shares, named_shares, some_lines
 from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
@@ -253,9 +253,11 @@ class SumOfTerms(AcrossEnvironments):
 
     @property
     def facts(self) -> dict[str, float]:
-        shares = dict(zip(self.between.terms, self.shares, strict=True))
-        told = {f"share_{term}": float(share) for term, share in shares.items() if term != MAIN}
-        return {"heritability": self.mixed.heritability, **told}
+        _, *terms = self.between.terms  # the main effect is what is left
+        return {
+            "heritability": self.mixed.heritability,
+            **named_shares(terms, self.shares[1:]),
+        }
 
     @property
     def main_dual(self) -> np.ndarray:
@@ -311,9 +313,8 @@ class FittedInEnvironments(KernelSum, Fitted):
 
     @property
     def facts(self) -> Mapping[str, float]:
-        shares = zip(self.kernels, self.shares, strict=True)
-        told = {f"share_{name}": float(share) for name, share in shares}
-        return self.across.facts | (told if len(told) > 1 else {})
+        told = named_shares(self.kernels, self.shares) if len(self.kernels) > 1 else {}
+        return self.across.facts | told
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ def load_results(checkpoint: Checkpoint) -> list[Result] | None:
     return [_result(part(arrays, f"{number}."), note) for number, note in enumerate(notes)]
 
 
-_FIELDS = ("mean", "sd", "reliability")
+_FIELDS = [it.name for it in fields(Prediction)]
 
 
 def _result(arrays: dict[str, np.ndarray], note: dict[str, Any]) -> Result:

@@ -26,7 +26,7 @@ from breedcast.models.base import Choice, Lines, Model, Search
 from breedcast.models.results import FitTask
 from breedcast.phenotypes.records import within
 from breedcast.seeds import derive_seed
-from breedcast.validation.plan import Unit
+from breedcast.validation.plan import UNIT, Unit
 from breedcast.workers import run_tasks
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ log = logging.getLogger(__name__)
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 #: So many whole trials are there before one is given up.
 FIRST_WHOLE = 5
-STUDIES = [
-    *("repeat", "fold", "permutation", "trial"),
-    *("state", "inner_folds", "value", "options"),
-]
+STUDIES = [*UNIT, "trial", "state", "inner_folds", "value", "options"]
 
 
 @dataclass(frozen=True)

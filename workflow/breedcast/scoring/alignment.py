@@ -7,9 +7,6 @@ import pandas as pd
 
 from breedcast.phenotypes.records import keys
 
-#: The columns that name one training set and what was predicted from it.
-UNIT = ("repeat", "fold", "permutation")
-
 
 def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     """(rows,) the trait values of the lines that `rows` name; errors as `valued`."""

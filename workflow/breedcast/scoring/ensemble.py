@@ -36,10 +36,11 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from breedcast.phenotypes.records import has_environments, keys, levels
-from breedcast.scoring.alignment import UNIT, valued
+from breedcast.scoring.alignment import valued
 from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
 from breedcast.seeds import derive_seed
+from breedcast.validation.plan import UNIT
 
 Method = Literal["auto", "mean", "stack", "elbpso"]
 

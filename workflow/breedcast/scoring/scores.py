@@ -11,11 +11,12 @@ import pandas as pd
 from breedcast.agreement import pearson
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.records import has_environments, keys, within
-from breedcast.scoring.alignment import UNIT, observed
+from breedcast.scoring.alignment import observed
 from breedcast.scoring.groups import within_and_between
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson_within
 from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
+from breedcast.validation.plan import UNIT
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
 CORRELATIONS = (
@@ -79,7 +80,7 @@ def score(
         figures: Callable[..., dict[str, float]] = _of_control if permutation else of_real
         scores = figures(tests, trained.get(key, inner.head(0)), dealt[permutation])
         records += [(*fold, permutation, *item) for item in scores.items()]
-    return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
+    return pd.DataFrame(records, columns=[*UNIT, "metric", "value"])
 
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
