@@ -164,18 +164,6 @@ def mean_ndcg(
     return float(_directed_ndcg(observed, predicted, share, direction).mean())
 
 
-def published_mean_ndcg(observed: np.ndarray, predicted: np.ndarray, share: float) -> float:
-    """meanNDCG as DeepGS 1.2 computes it, for comparison with published figures only.
-
-    The gain is the observed value centred by its mean and divided by its range. Half the lines
-    then have a negative gain, and the score depends on where the trait's mean lies.
-
-    Ma et al. (2018) Planta 248:1307-1318.
-    """
-    gain = (observed - observed.mean()) / np.ptp(observed)
-    return float(_ndcg_at_each_count(gain, predicted, best_count(len(gain), share)).mean())
-
-
 def _directed_ndcg(
     observed: np.ndarray, predicted: np.ndarray, share: float, direction: Direction
 ) -> np.ndarray:
