@@ -249,7 +249,7 @@ def _networks(trait: TraitResult) -> list[str]:
         at_limit = float((best == epoch_limit(model)).mean()) if len(best) else 0.0
         if at_limit > 0.5:
             said.append(
-                f"{100 * at_limit:.0f} % of the networks of {model.name} were best in their last "
+                f"{100 * at_limit:.0f} % of the fits of {model.name} were best in their last "
                 f"allowed epoch ({epoch_limit(model)}): give it more epochs."
             )
     return said
