@@ -43,7 +43,9 @@ class FittedIterative(Fitted):
 
     @classmethod
     def fit(cls, lines: Lines) -> FittedIterative:
-        """As FittedBLUP. The random signs are the same for all fits."""
+        """As FittedBLUP. The random signs are the same for all fits and seeds: models that are the
+        same but for their names, gblup and rrblup, stay so.
+        """
         base = Relationship.fit(lines.codes, lines.ploidy)
         design = FullRankDesign.fit(lines.covariates)
         root = np.sqrt(lines.weights)

@@ -12,6 +12,7 @@ from breedcast.report.hybrids import classes_told
 from breedcast.report.several_traits import own_helper_doubts
 from breedcast.report.tables import decimals_for, number, whole
 from breedcast.report.uncertainty import band
+from breedcast.scoring.metrics import BEST_SHARE, best_count
 from breedcast.validation.names import OF_KNOWN_LINES
 
 #: Below these, an accuracy says little: lines with a value, training values of a fold, lines
@@ -172,7 +173,7 @@ def _few(trait: TraitResult) -> list[str]:
             "differences rest on as many figures each; have more (folds or repeats; clusters "
             "where these are left out) before deciding between models."
         )
-    selected = max(1, round(tested / 10))
+    selected = best_count(tested, BEST_SHARE)
     if selected < FEW_SELECTED:
         said.append(
             f"The best 10 % of a test fold are as few as {selected}: "
@@ -248,7 +249,7 @@ def _networks(trait: TraitResult) -> list[str]:
         at_limit = float((best == epoch_limit(model)).mean()) if len(best) else 0.0
         if at_limit > 0.5:
             said.append(
-                f"{100 * at_limit:.0f} % of the networks of {model.name} were best in their last "
+                f"{100 * at_limit:.0f} % of the fits of {model.name} were best in their last "
                 f"allowed epoch ({epoch_limit(model)}): give it more epochs."
             )
     return said

@@ -26,7 +26,7 @@ import pandas as pd
 from breedcast.errors import UserError
 from breedcast.genotypes.hybrids import heterozygous_shares
 from breedcast.phenotypes.hybrids import MOST_HETEROZYGOUS
-from breedcast.scoring.metrics import Direction, directed
+from breedcast.scoring.metrics import Direction, directed, rank_of
 from breedcast.selection.linkage import Linkage
 from breedcast.selection.merit import Merit
 
@@ -117,8 +117,7 @@ def predict_crosses(
     gain = intensity(selected) * table["accuracy"] * table["sd"]
     table["usefulness"] = table["mean"] + directed(gain.to_numpy(), direction)
     table["relationship"] = merit.K[np.ix_(chosen, chosen)][one, two]
-    worth = pd.Series(directed(table["usefulness"].to_numpy(), direction))
-    table["rank"] = worth.rank(method="min", ascending=False).astype(int)
+    table["rank"] = rank_of(table["usefulness"].to_numpy(), direction)
     return table.sort_values("rank", kind="stable", ignore_index=True)[COLUMNS]
 
 
