@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson
 from breedcast.files import read_table
 from breedcast.genotypes.store import read_codes
 from breedcast.scoring.comparison import corrected_t
-from breedcast.scoring.metrics import pearson
 from breedcast.scoring.ranks import critical_difference, friedman, ranks
 from breedcast.scoring.scores import defined
 from breedcast.validation.folds import test_to_train

@@ -73,7 +73,7 @@ def test_captions_say_the_thresholds(caption):
     assert f"of at most {alpha}" in caption("regions")
     assert f"is {regions.LINKED:g} or more" in caption("regions")
     assert caption("figures", figure="manhattan").count(alpha) == 2
-    assert f"difference at {100 * ranks.ALPHA:g} %" in caption("figures", figure="ranks")
+    assert f"difference at {100 * ranks.SIGNIFICANT:g} %" in caption("figures", figure="ranks")
     assert f"below {advice.SIGNIFICANT:g} a" in caption("comparison")
     found = caption("structure")
     assert f"from 2 to {MOST_CLUSTERS}" in found

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.feature_selection import r_regression
 
 from breedcast.genotypes.encode import (
@@ -22,11 +21,6 @@ from breedcast.models.fitted_network import FittedNetwork
 from breedcast.models.network import NetworkModel
 
 LINES, MARKERS, LOCI = 260, 400, (30, 170, 320)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def simulate(seed: int = 0) -> Lines:

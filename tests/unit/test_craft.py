@@ -9,9 +9,9 @@ from torch import nn
 
 from breedcast.training.activations import ACTIVATIONS, ISRU, set_activations
 from breedcast.training.augment import Augment, mix
-from breedcast.training.blocks import LocallyConnected
+from breedcast.training.blocks import LocallyConnected, set_first_weights
 from breedcast.training.dropout import Dropout, before_normalisation, set_dropouts
-from breedcast.training.initialisers import INITIALISERS, set_first_weights
+from breedcast.training.initialisers import INITIALISERS
 from breedcast.training.layers import Conv1d, Dense, Flatten, Penalty, set_penalties
 from breedcast.training.losses import (
     AbsoluteError,

@@ -242,6 +242,7 @@ def test_distances_follow_the_map_or_the_stated_rate(tmp_path):
     [
         ("contig\tposition\n1\t5\n", "line 1: no column cm"),
         ("contig,position,cm\n1,5,0\n1,x,2\n", "line 3: position and cm must be numbers"),
+        ("contig,position,cm\n1,1_0,2\n", "line 2: position and cm must be numbers"),
         ("contig,position,cm\n1,5,0\n1,6\n", "line 3: 2 fields, where line 1 has 3"),
         ("contig,position,cm\n", "no row below line 1"),
         ("", "line 1: no column contig"),

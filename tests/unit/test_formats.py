@@ -101,6 +101,7 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("g.xlsx", b"PK\x03\x04\x14\0", "Excel"),
+        ("g.csv", "line,m0\n".encode("utf-16"), "UTF-16: save it as UTF-8"),
         ("g.vcf.Z", b"\x1f\x9d\x90", "gunzip"),
         ("g.tar", b"genotypes.vcf".ljust(257, b"\0") + b"ustar\0", "tar -xf"),
         ("g.vcf.zst", b"\x28\xb5\x2f\xfd\0", "zstd -d"),
@@ -170,6 +171,11 @@ def test_a_project_knows_where_its_table_has_its_lines(tmp_path: Path) -> None:
         assert (given.pop("paths"), given.pop("join")) == ([str(path)], "intersection")
         assert given["lines_in"] == expected
         np.testing.assert_array_equal(read(path, **given)[1], dosage)
+    write_table(path, [["line", "height"], ["L0", 1], ["L1", 2]])
+    with pytest.raises(
+        UserError, match=r"g\.csv, line 1: column 'height' is one of the phenotypes"
+    ):
+        Project.load({"genotypes": {"path": str(path)}, "phenotypes": {"path": str(phenotypes)}})
 
 
 def test_inputs_among_the_results_are_refused_and_columns_of_text_are_told(tmp_path: Path) -> None:

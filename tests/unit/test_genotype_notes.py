@@ -51,7 +51,7 @@ def test_pairs_and_unknown_names_are_counted(kept: str, words: str) -> None:
 
 
 def test_every_reason_of_the_filters_is_explained() -> None:
-    from breedcast.genotypes.filter import KEYS
+    from breedcast.genotypes.verdicts import KEYS
 
     limits = {
         **dict.fromkeys(("max_missing_marker", "max_missing_line", "min_maf", "identity"), 0.5),

@@ -1,7 +1,6 @@
 """HapMap and other tables of letters, against the VCF that others made of the same file."""
 
 import gzip
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,9 @@ from breedcast.genotypes.formats import read_samples
 from tests.unit.genotype_files import read
 from tests.unit.vcf_files import parse
 
-DATA = Path(os.environ.get("BREEDCAST_DATA", "../shared/data"))
 HEADER = (
     "rs#\talleles\tchrom\tpos\tstrand\tassembly#\tcenter\tprotLSID\tassayLSID\tpanelLSID\tQCcode"
 )
-
-
-def needs(folder: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(not (DATA / folder).exists(), reason=f"{folder} is not here")
 
 
 def hapmap(path: Path, *markers: tuple[str, str], lines: int | None = None) -> Path:
@@ -40,11 +34,10 @@ def columns_of(text: str) -> list[list[str]]:
     return [line.split("\t")[:5] for line in text.splitlines() if not line.startswith("#")]
 
 
-@needs("maize281")
-def test_maize_is_what_its_vcf_says() -> None:
-    text = gzip.decompress((DATA / "maize281/genotypes.vcf.gz").read_bytes()).decode()
+def test_maize_is_what_its_vcf_says(shared_data: Path) -> None:
+    text = gzip.decompress((shared_data / "maize281/genotypes.vcf.gz").read_bytes()).decode()
     lines, expected = parse(text)
-    source, dosage, markers = read(DATA / "maize281/genotypes.hmp.txt.gz")
+    source, dosage, markers = read(shared_data / "maize281/genotypes.hmp.txt.gz")
     assert source.samples == lines
     assert source.ploidy == 2
     np.testing.assert_array_equal(dosage, expected)
@@ -53,9 +46,8 @@ def test_maize_is_what_its_vcf_says() -> None:
     assert source.counts["unnamed_alleles"] == 48
 
 
-@needs("potato4x")
-def test_tetraploid_letters_are_what_their_vcf_says(tmp_path: Path) -> None:
-    text = gzip.decompress((DATA / "potato4x/genotypes.vcf.gz").read_bytes()).decode()
+def test_tetraploid_letters_are_what_their_vcf_says(shared_data: Path, tmp_path: Path) -> None:
+    text = gzip.decompress((shared_data / "potato4x/genotypes.vcf.gz").read_bytes()).decode()
     lines, expected = parse(text)
     rows = [",".join(["Marker", "Chrom", "Position", *lines])]
     for (contig, position, name, ref, alt), dosages in zip(
@@ -81,11 +73,18 @@ def test_tetraploid_letters_are_what_their_vcf_says(tmp_path: Path) -> None:
         ("A/C", "AN NN AC NA", "A", "C", [-1, -1, 1, -1]),
         ("A/-", "AA A- -- NN", "A", "-", [0, 1, 2, -1]),
         ("+/-", "+ 0 - N", "+", "-", [0, 1, 2, -1]),
+        ("A/-", "A - 0 A", "A", "-", [0, 2, 1, 0]),
+        ("+/C", "+ C 0 X", "+", "C", [0, 2, 1, -1]),
+        ("-/ACG", "- + 0 N", "+", "-", [2, 0, 1, -1]),
+        ("A/C/-", "A C 0 M", "A", "C,-", [0, 2, -1, 1]),
+        ("A/-", "A C 0 -", "-", "A,C", [2, 2, -1, 0]),
         ("A/C", "AA -- AC ++", "A", "C", [0, -1, 1, -1]),
         ("A/C", "A - M 0", "A", "C", [0, -1, 1, -1]),
         ("A/C", "00 CC AC 00", "A", "C", [-1, 2, 1, -1]),
         ("G/T", "GG GC CC NN", "C", "G", [2, 1, 0, -1]),
         ("A/C", "A/A A|C ./. C", "A", "C", [0, 1, -1, 2]),
+        ("A/C", "A:A A:C ? C:C", "A", "C", [0, 1, -1, 2]),
+        ("A/C", "AA XX ?? C?", "A", "C", [0, -1, -1, -1]),
         ("A/C/T", "AA AC CT TT", "A", "C,T", [0, 1, 2, 2]),
         ("NA", "TT TG GG NN", "G", "T", [2, 1, 0, -1]),
         ("A/G", "AAAG AAAA GGGG NNNN", "A", "G", [1, 0, 4, -1]),
@@ -136,9 +135,9 @@ def test_any_calls(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
     [
         ("AA AB", r"line 2: line 'L1' has the call 'AB'"),
         ("AA ACG", "give 2 letters"),
-        ("A:A A:C", "give 2 letters of ACGT"),
+        ("A;A A;C", "give 2 letters of ACGT"),
         ("AA AC\tAA", "14 columns where the header has 13"),
-        ("AA AC\n", "line 3: an empty line"),
+        ("AA AC\n\nx", "line 3: an empty line"),
         ("AA A\0", "line 2: NUL"),
         ("AA A\rC", "line 2: line ends of an old Mac"),
         ("AA ÄÄ", "ÄÄ"),
@@ -150,6 +149,21 @@ def test_broken_calls_are_told(tmp_path: Path, calls: str, words: str) -> None:
     path.write_text(path.read_text().replace("AA\tAC", calls.replace(" ", "\t")), newline="")
     with pytest.raises(UserError, match=words):
         read(path)
+
+
+def test_markers_may_have_names_of_dart(tmp_path: Path) -> None:
+    path = hapmap(tmp_path / "g.hmp.txt", ("A/C", "AA AC"))
+    path.write_text(path.read_text().replace("m0", "100|F|0-24:A>C-24:A>C"))
+    assert read(path)[1].tolist() == [[0, 1]]
+
+
+def test_a_marker_without_a_position_is_on_no_contig(tmp_path: Path) -> None:
+    path = hapmap(tmp_path / "g.hmp.txt", ("A/C", "AA AC"), ("A/C", "AA AC"))
+    path.write_text(path.read_text().replace("\t1\t2\t", "\t1\tNA\t"))
+    source, _, markers = read(path)
+    assert markers["contig"].to_pylist() == ["1", "un"]
+    assert markers["position"].to_pylist() == [1, 3]
+    assert source.counts["unplaced"] == 1
 
 
 def test_broken_markers_are_told(tmp_path: Path) -> None:

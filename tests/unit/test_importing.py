@@ -201,6 +201,34 @@ def test_dosages_alone(tmp_path: Path) -> None:
         read(text, tmp_path)
     text = text.replace("ID=DP", "ID=DS").replace("Integer", "Float")
     assert dosages(read(text, tmp_path, field="DS")) == [[0, 2]]
+    text = vcf(["a"], [record(["3"], form="DP")])
+    with pytest.raises(UserError, match=r"no DS in FORMAT, and no GT: .* write one of them"):
+        read(text, tmp_path, field="DS")
+
+
+@pytest.mark.parametrize("bcf", [False, True])
+@pytest.mark.parametrize("other", ["<NON_REF>", "<*>"])
+def test_what_stands_for_any_other_allele_is_none(other: str, bcf: bool, tmp_path: Path) -> None:
+    calls = ["0/1", "1/1", "./."]
+    records = [record(calls, 1, f"G,{other}"), record(["0/1", "0/2", "0/0"], 2, f"G,{other}")]
+    source = read(vcf(SAMPLES, records), tmp_path, bcf, multi_allelic="drop")
+    assert dosages(source) == [[1, 2, -1]]
+    assert source.table["alt"].to_pylist() == ["G"]
+    assert source.summary.counts["multi_allelic_dropped"] == 1
+
+
+def test_a_text_that_ends_within_a_line_may_be_cut_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = vcf(["a"], [record(["0/1:35"], form="GT:DP")])
+    read(text, tmp_path)
+    assert not caplog.records
+    assert dosages(read(text[:-2], tmp_path)) == [[1]]
+    assert "its last line has no end: see whether the file was cut off" in caplog.text
+
+
+def test_blanks_about_names_of_samples_are_none(tmp_path: Path) -> None:
+    assert read(vcf([" a", "b c "], [record(["0/0", "0/1"])]), tmp_path).samples == ["a", "b c"]
 
 
 def _files(folder: Path, *texts: str) -> list[Path]:

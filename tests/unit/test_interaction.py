@@ -67,7 +67,7 @@ def test_covariances_between_environments_are_found(population):
     fitted = GBLUP().fit(lines, 0, "cpu")
     facts = fitted.facts
     found = [
-        facts[f"genetic_correlation {pair}"]
+        facts[f"environment_correlation {pair}"]
         for pair in ("north, south", "north, west", "south, west")
     ]
     np.testing.assert_allclose(found, TRUE[np.triu_indices(3, 1)], atol=0.2)

@@ -1,9 +1,7 @@
 """Panels joined: against plain loops over markers, the matrix they were cut from, and PLINK."""
 
-import shutil
-import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -451,11 +449,10 @@ def test_lines_are_in_one_panel_and_have_one_ploidy() -> None:
 # real markers, and other programs
 
 
-def run(command: str, *arguments: object) -> None:
-    """Run a program: the words of a command, and more of them."""
-    if shutil.which(command.split()[0]) is None:
-        pytest.skip(f"{command.split()[0]} is not installed")
-    subprocess.run([*command.split(), *map(str, arguments)], check=True, capture_output=True)
+@pytest.fixture(scope="module")
+def run(command: Callable[..., str]) -> Callable[..., str]:
+    """Runs a program: the words of a command, and more of them."""
+    return lambda words, *more: command(*words.split(), *more)
 
 
 def read_vcf(path: Path) -> Panel:
@@ -476,7 +473,9 @@ def everything(panel: Panel) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def soybeans(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def soybeans(
+    run: Callable[..., str], shared_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """260 lines of SoyNAM in one VCF, and 150 and 110 of them in two."""
     folder, source = tmp_path_factory.mktemp("soynam"), shared_data / "soynam/genotypes.vcf.gz"
     names = VCF(str(source)).samples
@@ -489,7 +488,7 @@ def soybeans(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def test_soybeans_swapped_by_plink2_are_joined_to_what_they_were(
-    soybeans: dict[str, Path], tmp_path: Path
+    run: Callable[..., str], soybeans: dict[str, Path], tmp_path: Path
 ) -> None:
     """plink2 makes the major allele of the second half its REF."""
     options = "--double-id --allow-extra-chr --maj-ref force --export vcf-4.2 id-paste=iid"
@@ -503,7 +502,9 @@ def test_soybeans_swapped_by_plink2_are_joined_to_what_they_were(
     assert joined.markers == whole.markers
 
 
-def test_union_is_the_merge_of_bcftools(soybeans: dict[str, Path], tmp_path: Path) -> None:
+def test_union_is_the_merge_of_bcftools(
+    run: Callable[..., str], soybeans: dict[str, Path], tmp_path: Path
+) -> None:
     parts = []
     for name, chosen in (("a", "POS % 5 != 0"), ("b", "POS % 3 != 0")):
         parts.append(tmp_path / f"{name}.vcf.gz")
@@ -518,7 +519,7 @@ def test_union_is_the_merge_of_bcftools(soybeans: dict[str, Path], tmp_path: Pat
 
 
 def test_markers_flipped_by_plink_are_joined_to_its_merge(
-    soybeans: dict[str, Path], tmp_path: Path
+    run: Callable[..., str], soybeans: dict[str, Path], tmp_path: Path
 ) -> None:
     """plink 1.9 merges the halves; joined are the first, and the second with flipped markers.
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from breedcast.errors import UserError
 from breedcast.genotypes import cells
-from breedcast.genotypes.formats import read_samples
+from breedcast.genotypes.formats import orientation, read_samples
 from breedcast.genotypes.importing import import_genotypes
 from breedcast.genotypes.source import Reading
 from tests.unit.genotype_files import (
@@ -218,6 +218,8 @@ def test_a_map_may_have_its_names_anywhere(tmp_path: Path) -> None:
     places = table(tmp_path / "map.txt", "chr pos marker\n3 20 a\n3 10 b\n")
     markers = read(path, map=str(places))[2]
     assert markers["id"].to_pylist() == ["b", "a"]
+    text = '"","marker","chr","MAF","pos"\n"1","a",3,0.1,20\n"2","b",3,0.2,10\n,,,,\n'
+    assert read(path, map=str(table(tmp_path / "map.csv", text)))[2] == markers
     assert markers["position"].to_pylist() == [10, 20]
 
 
@@ -278,7 +280,16 @@ def test_pieces_are_whatever_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (["line,m0,m0_HET".replace("line", "FID,IID,PAT,MAT,SEX,PHENOTYPE")], r"--recode A"),
         (["marker,chr,pos,A,A", "m0,1,1,0,1"], r"line 1: line 'A' is there twice"),
         (["marker,chr,pos,A", "m0,1,x,0"], r"marker m0: position 'x'"),
-        (["line;m0;m1", "A;0;1", "B;0,5;1"], r"'0,5' is no dosage"),
+        (["line,m0,m1", "A,0,1", 'B,"0,5",1'], r"'0,5' is no dosage"),
+        (["A,0,1,0", "B,2,1,1"], r"line 1: 0, 1, 0 seem to be calls where the columns' names"),
+        (["id,m1,m2", "A,0,1,", "B,2,0,"], r"line 2: an empty cell at its end, where the header"),
+        (["id,m1,m2", "A,0,1,1", "B,2,0,1"], r"line 2: 4 columns where the header has 3"),
+        (["AlleleID,CallRate,A,B", "7|F|0-24:G>T,1,0,2"], r"DArTseq, in which 2 is heterozygous"),
+        (["marker,A,B", "100|F|0-24:G>T,0,2"], r"DArTseq, in which 2 is heterozygous"),
+        (["line,100|F|0-24:G>T", "A,0", "B,2"], r"DArTseq, in which 2 is heterozygous"),
+        (["SNP,Chr,Pos,MAF,A", "m,1,5,0.3,2"], r"line 1: column 'MAF' holds no calls"),
+        (["line,m0,Call.Rate", "A,2,1"], r"line 1: column 'Call.Rate' holds no calls"),
+        (["marker,chr,pos,A", "m0,1,1.000,0"], r"marker m0: position '1.000'.* between thousands"),
     ],
 )
 def test_broken_tables_are_told(tmp_path: Path, lines: Sequence[str], words: str) -> None:
@@ -286,6 +297,101 @@ def test_broken_tables_are_told(tmp_path: Path, lines: Sequence[str], words: str
     with pytest.raises(UserError, match=words) as told:
         read(path)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["A,0,1", "B,2,1"], r"line 1: A, 0, 1 seem to be calls"),
+        (["x,A,B", "A,0,1", "B,2,1"], r"names of 2 lines stand in rows and in columns"),
+        (["id,yield,m0", "A,5,1", "B,4,1"], r"line 1: column 'yield' is one of the phenotypes"),
+    ],
+)
+def test_tables_that_the_phenotypes_speak_against(
+    tmp_path: Path, lines: Sequence[str], words: str
+) -> None:
+    path = table(tmp_path / "g.csv", "\n".join(lines) + "\n")
+    with pytest.raises(UserError, match=words):
+        orientation(path, ["A", "B"], ["yield", "m0"])
+
+
+def spread(path: Path, times: dict[object, int]) -> Path:
+    """A table of one marker in which values stand so often."""
+    values = [value for value, number in times.items() for _ in range(number)]
+    return write_table(path, [["line", "m0"], *([f"L{n}", it] for n, it in enumerate(values))])
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ({0: 200, 1: 100, 2: 59, 4: 1}, r"row 'L359', .*: 4, where nearly all calls are at most 2"),
+        ({0: 200, 1: 100, 2: 59, 3: 1}, "3, where nearly all calls are at most 2"),
+        ({0: 3100, 1: 900, 2: 90, 3: 2, 4: 2}, "4, where nearly all calls are at most 2"),
+        ({0: 90, 1: 90, 2: 90, 3: 60, 4: 30, 6: 1}, "6, where nearly all calls are at most 4"),
+        ({0: 90, 1: 90, 2: 60, 5: 30}, "5 is the largest dosage, but an odd ploidy"),
+        ({0: 2, 1: 2, 2: 2, 3: 1}, "3 is the largest dosage, but an odd ploidy"),
+        ({0: 120, 1: 79, -1: 1}, r"row 'L199', .*: -1, as 1 of 200 calls are: write NA"),
+        ({0: 195, 1: 4, -1: 1}, "-1, as 1 of 200 calls are"),
+        ({0.48: 2, 0.02: 60, 0.99: 60}, "2 of 122 calls are from 0.25 to 0.75, and none is above"),
+    ],
+)
+def test_slips_are_no_coding(tmp_path: Path, times: dict[object, int], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        read(spread(tmp_path / "g.csv", times))
+
+
+@pytest.mark.parametrize(
+    ("times", "given", "ploidy"),
+    [
+        ({0: 200, 1: 100, 2: 59, 4: 1}, 4, 4),
+        ({0: 90, 1: 90, 2: 60, 3: 30}, 3, 3),
+        ({0: 200, 1: 100, 2: 40, 3: 19, 4: 1}, None, 4),
+        ({0: 40, 1: 9, 4: 1}, None, 4),
+        ({-1: 90, 0: 3, 1: 107}, None, 2),
+        ({-1: 4, 0: 2, 1: 194}, None, 2),
+        ({0: 120, 1: 79, -1: 1}, 2, 2),
+        ({0.48: 1, 0.02: 60, 0.99: 60}, None, 1),
+    ],
+)
+def test_rare_dosages_are_dosages(
+    tmp_path: Path, times: dict[object, int], given: int | None, ploidy: int
+) -> None:
+    source, found, _ = read(spread(tmp_path / "g.csv", times), ploidy=given)
+    assert source.ploidy == ploidy
+    assert found.min() == 0
+    assert found.shape == (1, sum(times.values()))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", ",,\n,,\n", " \n"])
+def test_empty_lines_end_a_table(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "TEXT_BYTES", 4)
+    path = table(tmp_path / "g.csv", "line,m0,m1\nA,0,1\nB,2,1\n" + end)
+    source, found, _ = read(path)
+    assert source.samples == ["A", "B"]
+    assert found.tolist() == [[0, 2], [1, 1]]
+    turned = table(tmp_path / "t.csv", "marker,chr,pos,A\na,1,1,0\nb,1,2,2\n" + end)
+    assert read(turned)[1].tolist() == [[0], [2]]
+    turned.write_text(turned.read_text() + "c,1,3,2\n")
+    with pytest.raises(UserError, match="line 4: an empty line: remove it"):
+        read(turned)
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    path = table(tmp_path / "g.csv", "line;m0;m1\nA;0,0;1,9\nB;2,00000000001;1\n")
+    assert read(path)[1].tolist() == [[0, 2], [2, 1]]
+
+
+def test_a_position_without_a_contig_or_a_contig_without_one_is_no_place(tmp_path: Path) -> None:
+    rows = [
+        ["marker", "chr", "pos", "A"],
+        ["a", "1", "NA", 2],
+        ["b", "", 7, 1],
+        ["c", "1", 9, 0],
+    ]
+    source, _, markers = read(write_table(tmp_path / "g.csv", rows))
+    assert markers["contig"].to_pylist() == ["un", "un", "1"]
+    assert markers["position"].to_pylist() == [1, 2, 9]
+    assert source.counts["unplaced"] == 2
 
 
 def test_names_that_are_not_utf_8_are_told(tmp_path: Path) -> None:

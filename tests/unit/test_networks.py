@@ -24,11 +24,6 @@ NETWORKS = [DNNGP, DeepGS, DLGWAS]
 INPUTS = ["one_hot", "dosage", "pca"]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def simulate(
     lines: int, markers: int, ploidy: int = 2, missing: float = 0.05, loci: int = 10, seed: int = 0
 ) -> Lines:

@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import OneHotEncoder
 
 from breedcast.errors import UserError
+from breedcast.files import read_table, write_table
 from breedcast.phenotypes.clean import (
     clean_phenotypes,
     read_candidates,
@@ -18,12 +19,16 @@ from breedcast.phenotypes.covariates import (
     Covariates,
     FixedEffects,
     at_average,
+    covariate_columns,
     full_rank_columns,
     not_of_candidates,
 )
+from breedcast.phenotypes.hybrids import read_candidate_crosses
 from breedcast.phenotypes.in_environments import in_environments
 from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.table import read_phenotypes
+from breedcast.selection.linkage import read_map
+from breedcast.validation.own_file import read_own_plan
 
 
 def write(tmp_path, text, name="p.tsv"):
@@ -38,6 +43,7 @@ def write(tmp_path, text, name="p.tsv"):
         "sample\tyield\tnote\nL1\t1.5\tx\nL2\tNA\ty\n",
         "Taxa,yield,note\r\nL1, 1.5,x\r\nL2,,y\r\n",
         "\ufeffid;yield;note\nL1;1.5;x\n\nL2;.;y\n",
+        "sep=;\n#id;yield;note\nL1;1.5;x\nL2;NA;y\n",
     ],
 )
 def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
@@ -54,6 +60,9 @@ def test_tables_of_tabs_commas_and_semicolons_read_alike(tmp_path, text):
         ("sample\ty\nL1\t1\nL1\t2\n", "sample 'L1' stands twice"),
         ("sample\ty\ty\nL1\t1\t2\n", "line 1: column 'y' stands twice"),
         ("sample\ty\nL1\t1\nL2\t1\t2\n", "line 3: 3 fields where the header has 2"),
+        ("y\tz\nL1\t1\t2\n", "and quote what holds a separator; of R, write.table needs col.names"),
+        ("# field 3, 2024\nline;y\nL1;1\n", "line 1: '# field 3' seems to be a comment where the"),
+        ("\n# field 3\nline;y\nL1;1\n", "line 2: '# field 3' seems to be a comment where the col"),
         ("sample\ty\n\t1\n", "line 2: no line name in the first column"),
         ("sample\ty\n", "the table has no rows"),
         (
@@ -132,9 +141,19 @@ def test_a_workbook_or_a_packed_table_is_called_so(tmp_path, start, message):
         read_phenotypes(write(tmp_path, start))
 
 
-def test_no_such_table():
-    with pytest.raises(UserError, match="no such file; set phenotypes: path"):
-        read_phenotypes("nowhere.tsv")
+@pytest.mark.parametrize(
+    ("read", "key"),
+    [
+        (read_phenotypes, "phenotypes: path"),
+        (read_map, "selection: crosses: map"),
+        (lambda path: read_conditions(path, []), "phenotypes: environment_covariates"),
+        (lambda path: read_candidate_crosses(path, {}), "candidates"),
+        (read_own_plan, "validation: plan"),
+    ],
+)
+def test_no_such_table(read, key):
+    with pytest.raises(UserError, match=f"no such file; set {key} in the config to the table"):
+        read("nowhere.tsv")
 
 
 @pytest.mark.parametrize("value", ["n.d.", "1,2,3", "1e999", "inf", "--"])
@@ -180,8 +199,9 @@ def test_tables_that_are_made_of_others_keep_their_decimal_commas(tmp_path):
     wide = read_phenotypes(write(tmp_path, text))
     melted = in_environments(wide, {"yield": ["north", "south"]})
     assert melted.numbers("yield") == [1.5, 7, 2, 8.25]
-    means = pd.DataFrame({"sample": ["L1", "L2"], "environment": None, "value": 1, "weight": 1})
-    assert line_table(wide, means, "north", ["age"])[0].numbers("age") == [2.5, 3.5]
+    means = pd.DataFrame({"sample": ["L1", "L2"], "environment": None, "value": 1.125, "weight": 1})
+    made, _ = line_table(wide, means, "north", ["age"])
+    assert (made.numbers("age"), made.numbers("north")) == ([2.5, 3.5], [1.125, 1.125])
     rain = write(tmp_path, "environment;rain\nnorth;3,5\nsouth;4\n", "rain.csv")
     assert read_conditions(rain, ["north", "south"])["rain"] == {"north": 3.5, "south": 4.0}
 
@@ -238,6 +258,27 @@ def test_underscores_and_digits_of_other_scripts_are_no_numbers(tmp_path):
     table = read_phenotypes(write(tmp_path, "sample\ttrial\tyield\nL1\t1_1\t\u0661\u0662\n"))
     assert not table.holds_numbers("trial")
     assert not table.holds_numbers("yield")
+
+
+def test_words_for_missing_values_are_known_in_numbers_and_in_text(tmp_path):
+    words = ["NA", "na", "NaN", "N/A", "#N/A", "NULL", "null", "-", "."]
+    rows = "".join(f"L{n}\t{word}\t{word}\n" for n, word in enumerate(words))
+    table = read_phenotypes(write(tmp_path, f"sample\tyield\tfamily\n{rows}-\t1\tnone\n"))
+    np.testing.assert_array_equal(table.numbers("yield"), [np.nan] * len(words) + [1])
+    assert table.text("family") == [None] * len(words) + ["none"]
+    assert table.samples[-1] == "-"
+
+
+def test_points_that_may_mean_thousands_are_refused_where_others_have_commas(tmp_path):
+    text = "line;yield;h;days\nL1;950;5,1;100.125\nL2;1.234;4;99.5\nL3;1.111;NA;98\n"
+    table = read_phenotypes(write(tmp_path, text))
+    with pytest.raises(UserError) as error:
+        table.numbers("yield")
+    assert "line 3, column 'yield': the point of '1.234' may be" in str(error.value)
+    assert "as '5,1' in column 'h' has a decimal comma" in str(error.value)
+    assert table.numbers("days") == [100.125, 99.5, 98]
+    without = read_phenotypes(write(tmp_path, text.replace("5,1", "5.1")))
+    assert without.numbers("yield") == [950, 1.234, 1.111]
 
 
 #: Lines that let the table's lines have covariates.
@@ -315,6 +356,25 @@ def with_covariates(tmp_path, lines, families):
     return read_phenotypes(write(tmp_path, f"sample\tyield\tfamily\tage\n{rows}"))
 
 
+@pytest.mark.parametrize(
+    "name", ["weight", "value", "sample", "environment", "female", "parent", "left_out", '12" up']
+)
+def test_covariates_may_be_called_as_columns_of_breedcast_are(tmp_path, name):
+    quoted = name.replace('"', '""')
+    rows = "".join(f"L{n},{n * n},{'NA' if n == 3 else n}\n" for n in range(8))
+    table = read_phenotypes(write(tmp_path, f'line,yield,"{quoted}"\n{rows}'))
+    cleaned = clean_phenotypes(table, "yield", [name], None, table.samples, {}, None)
+    write_table(cleaned.lines, tmp_path / "phenotypes.tsv")
+    lines = read_table(tmp_path / "phenotypes.tsv")
+    (column,) = covariate_columns(lines)
+    np.testing.assert_array_equal(lines[column], [0, 1, 2, np.nan, 4, 5, 6, 7])
+    assert lines["sample"].tolist() == table.samples
+    assert lines["weight"].tolist() == [1.0] * 8
+    lines.loc[7, "value"] = np.nan
+    assert not_of_candidates(at_average(lines, None)) == [column]
+    assert not_of_candidates(at_average(lines, name)) == []
+
+
 @pytest.mark.parametrize("lines", [11, 12])
 def test_covariates_need_two_lines_for_each_effect(tmp_path, lines):
     table = with_covariates(tmp_path, lines, families=5)  # 4 effects, 1 of age and the mean
@@ -367,6 +427,14 @@ def test_codes_alone_are_values(tmp_path, caplog):
     table = read_phenotypes(write(tmp_path, "line,yield\nL1,-9\nL2,999\n"))
     warn_of_missing_codes(table, ["yield"])
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("code", "far"), [(-9, False), (-999, True)])
+def test_codes_among_scores_are_far_by_their_range(tmp_path, caplog, code, far):
+    rows = "".join(f"L{n},{1 if n < 30 else n - 29}\n" for n in range(38))
+    table = read_phenotypes(write(tmp_path, f"line,score\n{rows}X,{code}\n"))
+    warn_of_missing_codes(table, ["score"])
+    assert bool(caplog.records) == far
 
 
 def test_candidate_names_must_be_genotyped(tmp_path):

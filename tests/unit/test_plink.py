@@ -183,6 +183,32 @@ def test_what_does_not_fit_is_told(bed: Path) -> None:
         read(bed)
 
 
+def test_lines_that_the_bed_lacks_or_has_beside_are_told(
+    bed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fam = bed.with_suffix(".fam")
+    lines = fam.read_text()
+    read(bed)
+    assert not caplog.records
+    fam.write_text(lines + lines.splitlines()[-1].replace("L4", "L5") + "\n")
+    assert (read(bed)[1][:, -1] == 2).all()
+    assert "the last line, L5, has A1 twice at every marker" in caplog.text
+    write_bed(bed, np.roll(np.c_[DOSAGE, DOSAGE[:, :1]], 1, axis=0))
+    fam.write_text(lines)
+    with pytest.raises(UserError, match=r"g\.bed has calls of more lines than the 5 in g\.fam"):
+        read(bed)
+
+
+def test_empty_lines_end_companions(bed: Path) -> None:
+    for suffix in (".bim", ".fam"):
+        companion = bed.with_suffix(suffix)
+        companion.write_text(companion.read_text() + "\n \n")
+    assert read(bed)[1].tolist() == DOSAGE.tolist()
+    companion.write_text("\n" + companion.read_text())
+    with pytest.raises(UserError, match=r"g\.fam, line 1: an empty line: remove it"):
+        read(bed)
+
+
 def test_broken_companions_are_told(bed: Path) -> None:
     bim, fam = bed.with_suffix(".bim"), bed.with_suffix(".fam")
     text = bim.read_text()

@@ -251,6 +251,17 @@ def test_roles_are_told_in_capitals_too(tmp_path):
     assert design_columns({"row": "Row"}, its) == expected | {"row": "Row"}
 
 
+def test_roles_are_told_by_their_usual_names(tmp_path):
+    its = written(tmp_path, "line,Trial,REP,blk,Row,range,rows,y\nL1,a,1,1,1,1,1,5\n")
+    expected = {"environment": "Trial", "replicate": "REP", "block": "blk", "row": "Row"}
+    assert design_columns({}, its) == expected | {"column": "range"}
+    assert design_columns({"block": "REP"}, its).keys() == expected.keys() - {"replicate"} | {
+        "column"
+    }
+    its = written(tmp_path, "line,trial,site,rep,Replicate,y\nL1,a,N,1,2,5\n")
+    assert design_columns({}, its) == {"location": "site", "replicate": "Replicate"}
+
+
 def test_two_columns_of_a_role_are_refused(tmp_path):
     its = written(tmp_path, "line,Row,ROW,yield\nL1,1,1,5\n")
     with pytest.raises(UserError, match=r"'Row' and 'ROW' .* name the one .* plots: row$"):

@@ -22,11 +22,16 @@ from breedcast.report.markers import manhattan_figure, quantile_figure, saliency
 from breedcast.report.next_steps import next_steps
 from breedcast.report.page import render
 from breedcast.report.ranks import rank_figure, rank_table
-from breedcast.report.several_traits import between_environments, candidates_over_traits
+from breedcast.report.several_traits import (
+    between_environments,
+    candidates_over_traits,
+    correlation_table,
+)
 from breedcast.report.structure import structure_figure
 from breedcast.report.uncertainty import band, group_table, interval_table
 from breedcast.scoring.comparison import compare_models
 from breedcast.scoring.scores import summarise
+from breedcast.several_traits import BETWEEN_ENVIRONMENTS
 from tests.unit.small_report import CANDIDATES, HOSTILE, LINES, TRAIT
 
 
@@ -252,15 +257,17 @@ def test_candidates_are_ranked_over_the_traits_that_are_predicted(report):
     Page(render(several))
 
 
-def test_genetic_correlations_of_environments_are_told(report):
+@pytest.mark.parametrize("pair", ["N, S", "with irrigation, without"])
+def test_genetic_correlations_of_environments_are_told(report, pair):
     gblup = report[0].traits[0].of_kind("gblup")
     assert between_environments(gblup) is None
     told = gblup.facts.head(1).assign(
-        repeat=0, permutation=0, inner_fold=np.nan, fact="genetic_correlation N, S", value=0.4
+        repeat=0, permutation=0, inner_fold=np.nan, fact=BETWEEN_ENVIRONMENTS + pair, value=0.4
     )
     model = dataclasses.replace(gblup, facts=pd.concat([gblup.facts, told]))
     (row,) = between_environments(model).rows
-    assert [cell.text for cell in row] == ["N, S", "0.40 (0.40 to 0.40)"]
+    assert [cell.text for cell in row] == [pair, "0.40 (0.40 to 0.40)"]
+    assert correlation_table(model, "yield") is None
 
 
 def test_only_a_trait_that_is_scored_by_auc_shows_it(report):

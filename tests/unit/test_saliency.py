@@ -15,9 +15,10 @@ from breedcast.markers.saliency import (
     summarise,
     threshold,
 )
-from breedcast.models.base import Fitted, Lines, Prediction
+from breedcast.models.base import Fitted, Lines, Prediction, model_class
 from breedcast.models.gathered import SALIENCY, SALIENCY_TYPES
 from breedcast.models.importance import MOST_LINES, genome_windows, window_importance
+from breedcast.models.registry import MODELS
 
 
 def saliency_table(rows: dict[tuple[int, int, int], list[float]], statistic: str) -> pd.DataFrame:
@@ -140,3 +141,9 @@ def test_a_window_that_misleads_is_worth_less_than_nothing():
     lines = Lines(codes, 2, pd.DataFrame(index=range(len(codes))), value, weight)
     found = window_importance(Additive(effects), lines, np.array([0, 10]), rng)
     assert -50 < found[0] < 0
+
+
+def test_the_models_whose_windows_are_not_permuted_are_documented(repository):
+    page = (repository / "config" / "README.md").read_text(encoding="utf-8")
+    none = [name for name in MODELS if not model_class(MODELS[name]).permutes_windows]
+    assert "| `permutation` | all but " + ", ".join(f"`{name}`" for name in none) + " |" in page

@@ -206,6 +206,7 @@ def test_a_fold_whose_tested_lines_lack_the_trait_is_left_out(tmp_path, caplog):
         ("", "no column 'sample'"),
         ("sample\tfold\n", "the plan has no rows"),
         ("sample\tfold\nL1\t1\nL2\tx\n", "line 3, column 'fold': 'x' is not a whole number"),
+        ("sample\tfold\nL1\t1_0\n", "line 2, column 'fold': '1_0' is not a whole number"),
         ("sample\tfold\nL1\t1\n\t2\n", "line 3: no line name"),
         ("sample\tfold\nL1\t1\nL1\t2\n", "line 3: 'L1' stands in repeat 0 already (line 2)"),
         ("sample\tfold\nL1\t1\nL2\t1\t1\n", "line 3: 3 fields where the header has 2"),

@@ -22,11 +22,6 @@ from breedcast.models.shortcut import Shortcut
 KERNELS = ("additive", "gaussian")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def simulate(lines: int = 60, markers: int = 40, ploidy: int = 2, missing: float = 0.0) -> Lines:
     """An additive trait in two groups of other means, measured with other precisions."""
     rng = np.random.default_rng(4)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import zarr
 
 from breedcast.errors import UserError
 from breedcast.genotypes import store
+from breedcast.genotypes.columns import StoredCodes
 from breedcast.genotypes.filter import filter_genotypes
 from breedcast.genotypes.source import MARKERS, Block, marker_table
 from breedcast.genotypes.store import (
@@ -41,6 +43,14 @@ def folder(tmp_path: Path) -> Path:
         max_missing_line=0.5,
     )
     return tmp_path
+
+
+@pytest.mark.parametrize("read", [read_codes, read_samples, StoredCodes.open])
+def test_zarr_is_given_one_thread(read: Callable[[Path], object], folder: Path) -> None:
+    store._zarr.cache_clear()
+    with zarr.config.set({"threading.max_workers": 7}):
+        read(folder / "codes.zarr")
+        assert zarr.config.get("threading.max_workers") == 1
 
 
 def test_names_are_data_and_keep_their_order(folder: Path) -> None:
@@ -145,9 +155,10 @@ def test_absent_store(folder: Path) -> None:
 
 
 def _refused(folder: Path) -> None:
-    with pytest.raises(UserError, match="delete the genotypes folder and run again") as error:
-        read_codes(folder / "codes.zarr")
-    assert len(str(error.value).splitlines()) == 1
+    for read in (read_codes, StoredCodes.open):
+        with pytest.raises(UserError, match="delete the genotypes folder and run again") as error:
+            read(folder / "codes.zarr")
+        assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_store_names_what_it_was_read_from(folder: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from breedcast.scoring import metrics
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
+from tests.unit.test_metrics import published_gain, published_mean_ndcg
 
 
 @pytest.fixture
@@ -15,16 +16,12 @@ def published(shared_data):
     return table["real"].to_numpy(), table[["deepgs", "rrblup"]].to_numpy()
 
 
-def published_gain(observed: np.ndarray) -> np.ndarray:
-    return (observed - observed.mean()) / np.ptp(observed)
-
-
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 def test_the_fitness_is_the_metric_of_the_weighted_sum(published, share):
     observed, predicted = published
     weights = np.random.default_rng(0).random((20, 2))
     fitness = mean_ndcg_of_weights(published_gain(observed), predicted, share)(weights)
-    expected = [metrics.published_mean_ndcg(observed, predicted @ row, share) for row in weights]
+    expected = [published_mean_ndcg(observed, predicted @ row, share) for row in weights]
     assert np.allclose(fitness, expected)
     shifted = mean_ndcg_of_weights(observed - observed.min(), predicted, share)(weights)
     expected = [metrics.mean_ndcg(observed, predicted @ row, share, "high") for row in weights]
@@ -41,8 +38,8 @@ def test_deepgs_and_ridge_regression_are_weighted_as_the_package_does(published,
     combined = predicted @ weights
     assert weights == pytest.approx([0.659, 0.156], abs=0.035)
     assert np.corrcoef(combined, observed)[0, 1] == pytest.approx(0.6239, abs=0.0006)
-    assert metrics.published_mean_ndcg(observed, combined, 0.01) == pytest.approx(0.69056, abs=1e-5)
-    assert metrics.published_mean_ndcg(observed, combined, 0.1) == pytest.approx(0.556, abs=0.011)
+    assert published_mean_ndcg(observed, combined, 0.01) == pytest.approx(0.69056, abs=1e-5)
+    assert published_mean_ndcg(observed, combined, 0.1) == pytest.approx(0.556, abs=0.011)
 
 
 def test_swarms_find_the_top_of_a_hill():

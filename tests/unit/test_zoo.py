@@ -25,11 +25,6 @@ ZOO = [DNN, LeNet, Inception, ResNet, LSTM, GRU, Transformer, Local]
 STACKABLE = [network for network in ZOO if network.can_be_stacked]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def _double() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)

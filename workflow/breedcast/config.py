@@ -261,7 +261,7 @@ def _problems(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
     validator = jsonschema.Draft202012Validator(schema)
     for error in sorted(validator.iter_errors(value), key=lambda error: list(error.path)):
         place = ": ".join([part for part in (where, *map(str, error.path)) if part])
-        yield from _lines(error, f"config, {place}" if place else "config")
+        yield from _told(error, f"config, {place}" if place else "config")
     for path, number in _endless_numbers(value):  # which no bound of a schema keeps out
         place = ": ".join([part for part in (where, *path) if part])
         yield f"config, {place}: {number} is not a number that can be computed with"
@@ -276,7 +276,7 @@ def _endless_numbers(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[A
             yield from _endless_numbers(sub, (*path, str(key)))
 
 
-def _lines(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
+def _told(error: jsonschema.ValidationError, place: str) -> Iterator[str]:
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
         for key in error.instance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Columns of names, in which NA is a name too.
 NAMES = ("sample", "id", "contig", "line_1", "line_2", "partner", "female", "male", "parent")
+#: Other columns that are text, in which NA is missing.
+TEXT = ("environment", "left_out")
 
 
 @contextmanager
@@ -63,12 +66,12 @@ def read_table(path: str | Path, text: Iterable[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd  # which jobs that import genotypes can do without
 
-    with open(path, encoding="utf-8") as lines:
-        header = lines.readline().rstrip("\n").split("\t")
+    with open(path, encoding="utf-8", newline="") as lines:
+        header = next(csv.reader(lines, delimiter="\t"), [])
     return pd.read_csv(
         path,
         sep="\t",
-        dtype=dict.fromkeys([*NAMES, "environment", "left_out", *text], str),
+        dtype=dict.fromkeys([*NAMES, *TEXT, *text], str),
         keep_default_na=False,
         na_values={column: ["NA"] for column in header if column not in NAMES},
     )

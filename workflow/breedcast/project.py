@@ -432,7 +432,8 @@ def _matched(config: dict[str, Any], table: PhenotypeTable, crosses: Crosses | N
     if crosses is not None:
         named = list(dict.fromkeys(parent for pair in crosses.values() for parent in pair))
         what = "parents"
-    lines_in = next(filter(None, (orientation(path, named) for path in paths)), None)
+    told = (orientation(path, named, table.columns) for path in paths)
+    lines_in = next(filter(None, told), None)
     genotyped = [sample for path in paths for sample in read_samples(path, lines_in)]
     if not set(named) & set(genotyped):
         raise UserError(

@@ -10,6 +10,8 @@ from breedcast.models.base import ALL_OTHERS
 
 #: What facts of genetic and of residual correlations begin with; the other trait's name follows.
 GENETIC, RESIDUAL = "genetic_correlation with ", "residual_correlation with "
+#: What a fact of the genetic correlation of two environments begins with; their names follow.
+BETWEEN_ENVIRONMENTS = "environment_correlation "
 #: Traits that are learnt together at most, unless the config names them.
 MOST_TRAITS = 8
 

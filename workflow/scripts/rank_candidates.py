@@ -3,7 +3,7 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from breedcast.files import read_parquet, read_table, write_table
     from breedcast.selection.candidates import expected_response, rank_candidates
-    from breedcast.selection.in_environments import in_each_environment, over_environments
+    from breedcast.selection.in_environments import in_each_environment, on_one_level
     from breedcast.validation.names import scheme_of_candidates
 
     predictions = dict(
@@ -17,7 +17,7 @@ with job(snakemake) as settings:
         write_table(each, by_environment)
     several = bool(phenotypes.dropna(subset="value")["sample"].duplicated().any())
     scheme = scheme_of_candidates(settings["scheme"], several)
-    predictions, phenotypes = over_environments(predictions, phenotypes)
+    predictions, phenotypes = on_one_level(predictions, phenotypes)
     wanted = {name: settings[name] for name in ("fraction", "direction")}
     structure = read_table(snakemake.input.structure)
     candidates = rank_candidates(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES, Content
-from breedcast.genotypes.text import OLD_MAC
+from breedcast.genotypes.text import BLANK, OLD_MAC
 
 #: Bytes of text that are looked at together.
 TEXT_BYTES = 1 << 22
@@ -69,19 +69,39 @@ def read_cells(content: Content, delimiter: str, columns: int, first: int) -> It
     """The rest of the content, whose first line is the file's line number `first`.
 
     Cells may be quoted, and then hold delimiters. Where the delimiter is a space, several are
-    one. Raises UserError, with the line, for a line that has not so many columns.
+    one. Empty lines at the end are none. Raises UserError, with the line, for other empty lines,
+    and for a line that has not so many columns.
     """
+    empty = 0
     for lines in content.lines():
         start = 0
         while start < len(lines):
             end = lines.rfind(b"\n", start, start + TEXT_BYTES) + 1 or lines.find(b"\n", start) + 1
             text = bytes(lines[start:end])
+            start = end
+            told = _without_empty_end(text)
+            if empty and told:
+                raise UserError(f"{content.path}, line {empty}: an empty line: remove it")
+            if len(told) < len(text):
+                empty = empty or first + told.count(b"\n")
+            if not told:
+                continue
             if delimiter == " ":
-                text = re.sub(rb"(?m)^ +| +$", b"", re.sub(rb" +", b" ", text))
-            cells = _cells(content, text, ord(delimiter), columns, first)
+                told = re.sub(rb"(?m)^ +| +$", b"", re.sub(rb" +", b" ", told))
+            cells = _cells(content, told, ord(delimiter), columns, first)
             yield cells
             first += len(cells.starts)
-            start = end
+
+
+def _without_empty_end(text: bytes) -> bytes:
+    """Whole lines without empty ones at their end."""
+    end = len(text)
+    while end:
+        begin = text.rfind(b"\n", 0, end - 1) + 1
+        if text[begin:end].strip(BLANK):
+            break
+        end = begin
+    return text[:end]
 
 
 def _cells(content: Content, text: bytes, delimiter: int, columns: int, first: int) -> Cells:

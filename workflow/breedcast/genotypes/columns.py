@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from breedcast.errors import UserError
 from breedcast.genotypes.hybrids import crossed, rows_of
 from breedcast.genotypes.store import (
-    REMAKE,
     Checksum,
     markers_per_block,
+    opened,
     read_markers,
     read_summary,
+    verify,
 )
 
 
@@ -73,25 +73,24 @@ class StoredCodes:
 
         Raises UserError if either is absent, damaged, or not made from the other.
         """
-        import zarr
-
         path = Path(path)
         summary = read_summary(path.with_suffix(".json"))
-        try:
-            group: Any = zarr.open_group(path, mode="r")
+        with opened(path) as group:
             codes, samples = group["codes"], group["sample"][:].tolist()
             checksum = Checksum(samples)
             for start in range(0, codes.shape[0], codes.chunks[0]):
                 checksum.update(codes[start : start + codes.chunks[0], :])
             markers = read_markers(group)
-        except Exception as damage:  # zarr, its codecs and the file system each raise their own
-            raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
-        shape = (summary.lines, summary.markers)
-        if codes.shape != shape or checksum.hexdigest() != summary.checksum:
-            raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
+        verify(path, summary, codes.shape, checksum)
         return cls(codes, summary.ploidy, samples, markers)
 
     def of(self, samples: Sequence[str], parents: pd.DataFrame | None = None) -> CodeColumns:
         """The codes of these lines, in this order. parents: female and male of hybrids."""
         rows = rows_of(samples, parents, self.samples)
         return CodeColumns(self.codes, rows, self.ploidy, self.codes.chunks[1])
+
+
+def contig_ends(contig: pd.Series) -> list[int]:
+    """The end of each contig: its last marker, and one. contig: (markers,) in their order."""
+    ends: list[int] = (np.flatnonzero((contig != contig.shift(-1)).to_numpy()) + 1).tolist()
+    return ends

@@ -27,7 +27,7 @@ class DosageMeans:
     def fit(cls, codes: np.ndarray, ploidy: int) -> DosageMeans:
         """Learn the means from codes (lines, markers), missing calls left out."""
         mean = np.empty(codes.shape[1])
-        for some in marker_blocks(*codes.shape):
+        for some in number_blocks(*codes.shape):
             called = codes[:, some] <= ploidy
             total = (codes[:, some] * called).sum(axis=0, dtype=np.float64)
             mean[some] = total / np.maximum(called.sum(axis=0), 1)
@@ -40,13 +40,13 @@ class DosageMeans:
     def centred(self, codes: np.ndarray, dtype: type[np.floating] = np.float64) -> np.ndarray:
         """(lines, markers) dosage less the training mean; a missing call is 0."""
         centred = np.empty(codes.shape, dtype)
-        for some in marker_blocks(*codes.shape):
+        for some in number_blocks(*codes.shape):
             of_block = codes[:, some]
             centred[:, some] = np.where(of_block <= self.ploidy, of_block - self.mean[some], 0.0)
         return centred
 
 
-def marker_blocks(lines: int, markers: int) -> Iterator[slice]:
+def number_blocks(lines: int, markers: int) -> Iterator[slice]:
     """Markers, in blocks that hold BLOCK_NUMBERS of these lines' numbers, or a hundred markers."""
     step = max(100, BLOCK_NUMBERS // max(lines, 1))
     for start in range(0, markers, step):
@@ -183,7 +183,7 @@ class ScaledDosage(Encoder):
         """Learn means and scales from codes (lines, markers)."""
         means = DosageMeans.fit(codes, ploidy)
         sd = np.empty(codes.shape[1])
-        for some in marker_blocks(*codes.shape):
+        for some in number_blocks(*codes.shape):
             sd[some] = means.of_markers(some).centred(codes[:, some]).std(axis=0)
         return cls(means, np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0))
 
@@ -343,7 +343,7 @@ def most_associated(
     share = weight / weight.sum()
     target = target - share @ target
     explained = np.empty(codes.shape[1])
-    for some in marker_blocks(*codes.shape):
+    for some in number_blocks(*codes.shape):
         centred = means.of_markers(some).centred(codes[:, some])
         centred -= share @ centred
         variance = share @ centred**2

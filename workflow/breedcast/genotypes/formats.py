@@ -38,6 +38,8 @@ OTHERS = {
     b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it: zstd -d FILE",
+    b"\xff\xfe": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
+    b"\xfe\xff": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
     b"BZh": "packed by bzip2: unpack it: bunzip2 FILE",
     b"\xfd7zXZ": "packed by xz: unpack it: unxz FILE",
     b"\x1f\x9d": "packed by compress: unpack it: gunzip FILE",
@@ -87,14 +89,17 @@ def read_samples(path: str | Path, lines_in: str | None = None) -> list[str]:
     return cast(list[str], _light(path).read_samples(Path(path), *given))
 
 
-def orientation(path: str | Path, known_lines: Collection[str]) -> str | None:
+def orientation(
+    path: str | Path, known_lines: Collection[str], known_columns: Collection[str] = ()
+) -> str | None:
     """Whether a delimited matrix has its lines in `rows` or `columns`; None for other formats.
 
-    known_lines: names of lines that are found in one of both. Raises UserError.
+    known_lines: names of lines that are found in one of both. known_columns: of the phenotypes,
+    which are no markers. Raises UserError.
     """
     if recognise(path) != "matrix":
         return None
-    return table_orientation(Path(path), known_lines)
+    return table_orientation(Path(path), known_lines, known_columns)
 
 
 def files_of(path: str | Path) -> list[str]:

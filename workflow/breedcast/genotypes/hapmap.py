@@ -2,11 +2,13 @@
 
 Policies:
 
-- Calls of one letter are IUPAC codes of diploids (R = A/G; 0 = insertion/deletion), of two to
-  eight letters the alleles themselves, also as A/C or A|C. N, NA, `.` and an empty cell are
-  missing, and so is a call with any N in it.
+- Calls of one letter are IUPAC codes of diploids (R = A/G), of two to eight letters the alleles
+  themselves, also as A/C, A|C or A:C. N, X, `?`, NA, `.` and an empty cell are missing, and so is a
+  call with any of these in it.
 - `-` (deletion) and `+` (insertion), as TASSEL has them, are alleles where `alleles` names either,
   and missing calls elsewhere, as in files that write `--` for no call.
+- `0`, which TASSEL writes for a heterozygote of any allele and a gap, is one of the marker's two
+  alleles where either is a gap; among more it tells neither, and is missing, as it is elsewhere.
 - The reference is the first of `alleles`, the others are alternates. Where calls hold letters
   that `alleles` lacks, and where there are no `alleles`, the letters that occur are the alleles, in
   alphabetical order; the former are counted.
@@ -30,16 +32,17 @@ from breedcast.genotypes.cells import Cells, read_cells
 from breedcast.genotypes.content import Content
 from breedcast.genotypes.dosages import of_allele, read_contigs
 from breedcast.genotypes.source import MARKERS, MAX_PLOIDY, MISSING_DOSAGE, Block, Source
+from breedcast.genotypes.table_header import MISSING as NO_CALL
 from breedcast.genotypes.table_header import read_header
 from breedcast.genotypes.text import decoded, line_names, whole_position
 
 LETTERS = frozenset("ACGT+-")
 CODES = {
     **{letter: letter * 2 for letter in LETTERS},
-    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "0": "+-"},
+    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC", "0": "00"},
 }
 MISSING = frozenset(["", "NA"])
-SEPARATORS = str.maketrans({"/": None, "|": None, ".": "N"})
+SPELLINGS = str.maketrans({"/": None, "|": None, ":": None, ".": "N", "?": "N", "X": "N"})
 CALL = re.compile(r"[ACGTN+-]+|0+")
 GAPS = frozenset("+-")
 
@@ -106,13 +109,11 @@ class HapmapSource(Source):
                 int(times[code]) for code, call in enumerate(calls) if call in meaning.half
             )
             self.counts["multi_allelic_dropped"] += not meaning.dosages
-            place = self.place(cells.first + row)
             for number, dosage_of in enumerate(meaning.dosages):
                 table = np.array([dosage_of.get(call, MISSING_DOSAGE) for call in calls], np.int8)
                 dosages.append(table[line])
                 rows.append(cells.first + row)
-                contig = self._contig(fields, place)
-                position = whole_position(fields["position"], place)
+                contig, position = self._marker_place(fields, cells.first + row)
                 name, alts = fields.get("id", ""), meaning.alts
                 if len(meaning.dosages) > 1:
                     alts = [alts[number]]
@@ -136,11 +137,15 @@ class HapmapSource(Source):
         ]
         return [dict(zip(fields, row, strict=True)) for row in zip(*texts, strict=True)]
 
-    def _contig(self, fields: dict[str, str], place: str) -> str:
-        contig = fields.get("contig", "")
+    def _marker_place(self, fields: dict[str, str], row: int) -> tuple[str, int]:
+        """Contig and position of a marker; `un` and its row where the position is missing."""
+        contig, position = fields.get("contig", ""), fields["position"]
         if not contig:
-            raise UserError(f"{place}: no contig: give one, `un` where it is unknown")
-        return contig
+            raise UserError(f"{self.place(row)}: no contig: give one, `un` where it is unknown")
+        if position.lower() in NO_CALL:
+            self.counts["unplaced"] += 1
+            return "un", row
+        return contig, whole_position(position, self.place(row))
 
     def _check_calls(self, calls: Sequence[str], index: np.ndarray, cells: Cells) -> None:
         """Take the ploidy from the first call; raise UserError for what is no call of it."""
@@ -166,7 +171,7 @@ class HapmapSource(Source):
 
 def _call(text: bytes) -> str:
     """The letters of a call, whatever stands between them."""
-    return text.decode("utf-8", "replace").strip().upper().translate(SEPARATORS)
+    return text.decode("utf-8", "replace").strip().upper().translate(SPELLINGS)
 
 
 def _is_missing(call: str) -> bool:
@@ -197,6 +202,9 @@ def _meaning(listed: str | None, seen: frozenset[str], ploidy: int, multi_alleli
     named = [it for it in dict.fromkeys(letters_listed) if it in LETTERS]
     unknown = frozenset("N0") | (frozenset() if GAPS & set(named) else GAPS)
     letters = {call: _alleles(call, ploidy) or "" for call in seen}
+    if "0" in seen and ploidy == 2:
+        others = set("".join(letters.values())) - unknown
+        letters["0"] = _with_a_gap(set(named) | others)
     whole = {call: it for call, it in letters.items() if not unknown & set(it)}
     found = sorted(set("".join(whole.values())))
     unnamed = bool(listed) and not set(found) <= set(named)
@@ -218,3 +226,9 @@ def _meaning(listed: str | None, seen: frozenset[str], ploidy: int, multi_alleli
         for some in counted
     ]
     return Meaning(ref, alts, unnamed, half, dosages)
+
+
+def _with_a_gap(alleles: set[str]) -> str:
+    """The alleles of the call `0` at a marker of these, N = unknown."""
+    two = set(GAPS) if alleles <= GAPS else alleles
+    return "".join(sorted(two)) if len(two) == 2 and GAPS & two else "NN"

@@ -107,7 +107,7 @@ def _sample_names(path: Path, line: bytes, place: str) -> list[str]:
             f"{place}: expected the column names {' '.join(FIXED_COLUMNS)}, separated by tabs: "
             "correct the header"
         )
-    samples = columns[9:]
+    samples = [name.strip() for name in columns[9:]]
     if not any(samples):
         raise UserError(
             f"{path} has sites only, no samples: give the VCF that holds the genotypes (GT)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +108,16 @@ def check_parents(ploidy: int) -> None:
         )
 
 
-def heterozygous_shares(codes: np.ndarray) -> np.ndarray:
-    """(lines,) share of heterozygous calls among those made, of diploids."""
-    made = (codes != MISSING).sum(axis=1)
-    return (codes == 1).sum(axis=1) / np.maximum(made, 1)
+def heterozygous_shares(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """(lines,) share of heterozygous calls among those made, of diploids.
+
+    blocks: codes (lines, markers) of successive markers.
+    """
+    calls = np.zeros((2, 1))
+    for codes in blocks:
+        calls = calls + np.array([(codes == 1).sum(axis=1), (codes != MISSING).sum(axis=1)])
+    heterozygous, made = calls
+    return heterozygous / np.maximum(made, 1)
 
 
 def check_own_calls(codes: np.ndarray, samples: Sequence[str], parents: pd.DataFrame) -> None:

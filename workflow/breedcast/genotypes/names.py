@@ -10,28 +10,46 @@ import numpy as np
 
 from breedcast.errors import UserError
 
+#: How files begin that are no UTF-8 text but are given for lists.
+NO_NAMES = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+
 logger = logging.getLogger(__name__)
 
 
 def read_names(path: str | Path) -> dict[str, int]:
     """The names in a file and the lines they first stand in; empty rows are none.
 
-    Blanks about a name are no part of it. Raises UserError for a file that is not UTF-8 or holds no
-    name.
+    Blanks and quotes about a name are no part of it. Raises UserError for a file that is not UTF-8
+    or holds no name.
     """
+    content = Path(path).read_bytes()
+    for magic, what in NO_NAMES.items():
+        if content.startswith(magic):
+            raise UserError(f"{path} is {what}: save it as UTF-8 text, a name a row")
     try:
-        rows = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        rows = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise UserError(
             f"{path}: names are not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
         ) from None
     names: dict[str, int] = {}
     for line, row in enumerate(rows, start=1):
-        if name := row.strip():
+        if name := _unquoted(row.strip()):
             names.setdefault(name, line)
     if not names:
         raise UserError(f"{path} holds no name: write one a row, or take the key out of the config")
     return names
+
+
+def _unquoted(name: str) -> str:
+    """The name without the quotes that R and spreadsheets put about it, and double in it."""
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        return name[1:-1].replace('""', '"').strip()
+    return name
 
 
 def named(path: str | Path, known: Sequence[str], what: str, key: str) -> tuple[np.ndarray, int]:

@@ -6,6 +6,7 @@ parse its share: igzip inflates text about as fast as a pipe would carry it from
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,14 @@ class TextFile(Opened):
         """Whether nothing follows what was read. Raises UserError for damage."""
         with damage(self.path, self._raw):
             return not self._text.peek(1)
+
+    def ends_with_a_line(self) -> bool:
+        """Whether a newline ends the text; of packed text its checksum tells that it is whole."""
+        if self._packed:
+            return True
+        with open(self.path, "rb") as raw:
+            raw.seek(-1, os.SEEK_END)
+            return raw.read() == b"\n"
 
     def _enter(self, start: int) -> None:
         """Go on at a byte of the file at which text begins to be read."""

@@ -6,6 +6,7 @@ allele, A2 the reference.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from abc import abstractmethod
@@ -25,7 +26,7 @@ from breedcast.genotypes.content import COPY_AGAIN, Content, sha256_of
 from breedcast.genotypes.dosages import of_allele, read_contigs, whole
 from breedcast.genotypes.plink_header import companions, read_samples
 from breedcast.genotypes.source import MARKERS, MISSING_DOSAGE, Block, Source
-from breedcast.genotypes.text import decoded
+from breedcast.genotypes.text import decoded, numbered
 
 BLOCK_BYTES = 1 << 24
 #: What bed_reader writes for a missing call.
@@ -33,6 +34,8 @@ MISSING_IN_BED = -127
 BIM_COLUMNS = ["CHROM", "ID", "CM", "POS", "ALT", "REF"]
 PVAR_COLUMNS = ["CHROM", "POS", "ID", "REF", "ALT"]
 DIGITS = re.compile("[0-9]{1,15}")
+
+logger = logging.getLogger(__name__)
 
 
 class PlinkSource(Source):
@@ -107,7 +110,17 @@ class BedSource(PlinkSource):
                 f"{self._lines.name} of another; {COPY_AGAIN}"
             )
         self._markers_in_bed = calls // bytes_per_marker
+        self._last_is_unset = True
         return samples
+
+    def blocks(self) -> Iterator[Block]:
+        yield from super().blocks()
+        if self._last_is_unset:
+            logger.warning(
+                "%s: the last line, %s, has A1 twice at every marker, as lines seem to have that "
+                "%s names and the .bed lacks: see whether the files were made together",
+                *(self.path, self.samples[-1], self._lines.name),
+            )
 
     def _count(self) -> int:
         return self._markers_in_bed
@@ -118,9 +131,21 @@ class BedSource(PlinkSource):
         )
 
     def _block(self, calls: Any, first: int, rows: Sequence[Sequence[str]]) -> Block:
+        self._check_padding(first, len(rows))
         dosage = calls.read(np.s_[:, first : first + len(rows)], dtype="int8", order="F").T
+        self._last_is_unset &= bool((dosage[:, -1] == 2).all())
         dosage[dosage == MISSING_IN_BED] = MISSING_DOSAGE
         return Block(dosage, _table(rows), np.arange(first, first + len(rows)))
+
+    def _check_padding(self, first: int, markers: int) -> None:
+        """Raise UserError where bits behind the last line are set: they are calls of others."""
+        width, over = -(-len(self.samples) // 4), len(self.samples) % 4
+        packed = np.memmap(self.path, np.uint8, "r", 3 + first * width, (markers, width))
+        if over and (packed[:, -1] >> (2 * over)).any():
+            raise UserError(
+                f"{self.path} has calls of more lines than the {len(self.samples)} in "
+                f"{self._lines.name}: give the files that were made together"
+            )
 
 
 class PgenSource(PlinkSource):
@@ -183,7 +208,7 @@ def _marker_rows(path: Path) -> Iterator[list[str]]:
     """Contig, position, id, ref and alt of every row of a .bim or .pvar. Raises UserError."""
     columns = BIM_COLUMNS
     with Content(path) as content:
-        for number, line in enumerate(iter(content.line, b""), start=1):
+        for number, line in numbered(iter(content.line, b""), path):
             if line.startswith(b"##"):
                 continue
             place = f"{path}, line {number}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import check_file, head
-from breedcast.genotypes.text import decoded, line_names
+from breedcast.genotypes.text import decoded, line_names, numbered
 
 #: .bed: "variant-major" is its third byte (PLINK 1.9, file format reference).
 BED_MAGIC = b"\x6c\x1b\x01"
@@ -29,7 +29,7 @@ def read_samples(path: Path) -> list[str]:
     with head(Path(table)) as content:
         rows = [
             (number, decoded(line, f"{table}, line {number}").split())
-            for number, line in enumerate(content, start=1)
+            for number, line in numbered(content, table)
             if not line.startswith(b"##")
         ]
     first = rows[0][1] if rows else []

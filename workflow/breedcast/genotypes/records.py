@@ -4,7 +4,7 @@ Policies, each counted:
 
 - Several alternate alleles: `collapse` counts them together (0/2 has dosage 1, 1/2 dosage 2),
   `split` makes one marker of each, in which the others count as reference, `drop` leaves the
-  marker out.
+  marker out. A last one that stands for all others, as in gVCFs, is none where no call has it.
 - A call with any allele missing (./1) is missing, whatever number of alleles is written (`.`).
 - The ploidy is that of the calls, 1 to 8, and must be the same in all of them; on a contig that
   the config calls `mixed` or `haploid` a call of one allele counts as homozygous, and on a
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ from breedcast.genotypes.source import (
 
 #: How a missing allele is written, and one that a call shorter than the others lacks.
 MISSING_ALLELE, NO_ALLELE = -1, -2
+#: How GATK and bcftools write the alternate allele that is none of the others.
+ANY_OTHER = frozenset(["<NON_REF>", "<*>"])
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Calls:
         columns: dict[str, list[Any]] = {name: [] for name in MARKERS.names}
         of_row: list[int] = []
         for row, record in records:
+            record = _without_any_other(record)
             if len(record.alternates) > 1 and self.reading.multi_allelic == "drop":
                 self.counts["multi_allelic_dropped"] += 1
                 continue
@@ -145,10 +148,12 @@ class Calls:
         """The DS values of the samples, as whole dosages."""
         values = record.values
         if values is None:
-            raise UserError(
-                f"{place}: no DS in FORMAT: set genotypes: field: GT in the config, "
-                "or leave the marker out"
+            remedy = (
+                ", and no GT: Breedcast reads either: write one of them"
+                if record.alleles is None
+                else ": set genotypes: field: GT in the config"
             )
+            raise UserError(f"{place}: no DS in FORMAT{remedy}, or leave the marker out")
         if self.ploidy is None:
             self.ploidy = 2 if record.alleles is None else len(record.alleles)
         if self.reading.multi_allelic == "collapse":
@@ -209,3 +214,15 @@ class Calls:
 
 def _counted(alleles: int) -> str:
     return "1 allele" if alleles == 1 else f"{alleles} alleles"
+
+
+def _without_any_other(record: Record) -> Record:
+    """The record without a last alternate allele of ANY_OTHER, if no call has it."""
+    others, alleles, values = record.alternates[:-1], record.alleles, record.values
+    if not others or record.alternates[-1] not in ANY_OTHER:
+        return record
+    if alleles is None or alleles.max() > len(others):
+        return record
+    return replace(
+        record, alternates=others, values=None if values is None else values[: len(others)]
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from breedcast.errors import UserError
-from breedcast.genotypes.encode import DosageMeans, marker_blocks
+from breedcast.genotypes.encode import DosageMeans, number_blocks
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class DominanceRelationship:
         called = np.maximum((codes <= ploidy).sum(axis=0), 1)
         sums = [
             raw.of_markers(some).centred(codes[:, some]).sum(axis=0)
-            for some in marker_blocks(*codes.shape)
+            for some in number_blocks(*codes.shape)
         ]
         about_mean = cls(raw.means, np.concatenate(sums) / called, 1.0)
         return cls(raw.means, about_mean.code_mean, _mean_square(about_mean, codes))
@@ -98,7 +98,7 @@ class DominanceRelationship:
 def _mean_square(base: Relationship | DominanceRelationship, codes: np.ndarray) -> float:
     """The lines' mean squared norm of their centred codes."""
     total = 0.0
-    for some in marker_blocks(*codes.shape):
+    for some in number_blocks(*codes.shape):
         centred = base.of_markers(some).centred(codes[:, some])
         total += float(np.einsum("ij,ij->", centred, centred))
     return total / len(codes)

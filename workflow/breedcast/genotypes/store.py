@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -337,19 +338,30 @@ def read_codes(path: str | Path) -> Codes:
     """
     path = Path(path)
     summary = read_summary(path.with_suffix(".json"))
-    try:
-        group: Any = _zarr().open_group(path, mode="r")
+    with opened(path) as group:
         codes = group["codes"][:]
         samples = group["sample"][:].tolist()
         markers = read_markers(group)
-    except Exception as damage:  # zarr, its codecs and the file system each raise their own
-        raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
     checksum = Checksum(samples)
     checksum.update(codes)
-    shape = (summary.lines, summary.markers)
-    if codes.shape != shape or checksum.hexdigest() != summary.checksum:
-        raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
+    verify(path, summary, codes.shape, checksum)
     return Codes(codes, summary.ploidy, samples, markers)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The group of a codes.zarr, to be read; what fails meanwhile becomes a UserError."""
+    try:
+        yield _zarr().open_group(path, mode="r")
+    except Exception as damage:  # zarr, its codecs and the file system each raise their own
+        raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
+
+
+def verify(path: Path, summary: CodesSummary, shape: tuple[int, ...], checksum: Checksum) -> None:
+    """Raise UserError unless codes of this shape and checksum are those of the summary."""
+    expected = (summary.lines, summary.markers)
+    if shape != expected or checksum.hexdigest() != summary.checksum:
+        raise UserError(f"{path} does not match the checksum in codes.json: {REMAKE}")
 
 
 def read_samples(path: str | Path) -> list[str]:
@@ -357,8 +369,6 @@ def read_samples(path: str | Path) -> list[str]:
 
     Raises UserError if it cannot be read.
     """
-    try:
-        samples: list[str] = _zarr().open_group(path, mode="r")["sample"][:].tolist()
-    except Exception as damage:  # zarr, its codecs and the file system each raise their own
-        raise UserError(f"{path} cannot be read ({damage}): {REMAKE}") from damage
+    with opened(Path(path)) as group:
+        samples: list[str] = group["sample"][:].tolist()
     return samples

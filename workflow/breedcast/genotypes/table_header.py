@@ -16,7 +16,7 @@ from pathlib import Path
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import BYTE_ORDER_MARK, Content, head
-from breedcast.genotypes.text import decoded, line_names
+from breedcast.genotypes.text import decoded, line_names, numbered
 
 #: How columns that describe a marker are called, in small letters without `_`, `.` and space.
 SPELLINGS = {
@@ -33,6 +33,13 @@ SPELLINGS = {
     "genetic position": ("cm", "geneticposition"),
 }
 FIELDS = {spelling: field for field, names in SPELLINGS.items() for spelling in names}
+#: What tables tell of markers beside these, spelt likewise: no calls.
+NO_CALLS = frozenset(["maf", "freq", "callrate", "qual", "missing", "het"])
+#: Columns of DArTseq's reports, and how its markers are named.
+DART_FIELDS = frozenset(["alleleid", "oneratioref", "freqhets", "*"])
+DART_NAME = re.compile(r"""(?:^|[\t;, "])\d+\|F\|""")
+#: So many names at either end of a header are looked at: it may have a million.
+ENDS = 50
 HAPMAP_FIELDS = ["id", "alleles", "contig", "position", "strand"]
 HAPMAP_COLUMNS = 11
 #: The columns before the markers in what plink --recode A writes.
@@ -40,8 +47,9 @@ RAW_COLUMNS = ["FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE"]
 DELIMITERS = "\t;, "
 #: Cells without a dosage, in small letters.
 MISSING = frozenset(["", "na", "nan", ".", "-", "-9"])
+DOSAGE = re.compile(r"-1|[0-8](\.\d+)?")
 #: What calls in letters and dosages are both made of.
-EITHER = frozenset("N+-0./|")
+EITHER = frozenset("NX?+-0./|:")
 #: Rows that are looked at to tell letters from numbers.
 ROWS = 100
 
@@ -66,14 +74,49 @@ class TableHeader:
         return not {"id"} >= set(self.fields)
 
 
-def read_header(path: Path) -> TableHeader:
-    """The header of a table. Raises UserError for what cannot be one."""
+def read_header(path: Path, of_dosages: bool = False) -> TableHeader:
+    """The header of a table. Raises UserError for what cannot be one, or none of dosages."""
     with head(path) as content:
         first, second = content.readline(), content.readline()
     header = parse_header(path, first, second)
     if len(header.columns) <= header.calls:
         raise UserError(f"{path}, line 1: no columns of calls: give a table of genotypes")
+    if of_dosages:
+        _check_names(path, header, second)
     return header
+
+
+def _check_names(path: Path, header: TableHeader, second: bytes) -> None:
+    """Raise UserError for names of columns that are calls, or of columns that hold no dosages."""
+    names = header.columns[header.calls :]
+    if len(set(names)) < len(names) and all(map(_is_dosage, names)):
+        raise UserError(_no_header(path, names))
+    about = [*header.columns[: header.calls], *names[:ENDS], *names[-ENDS:]]
+    below = second.decode("utf-8", "replace")
+    if DART_FIELDS & set(map(_spelt, about)) or any(map(DART_NAME.search, [*about, below])):
+        raise UserError(
+            f"{path} is a report of DArTseq, in which 2 is heterozygous and 1 homozygous: exchange "
+            "1 and 2, leave the names of markers, cut before |F|, and the calls alone, and call "
+            "the column of names marker"
+        )
+    described = [name for name in about[header.calls :] if _spelt(name) in NO_CALLS]
+    if described:
+        raise UserError(
+            f"{path}, line 1: column {described[0]!r} holds no calls: leave it out, or rename it "
+            "if it does"
+        )
+
+
+def _is_dosage(text: str) -> bool:
+    return text.lower() in MISSING or DOSAGE.fullmatch(text) is not None
+
+
+def _no_header(path: Path, cells: Sequence[str]) -> str:
+    """The message of a table whose first line is one of calls."""
+    return (
+        f"{path}, line 1: {', '.join(cells[:3])} seem to be calls where the columns' names should "
+        "be: begin the table with a line of names"
+    )
 
 
 def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
@@ -91,8 +134,15 @@ def parse_header(path: Path, first: bytes, second: bytes) -> TableHeader:
     fields, calls = _fields(columns)
     names = fields.get("id", 0)
     below = f"{path}, line 2"
-    if calls == 1 and len(split(decoded(second, below), delimiter, below)) == len(columns) + 1:
-        columns = ["", *columns]  # R's write.table has no name above the names of rows
+    row = split(decoded(second, below), delimiter, below) if calls == 1 else []
+    if len(row) == len(columns) + 1:
+        if not row[-1]:
+            raise UserError(
+                f"{below}: an empty cell at its end, where the header has none: remove the "
+                "separators at the ends of lines, or write NA if the last call is missing"
+            )
+        if _field(columns[0]) != "id":
+            columns = ["", *columns]  # R's write.table has no name above the names of rows
     return TableHeader(delimiter, columns, fields, calls, names)
 
 
@@ -132,8 +182,19 @@ def _fields(columns: Sequence[str]) -> tuple[dict[str, int], int]:
     return fields, len(fields)
 
 
+def fields_anywhere(columns: Sequence[str]) -> dict[str, int]:
+    """The first column of each field that describes a marker, whatever stands between them."""
+    found = {field: at for at in reversed(range(len(columns))) if (field := _field(columns[at]))}
+    return {"id": 0} | found
+
+
+def _spelt(name: str) -> str:
+    """A name as FIELDS spells it."""
+    return re.sub(r"[ _.]", "", name.strip()).lower()
+
+
 def _field(name: str) -> str | None:
-    return FIELDS.get(re.sub(r"[ _.]", "", name.strip()).lower())
+    return FIELDS.get(_spelt(name))
 
 
 def split(text: str, delimiter: str, place: str) -> list[str]:
@@ -157,21 +218,39 @@ def read_samples(path: Path, lines_in: str | None = None) -> list[str]:
     return line_names(list(_row_names(path, header)), str(path))
 
 
-def orientation(path: Path, known_lines: Collection[str]) -> str:
+def orientation(
+    path: Path, known_lines: Collection[str], known_columns: Collection[str] = ()
+) -> str:
     """Where the lines of a table are, `rows` or `columns`.
 
     A table with columns for contig, position ... has markers in its rows. Any other has its lines
-    where most of the known lines (those of the phenotypes) are, in its rows if that decides
-    nothing.
+    where most of the known lines (those of the phenotypes) are, in its rows where none is found.
+
+    known_columns: of the phenotypes. Raises UserError for a table without a header, one that
+    begins with a column of the phenotypes, and one with known lines in rows and columns alike.
     """
-    header = read_header(path)
+    header = read_header(path, of_dosages=True)
     if header.describes_markers:
         return "columns"
     known = set(known_lines)
+    if header.columns[0] in known:
+        raise UserError(_no_header(path, header.columns))
     in_header = len(known & set(header.columns[header.calls :]))
-    if header.calls > 1 or not in_header:
-        return "rows"
-    return "columns" if in_header > len(known & set(_row_names(path, header))) else "rows"
+    if in_header and header.calls == 1:
+        in_rows = len(known & set(_row_names(path, header)))
+        if in_rows == in_header:
+            raise UserError(
+                f"{path}: names of {in_rows} lines stand in rows and in columns: rename the markers"
+            )
+        if in_rows < in_header:
+            return "columns"
+    first = header.columns[header.calls]
+    if first in known_columns:
+        raise UserError(
+            f"{path}, line 1: column {first!r} is one of the phenotypes: leave it out, or rename "
+            "it if it is a marker"
+        )
+    return "rows"
 
 
 def _row_names(path: Path, header: TableHeader) -> Iterator[str]:
@@ -182,16 +261,13 @@ def _row_names(path: Path, header: TableHeader) -> Iterator[str]:
     leading = re.compile(f"{delimiter}+".join(f"(?:{cell})" for cell in cells).encode())
     with Content(path) as content:
         content.line()
-        number = 1
-        for lines in content.lines():
-            for line in lines.split(b"\n")[:-1]:
-                number += 1
-                found = leading.match(line.lstrip(b" "))
-                quoted, plain = found.groups()[-2:] if found else (None, None)
-                cell = plain if quoted is None else quoted.replace(b'""', b'"')
-                place = f"{path}, line {number}"
-                name = decoded(cell or b"", place).strip()
-                if not name:
-                    fault = "the line has no name: name it" if line else "an empty line: remove it"
-                    raise UserError(f"{place}: {fault}")
-                yield name
+        lines = (line for text in content.lines() for line in text.split(b"\n")[:-1])
+        for number, line in numbered(lines, path, 2):
+            found = leading.match(line.lstrip(b" "))
+            quoted, plain = found.groups()[-2:] if found else (None, None)
+            cell = plain if quoted is None else quoted.replace(b'""', b'"')
+            place = f"{path}, line {number}"
+            name = decoded(cell or b"", place).strip()
+            if not name:
+                raise UserError(f"{place}: the line has no name: name it")
+            yield name

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from breedcast.errors import UserError
 from breedcast.genotypes.content import NUL_BYTES
+from breedcast.numerals import whole
 
+Line = TypeVar("Line", bytes, bytearray)
 LONGEST_QUOTE = 60
+GROUPED = re.compile(r"\d{1,3}(\.000)+")
+#: What an empty line may hold: spreadsheets leave separators in theirs.
+BLANK = b"\t;, \r\n"
 OLD_MAC = "line ends of an old Mac (CR alone): convert them: tr '\\r' '\\n' < FILE > NEW"
 
 
@@ -25,6 +32,21 @@ def decoded(line: bytes, place: str) -> str:
         raise UserError(
             f"{place}: not UTF-8: convert: iconv -f LATIN1 -t UTF-8 FILE > NEW"
         ) from None
+
+
+def numbered(lines: Iterable[Line], path: object, first: int = 1) -> Iterator[tuple[int, Line]]:
+    """The lines of a file with their numbers, without empty ones at its end.
+
+    first: number of the first line. Raises UserError for an empty line before others.
+    """
+    empty = 0
+    for number, line in enumerate(lines, start=first):
+        if not line.strip(BLANK):
+            empty = empty or number
+        elif empty:
+            raise UserError(f"{path}, line {empty}: an empty line: remove it")
+        else:
+            yield number, line
 
 
 def quoted(text: str) -> str:
@@ -49,13 +71,11 @@ def line_names(names: Sequence[str], place: str) -> list[str]:
 
 def whole_position(text: str, place: str) -> int:
     """A position in base pairs, also where R wrote it as 1e+05. Raises UserError."""
-    try:
-        number = float(text) if text.isascii() and "_" not in text else -1.0
-    except ValueError:
-        number = -1.0
-    if not (number.is_integer() and 0 <= number < 1e15):
+    number = whole(text)
+    # 1.000 may be a thousand
+    if number is None or not 0 <= number < 1e15 or GROUPED.fullmatch(text):
         raise UserError(
             f"{place}: position {text!r}: give whole numbers, 0 where unknown "
-            "(centimorgans: times 1000)"
+            "(without points between thousands; centimorgans: times 1000)"
         )
-    return int(text) if text.isdecimal() else int(number)
+    return number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,8 @@ PLAIN_SPELLING = {
 #: The first call of a record in which all alleles are known.
 CALL = re.compile(rb"\tGT(?::[^\t]*)?(?:\t[^\t]*)*?\t(\d+(?:[/|]\d+)*)[:\t\n]")
 
+logger = logging.getLogger(__name__)
+
 
 class VcfSource(Source):
     """A VCF; plain, gzip or bgzip."""
@@ -72,6 +75,10 @@ class VcfSource(Source):
             if not file.is_read():
                 yield from self._blocks(file, in_turn(self._share, threads))
             self._sums = {self.path.name: checksum()}
+        if not file.ends_with_a_line():
+            logger.warning(
+                "%s: its last line has no end: see whether the file was cut off", self.path
+            )
 
     def checksums(self) -> dict[str, str]:
         if stamp(self.path) != self._stamp:

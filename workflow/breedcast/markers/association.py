@@ -22,8 +22,8 @@ import pandas as pd
 from scipy.special import chdtri, fdtrc
 
 from breedcast.errors import UserError
-from breedcast.genotypes.columns import CodeColumns
-from breedcast.models.reml import fit_reml
+from breedcast.genotypes.columns import CodeColumns, contig_ends
+from breedcast.models.reml import fit_weighted
 from breedcast.phenotypes.covariates import FullRankDesign, covariate_columns
 
 #: What is left of a marker's variance beside the fixed effects, below which they explain it all.
@@ -49,10 +49,9 @@ class Whitening:
     def fit(cls, K: np.ndarray, lines: pd.DataFrame) -> Whitening:
         """V = K s2g + s2e / weight by REML; K: (n, n); lines: their rows of phenotypes.tsv."""
         covariates = lines[covariate_columns(lines)]
-        X, y = FullRankDesign.fit(covariates).matrix(covariates), lines["value"].to_numpy(float)
-        weight = np.sqrt(lines["weight"].to_numpy(float))
-        mixed = fit_reml(K * np.outer(weight, weight), y * weight, X * weight[:, None])
-        return cls(mixed.unweighted(weight).inverse_root(), X, y)
+        X = FullRankDesign.fit(covariates).matrix(covariates)
+        y, weight = (lines[it].to_numpy(np.float64) for it in ("value", "weight"))
+        return cls(fit_weighted(K, y, X, weight).inverse_root(), X, y)
 
 
 @dataclass(frozen=True)
@@ -194,9 +193,8 @@ def _products(codes: CodeColumns, first: int, end: int) -> np.ndarray:
 
 def _parts(contig: pd.Series) -> Iterator[tuple[int, int]]:
     """First marker and end of contigs in a row that hold LEAST_SHARE of the markers or more."""
-    ends = np.flatnonzero((contig != contig.shift(-1)).to_numpy()) + 1
     first = 0
-    for end in ends.tolist():
+    for end in contig_ends(contig):
         if end - first >= LEAST_SHARE * len(contig) or end == len(contig):
             yield first, end
             first = end

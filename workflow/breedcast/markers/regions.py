@@ -8,7 +8,7 @@ the first to the last marker in linkage disequilibrium with a peak.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,38 +102,10 @@ def find_regions(
     peak with its distance (0: inside).
     """
     by_p = association.loc[naming.peaks, "p_value"].sort_values(kind="stable").index
-    contig = association["contig"].to_numpy()
-    stretches: list[tuple[int, int]] = []
-    free = set(by_p)
-    for peak in by_p:
-        if peak in free:
-            here = np.flatnonzero(contig == contig[peak])
-            first, last = linked_stretch(codes, int(peak), int(here[0]), int(here[-1]) + 1)
-            free -= set(range(first, last + 1))
-            stretches.append((first, last))
-    rows = []
-    for first, last in _merged(stretches):
-        methods = [
-            method for method, own in naming.named.items() if ((own >= first) & (own <= last)).any()
-        ]
-        peak = next(marker for marker in by_p if first <= marker <= last)
-        about = association.loc[peak]
-        near = None
-        if genes is not None:
-            near = nearest_gene(genes, about["contig"], int(about["position"]))
-        gene, distance = near or (None, None)
-        rows.append(
-            {
-                **about.to_dict(),
-                "first": association.loc[first, "position"],
-                "last": association.loc[last, "position"],
-                "markers": last - first + 1,
-                "named_by": len({method.partition(BY)[0] for method in methods}),
-                "methods": ",".join(methods),
-                "gene": gene,
-                "gene_distance": distance,
-            }
-        )
+    rows = [
+        _row(first, last, association, by_p, naming, genes)
+        for first, last in _merged(_stretches(codes, association["contig"].to_numpy(), by_p))
+    ]
     table = pd.DataFrame(rows, columns=REGIONS).astype({"gene_distance": "Int64"})
     by_models_alone = [WALD not in methods.split(",") for methods in table["methods"]]
     return (
@@ -146,6 +118,52 @@ def find_regions(
         )
         .drop(columns="by_models_alone")
     )
+
+
+def _stretches(
+    codes: CodeColumns, contig: np.ndarray, peaks: pd.Index
+) -> Iterator[tuple[int, int]]:
+    """First and last marker linked to each peak that is not in the stretch of one before it.
+
+    contig: (markers,); peaks: markers, the most prominent first.
+    """
+    free = set(peaks)
+    for peak in peaks:
+        if peak in free:
+            here = np.flatnonzero(contig == contig[peak])
+            first, last = linked_stretch(codes, int(peak), int(here[0]), int(here[-1]) + 1)
+            free -= set(range(first, last + 1))
+            yield first, last
+
+
+def _row(
+    first: int,
+    last: int,
+    association: pd.DataFrame,
+    by_p: pd.Index,
+    naming: Naming,
+    genes: pd.DataFrame | None,
+) -> dict[str, object]:
+    """The region from the first marker to the last. by_p: named markers, that of smallest p first.
+
+    Its keys are REGIONS, and what else association.parquet tells of the peak.
+    """
+    methods = [it for it, own in naming.named.items() if ((own >= first) & (own <= last)).any()]
+    about = association.loc[next(marker for marker in by_p if first <= marker <= last)]
+    near = None
+    if genes is not None:
+        near = nearest_gene(genes, about["contig"], int(about["position"]))
+    gene, distance = near or (None, None)
+    return {
+        **about.to_dict(),
+        "first": association.loc[first, "position"],
+        "last": association.loc[last, "position"],
+        "markers": last - first + 1,
+        "named_by": len({method.partition(BY)[0] for method in methods}),
+        "methods": ",".join(methods),
+        "gene": gene,
+        "gene_distance": distance,
+    }
 
 
 def linked_stretch(codes: CodeColumns, peak: int, first: int, end: int) -> tuple[int, int]:

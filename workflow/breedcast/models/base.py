@@ -171,6 +171,16 @@ class Lines:
         return self.covariates if self.conditions is None else self.covariates.join(self.conditions)
 
     @property
+    def environments(self) -> np.ndarray:
+        """(lines,) the name of each one's environment, None where they are not told apart."""
+        return np.full(len(self), None) if self.environment is None else self.environment
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(lines,) a number for each line, the same where it was grown in several environments."""
+        return np.arange(len(self)) if self.line is None else self.line
+
+    @property
     def weights(self) -> np.ndarray:
         """(lines,) how much each value counts."""
         return np.ones(len(self)) if self.weight is None else self.weight

@@ -28,6 +28,8 @@ class Baseline(Model):
 
 @dataclass(frozen=True)
 class FittedBaseline(Fitted):
+    """The covariates' effects, the mean among them."""
+
     fixed: FixedEffects
 
     def predict(self, lines: Lines) -> Prediction:

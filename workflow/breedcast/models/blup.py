@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from breedcast.genotypes.encode import marker_blocks
+from breedcast.genotypes.encode import number_blocks
 from breedcast.genotypes.relationship import Relationship
 from breedcast.limits import MOST_EXACT
 from breedcast.models.base import Fitted, Lines, Prediction
@@ -163,7 +163,7 @@ def joined_rows(
     before = X.shape[1] + 1
     rows = np.empty((len(codes), before + codes.shape[1]))
     rows[:, :before] = np.column_stack([X, y])
-    for some in marker_blocks(*codes.shape):
+    for some in number_blocks(*codes.shape):
         centred = base.of_markers(some).centred(codes[:, some])
         rows[:, before:][:, some] = centred * root[:, None]
     return rows

@@ -16,7 +16,7 @@ import numpy as np
 from breedcast.genotypes.encode import DosageMeans
 from breedcast.models.base import Choice, Fitted, Lines, Model, option
 from breedcast.models.linear import FittedLinear
-from breedcast.models.parts import line_numbers, parts_of
+from breedcast.models.parts import parts_of
 from breedcast.models.target import StandardisedTarget
 
 #: The smallest penalty, as a share of the one at which no marker is left: below it many fits to
@@ -50,7 +50,7 @@ class ElasticNet(Model):
             l1_ratio=list(self.l1_ratios),
             alphas=self.penalties,
             eps=SMALLEST_PENALTY,
-            cv=list(parts_of(line_numbers(lines), self.inner_folds, seed)),
+            cv=list(parts_of(lines.numbers, self.inner_folds, seed)),
             tol=TOLERANCE,
             n_jobs=1,
         )
@@ -61,6 +61,8 @@ class ElasticNet(Model):
 
 @dataclass(frozen=True)
 class FittedNet(FittedLinear):
+    """Marker effects, most of them 0."""
+
     @property
     def facts(self) -> Mapping[str, float]:
         return {"markers_used": float(np.count_nonzero(self.marker_effects))}

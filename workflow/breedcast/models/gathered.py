@@ -11,9 +11,8 @@ import pandas as pd
 
 from breedcast.models.base import Model, Prediction
 from breedcast.models.results import FitTask, Result
-from breedcast.validation.plan import Unit
+from breedcast.validation.plan import UNIT, Unit
 
-UNIT = ["repeat", "fold", "permutation"]
 PREDICTIONS = [
     *("repeat", "fold", "sample", "environment", "role", "permutation"),
     *("inner_fold", "predicted", "sd", "reliability"),
@@ -59,6 +58,7 @@ class Gathered:
         self.constant = 0
 
     def add(self, unit: Unit, results: list[tuple[FitTask, Result]]) -> None:
+        """The rows of a unit from the results of all its fits."""
         key: dict[str, Any] = {column: getattr(unit, column) for column in UNIT}
         for task, result in results:
             self._predictions(unit, "inner", task.inner, result.inner, task.inner_fold)

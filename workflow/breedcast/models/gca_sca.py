@@ -23,6 +23,7 @@ from breedcast.models.base import Fitted, Lines, Model, Parents, Prediction
 from breedcast.models.kernel_model import KernelModel
 from breedcast.models.kernels import Kernel, Linear
 from breedcast.models.linear import absolute_effects
+from breedcast.models.multikernel import named_shares
 from breedcast.models.products import Products
 
 #: The sides, female (0) and male (1), that the parents of a pool are on.
@@ -119,11 +120,8 @@ class FittedGCASCA(Fitted):
 
     @property
     def facts(self) -> Mapping[str, float]:
-        shares = zip(self.kernels, self.model.shares, strict=True)
-        return {
-            "heritability": self.model.mixed.heritability,
-            **{f"share_{name}": float(share) for name, share in shares},
-        }
+        shares = named_shares(self.kernels, self.model.shares)
+        return {"heritability": self.model.mixed.heritability, **shares}
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:

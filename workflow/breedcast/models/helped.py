@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from breedcast.agreement import pearson_or_zero
 from breedcast.genotypes.encode import DosageMeans
-from breedcast.models.agreement import correlation
 from breedcast.models.base import Lines
 
 
@@ -24,7 +24,7 @@ def own_helper_accuracies(
     """
     relatives = nearest_relatives(lines)
     return {
-        f"{scheme}_{kind}": correlation(predicted, value)
+        f"{scheme}_{kind}": pearson_or_zero(predicted, value)
         for kind, predicted in (("without", without), ("helped", helped))
         for scheme, value in (("cv2", lines.observed), ("cv2_star", lines.observed[relatives]))
     }

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from breedcast.genotypes.columns import contig_ends
 from breedcast.models.base import Fitted, Lines
 
 #: The statistic's name in saliency.parquet.
@@ -34,9 +35,8 @@ def genome_windows(contig: pd.Series, count: int) -> np.ndarray:
     if count == 0:
         return np.zeros(1, int)
     size = len(contig) / count
-    ends = np.flatnonzero((contig != contig.shift(-1)).to_numpy()) + 1
     starts = [0]
-    for end in ends.tolist():
+    for end in contig_ends(contig):
         held = end - starts[-1]
         if held >= size / 2 or end == len(contig):
             parts = min(held, max(1, round(held / size)))

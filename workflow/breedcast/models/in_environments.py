@@ -27,16 +27,17 @@ import numpy as np
 
 from breedcast.errors import UserError
 from breedcast.models.base import Fitted, Lines, Prediction
-from breedcast.models.between_environments import MAIN, Between, vary
+from breedcast.models.between_environments import Between, vary
 from breedcast.models.covariance import Form, alike, factor_analytic
 from breedcast.models.kernel_sum import ADDITIVE, KernelSum
 from breedcast.models.kernels import Kernel
 from breedcast.models.kinship import Kinship
 from breedcast.models.linear import absolute_effects
-from breedcast.models.multikernel import combined, kernel_shares, some_lines
+from breedcast.models.multikernel import combined, kernel_shares, named_shares, some_lines
 from breedcast.models.multivariate import MultivariateModel, correlations, fit_multivariate
 from breedcast.models.reml import MixedModel, fit_reml
 from breedcast.phenotypes.covariates import FixedEffects, FullRankDesign
+from breedcast.several_traits import BETWEEN_ENVIRONMENTS
 
 AUTO, NONE, UNIFORM, UNSTRUCTURED = "auto", "none", "uniform", "unstructured"
 FACTOR_ANALYTIC, REACTION_NORM = "factor_analytic", "reaction_norm"
@@ -184,7 +185,7 @@ class Covariances(AcrossEnvironments):
         return {
             "heritability": float(self.model.heritabilities.mean()),
             **{
-                f"genetic_correlation {self.names[one]}, {self.names[two]}": between[one, two]
+                f"{BETWEEN_ENVIRONMENTS}{self.names[one]}, {self.names[two]}": between[one, two]
                 for one, two in pairs
                 if np.isfinite(between[one, two])
             },
@@ -252,9 +253,11 @@ class SumOfTerms(AcrossEnvironments):
 
     @property
     def facts(self) -> dict[str, float]:
-        shares = dict(zip(self.between.terms, self.shares, strict=True))
-        told = {f"share_{term}": float(share) for term, share in shares.items() if term != MAIN}
-        return {"heritability": self.mixed.heritability, **told}
+        _, *terms = self.between.terms  # the main effect is what is left
+        return {
+            "heritability": self.mixed.heritability,
+            **named_shares(terms, self.shares[1:]),
+        }
 
     @property
     def main_dual(self) -> np.ndarray:
@@ -310,9 +313,8 @@ class FittedInEnvironments(KernelSum, Fitted):
 
     @property
     def facts(self) -> Mapping[str, float]:
-        shares = zip(self.kernels, self.shares, strict=True)
-        told = {f"share_{name}": float(share) for name, share in shares}
-        return self.across.facts | (told if len(told) > 1 else {})
+        told = named_shares(self.kernels, self.shares) if len(self.kernels) > 1 else {}
+        return self.across.facts | told
 
     @property
     def saliency(self) -> dict[str, np.ndarray]:

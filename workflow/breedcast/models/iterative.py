@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from breedcast.genotypes.encode import marker_blocks
+from breedcast.genotypes.encode import number_blocks
 from breedcast.genotypes.relationship import Relationship
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.linear import absolute_effects
@@ -43,7 +43,9 @@ class FittedIterative(Fitted):
 
     @classmethod
     def fit(cls, lines: Lines) -> FittedIterative:
-        """As FittedBLUP. The random signs are the same for all fits."""
+        """As FittedBLUP. The random signs are the same for all fits and seeds: models that are the
+        same but for their names, gblup and rrblup, stay so.
+        """
         base = Relationship.fit(lines.codes, lines.ploidy)
         design = FullRankDesign.fit(lines.covariates)
         root = np.sqrt(lines.weights)
@@ -84,7 +86,7 @@ class FittedIterative(Fitted):
 
     def predict(self, lines: Lines) -> Prediction:
         value = self.design.matrix(lines.covariates) @ self.fixed_effects
-        for some in marker_blocks(*lines.codes.shape):
+        for some in number_blocks(*lines.codes.shape):
             means = self.base.means.of_markers(some)
             value += means.centred(lines.codes[:, some]) @ self.marker_effects[some]
         return Prediction.point(value)
@@ -175,7 +177,7 @@ def _products(
     """
     result, effects = np.zeros(M.shape), np.empty((codes.shape[1], M.shape[1]))
     single = M.astype(np.float32)
-    for some in marker_blocks(*codes.shape):
+    for some in number_blocks(*codes.shape):
         Z = codes[:, some].astype(np.float32)
         Z -= base.means.mean[some].astype(np.float32)
         missing = codes[:, some] > base.means.ploidy

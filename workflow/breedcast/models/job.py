@@ -325,7 +325,8 @@ class TrainingJob:
         of_candidates = own_helpers and task.unit.is_candidates
         test = self._predicted(fitted, lines, task.test, task, of_candidates)
         predicted = np.concatenate([inner.mean, test.mean])
-        constant = self._is_constant(task, predicted, lines.observed[task.train])
+        observed = lines.observed[task.train]
+        self._check(task, predicted, observed)
         unit, facts = task.unit, dict(fitted.facts)
         if own_helpers and task.final and not (unit.is_candidates or unit.permutation):
             to_test = self._given(lines, task.test, task)
@@ -338,7 +339,7 @@ class TrainingJob:
             list(fitted.history),
             facts,
             self._weights(task, fitted) if task.final and unit.is_candidates else {},
-            constant,
+            _is_constant(predicted, observed),
         )
 
     def _predicted(
@@ -370,19 +371,25 @@ class TrainingJob:
         filling = {} if self.imputer is None else self.imputer.arrays(task.train)
         return fitted.weights() | {f"imputation.{name}": it for name, it in filling.items()}
 
-    def _is_constant(self, task: FitTask, predicted: np.ndarray, observed: np.ndarray) -> bool:
-        """Whether a fit predicts one value for all; a network may not, for the real trait."""
+    def _check(self, task: FitTask, predicted: np.ndarray, observed: np.ndarray) -> None:
+        """Raises a UserError for a prediction that is no number, and for a network that predicts
+        one value for all lines of the real trait. observed: the values trained on.
+        """
         if not np.isfinite(predicted).all():
             remedy = "lower its learning_rate" if self.model.is_network else "leave the model out"
             raise UserError(f"{self._where(task)}: a prediction is not a number; {remedy}")
-        if len(predicted) == 0 or np.ptp(predicted) > 1e-9 * np.std(observed):
-            return False
-        if self.model.is_network and task.unit.permutation == 0 and np.ptp(observed) > 0:
+        if not self.model.is_network or task.unit.permutation or np.ptp(observed) == 0:
+            return
+        if _is_constant(predicted, observed):
             raise UserError(
                 f"{self._where(task)}: the network predicts the same value for every line; give "
                 "it more epochs or another learning_rate, or leave the model out"
             )
-        return True
+
+
+def _is_constant(predicted: np.ndarray, observed: np.ndarray) -> bool:
+    """Whether predictions are one value for all, beside the spread of the values trained on."""
+    return len(predicted) > 0 and bool(np.ptp(predicted) <= 1e-9 * np.std(observed))
 
 
 def peak_memory(device: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from breedcast.genotypes.encode import marker_blocks
+from breedcast.genotypes.encode import number_blocks
 from breedcast.genotypes.relationship import DominanceRelationship, Relationship
 from breedcast.models.base import Lines
 from breedcast.models.products import DosageProducts, Products
@@ -78,7 +78,7 @@ class Kinship:
         return np.asarray(np.sqrt(np.concatenate(parts)))
 
     def _blocks(self, lines: Lines) -> Iterator[tuple[slice, np.ndarray]]:
-        for some in marker_blocks(len(lines), lines.codes.shape[1]):
+        for some in number_blocks(len(lines), lines.codes.shape[1]):
             yield some, self.base.of_markers(some).centred(lines.codes[:, some])
 
 

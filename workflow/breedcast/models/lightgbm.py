@@ -50,11 +50,13 @@ class LightGBM(BoostedTrees):
             "verbosity": -1,
         }
         data = lightgbm.Dataset(X, label=y, weight=weight, params=settings)
-        return Boosted(lightgbm.train(settings, data, self.rounds))
+        return FittedLightGBM(lightgbm.train(settings, data, self.rounds))
 
 
 @dataclass(frozen=True)
-class Boosted(Regression):
+class FittedLightGBM(Regression):
+    """The library's trees."""
+
     booster: lightgbm.Booster
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -56,6 +56,11 @@ def kernel_shares(kernels: Sequence[np.ndarray], y: np.ndarray, X: np.ndarray) -
     if not genetic.any():
         return np.full(len(kernels), 1 / len(kernels))
     return genetic / genetic.sum()
+
+
+def named_shares(kernels: Iterable[str], shares: np.ndarray) -> dict[str, float]:
+    """The facts that tell the kernels' shares (kernels,) in the genetic variance, by name."""
+    return {f"share_{name}": float(share) for name, share in zip(kernels, shares, strict=True)}
 
 
 def _contrasts(X: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

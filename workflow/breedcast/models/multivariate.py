@@ -38,16 +38,12 @@ class MultivariateModel:
     genetic, residual: (traits, traits) G of a line whose K_ii is 1, and R of one of weight 1.
     fixed_effects: (columns of X, traits) B.
     dual: (n, traits) V^-1 (Y - X B), 0 where Y is missing: genetic values of lines are k dual G.
-    likelihood: the logarithm of the restricted one, up to a constant of the data; aic: Akaike's
-    criterion by it, to compare covariances of the same values: the less the better.
     """
 
     genetic: np.ndarray
     residual: np.ndarray
     fixed_effects: np.ndarray
     dual: np.ndarray
-    likelihood: float
-    aic: float
     _eigenvectors: np.ndarray  # (n, n) U of K; rows times sqrt(weight)
     _precision: np.ndarray  # (n, traits, traits) of V along them
     _reach: np.ndarray  # (n, traits, f) V^-1 F C, F all fixed effects and C C' = (F' V^-1 F)^-1
@@ -161,8 +157,6 @@ def fit_multivariate(
         residual=R * units,
         fixed_effects=solution.b[own].reshape(traits, c).T * scale,
         dual=root[:, None] * (U @ solution.dual) / scale,
-        likelihood=best.likelihood,
-        aic=_aic(best),
         _eigenvectors=root[:, None] * U,
         _precision=solution.precision / units,
         _reach=solution.reach / scale[:, None],
@@ -185,6 +179,7 @@ def _most_likely(rotated: _Likelihood, genetic: Form | None) -> tuple[_Likelihoo
 
 
 def _aic(best: Point) -> float:
+    """Akaike's criterion, to compare forms of G for the same values: the less the better."""
     return 2 * (len(best.variances) - best.likelihood)
 
 

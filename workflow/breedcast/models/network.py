@@ -27,7 +27,6 @@ from breedcast.genotypes.encode import (
 from breedcast.models.base import Fit, Fitted, Lines
 from breedcast.models.fitted_network import FittedNetwork, FittedNetworks, Learnt
 from breedcast.models.options import SCORED, NetworkOptions
-from breedcast.models.parts import line_numbers
 from breedcast.models.shortcut import Shortcut
 from breedcast.models.target import ScoredTarget, StandardisedTarget, Target, helpers_learnt
 from breedcast.phenotypes.covariates import Covariates
@@ -258,7 +257,7 @@ class NetworkModel(NetworkOptions):
         Of whole lines, and so that the values that are trained on differ, if any do.
         """
         known = _of_known_value(lines)
-        line, value = line_numbers(lines)[known], lines.observed[known]
+        line, value = lines.numbers[known], lines.observed[known]
         names = np.unique(line)
         count = max(1, round(self.stop_fraction * len(names)))
         if len(names) - count < 2:

@@ -280,9 +280,8 @@ class NetworkOptions(Model):
         from torch import nn
 
         from breedcast.training.activations import set_activations
-        from breedcast.training.blocks import LocallyConnected
+        from breedcast.training.blocks import LocallyConnected, set_first_weights
         from breedcast.training.dropout import set_dropouts
-        from breedcast.training.initialisers import set_first_weights
         from breedcast.training.keras import load_keras
         from breedcast.training.layers import set_penalties
 

@@ -6,20 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from breedcast.models.base import Lines
 from breedcast.validation.plan import shuffled
-
-
-def line_numbers(lines: Lines) -> np.ndarray:
-    """(lines,) a number for each line, the same where it was grown in several environments."""
-    return np.arange(len(lines)) if lines.line is None else lines.line
 
 
 def parts_of(line: np.ndarray, parts: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Positions fitted to and held out, of each of so many parts, or as many as there are lines.
 
     Whole lines, dealt at random: what is chosen is for new lines. line: (records,) as
-    `line_numbers` gives them, or those of some.
+    `Lines.numbers` gives them, or those of some.
     """
     names, number = np.unique(line, return_inverse=True)
     for _, chosen in shuffled(len(names), min(parts, len(names)), seed):

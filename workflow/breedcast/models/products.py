@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from breedcast.genotypes.encode import marker_blocks
+from breedcast.genotypes.encode import number_blocks
 
 #: Whole numbers up to this are exact in float32.
 EXACT = 1 << 24
@@ -58,7 +58,7 @@ class DosageProducts:
         if ploidy**2 * markers > EXACT or codes.max(initial=0) > ploidy:
             return None
         matrix = np.zeros((lines, lines), np.float32)
-        for some in marker_blocks(lines, markers):
+        for some in number_blocks(lines, markers):
             dosage = codes[:, some].astype(np.float32)
             matrix += dosage @ dosage.T
         return cls(matrix, np.arange(lines))

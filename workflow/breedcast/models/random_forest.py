@@ -48,6 +48,8 @@ class RandomForest(RegressionModel):
 
 @dataclass(frozen=True)
 class Forest(Regression):
+    """The library's trees."""
+
     forest: RandomForestRegressor
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -51,6 +51,8 @@ class RegressionModel(Model):
 
 @dataclass(frozen=True)
 class FittedRegression(Fitted):
+    """A library's regression, with what turns lines into its markers and its target into values."""
+
     target: StandardisedTarget
     means: DosageMeans
     learnt: Regression

@@ -154,6 +154,13 @@ def fit_reml(K: np.ndarray, y: np.ndarray, X: np.ndarray, lines: int | None = No
     return fit_band(Band.of(K), y, X, lines)
 
 
+def fit_weighted(K: np.ndarray, y: np.ndarray, X: np.ndarray, weight: np.ndarray) -> MixedModel:
+    """`fit_reml` of lines whose residual variances are s2e / weight (n,)."""
+    root = np.sqrt(weight)
+    K = K * np.outer(root, root)
+    return fit_reml(K, y * root, X * root[:, None]).unweighted(root)
+
+
 def fit_band(band: Band, y: np.ndarray, X: np.ndarray, lines: int | None = None) -> MixedModel:
     """`fit_reml` with K reduced."""
     n, c = X.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,9 @@ class FitTask:
 class Result:
     """What is kept of one fit: its predictions and what it says of itself.
 
-    saliency: by statistic (networks, markers) float32.
+    inner, test: of the task's inner and test lines. saliency: by statistic (networks, markers)
+    float32. facts: worth a line in the report, by name. weights: of the candidates' final fits,
+    else none. constant: whether all predictions are the same.
     """
 
     inner: Prediction
@@ -90,7 +92,7 @@ def load_results(checkpoint: Checkpoint) -> list[Result] | None:
     return [_result(part(arrays, f"{number}."), note) for number, note in enumerate(notes)]
 
 
-_FIELDS = ("mean", "sd", "reliability")
+_FIELDS = [it.name for it in fields(Prediction)]
 
 
 def _result(arrays: dict[str, np.ndarray], note: dict[str, Any]) -> Result:

@@ -39,6 +39,7 @@ from breedcast.models.kernels import (
     mean_gaussian,
 )
 from breedcast.models.kinship import Kinship
+from breedcast.models.multikernel import named_shares
 from breedcast.models.products import Products
 from breedcast.models.reml import MixedModel
 from breedcast.phenotypes.covariates import FullRankDesign
@@ -48,12 +49,7 @@ KERNELS = ("gaussian", "arc_cosine", "epistatic", ADDITIVE, DOMINANCE)
 
 @dataclass(frozen=True)
 class RKHS(Model):
-    """One variance component per kernel, by REML; covariates are fixed effects.
-
-    Of more than SHARES_FROM lines as many, drawn at random, tell the kernels' shares: a step of
-    several kernels' REML costs the cube of the lines. The genetic and the residual variance, and
-    the predictions, come from all.
-    """
+    """One variance component per kernel, by REML (`KernelModel`); covariates are fixed effects."""
 
     permutes_windows: ClassVar[bool] = True
 
@@ -143,11 +139,8 @@ class FittedRKHS(KernelSum, Fitted):
 
     @property
     def facts(self) -> Mapping[str, float]:
-        shares = zip(self.kernels, self.shares, strict=True)
-        return {
-            "heritability": self.mixed.heritability,
-            **{f"share_{name}": float(share) for name, share in shares},
-        }
+        shares = named_shares(self.kernels, self.shares)
+        return {"heritability": self.mixed.heritability, **shares}
 
     def predict(self, lines: Lines) -> Prediction:
         cross, own = self.relationships(lines)

@@ -19,7 +19,7 @@ from breedcast.models.base import Choice, Fitted, Lines, Model, Prediction, Rang
 from breedcast.models.kernels import Gaussian, mean_gaussian
 from breedcast.models.kinship import Kinship
 from breedcast.models.multikernel import some_lines
-from breedcast.models.parts import line_numbers, parts_of
+from breedcast.models.parts import parts_of
 from breedcast.models.products import Products
 from breedcast.models.target import StandardisedTarget
 
@@ -62,7 +62,7 @@ class SVR(Model):
         genome = Kinship.fit(lines)
         products = genome.among_training()
         some = some_lines(len(lines), seed)
-        parts = list(parts_of(line_numbers(lines)[some], self.inner_folds, seed))
+        parts = list(parts_of(lines.numbers[some], self.inner_folds, seed))
         bandwidth, cost = self._chosen(products.among(some), y[some], weight[some], parts)
         kernel = mean_gaussian(products, [bandwidth])
         machine = self._machine(cost).fit(kernel.cross(products), y, weight)

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson_or_zero
 from breedcast.checkpoint import NOWHERE, Checkpoint, Checkpoints
 from breedcast.errors import UserError
-from breedcast.models.agreement import correlation
 from breedcast.models.base import Choice, Lines, Model, Search
 from breedcast.models.results import FitTask
 from breedcast.phenotypes.records import within
 from breedcast.seeds import derive_seed
-from breedcast.validation.plan import Unit
+from breedcast.validation.plan import UNIT, Unit
 from breedcast.workers import run_tasks
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ log = logging.getLogger(__name__)
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 #: So many whole trials are there before one is given up.
 FIRST_WHOLE = 5
-STUDIES = [
-    *("repeat", "fold", "permutation", "trial"),
-    *("state", "inner_folds", "value", "options"),
-]
+STUDIES = [*UNIT, "trial", "state", "inner_folds", "value", "options"]
 
 
 @dataclass(frozen=True)
@@ -150,10 +147,9 @@ def _ability(lines: Lines, predicted: np.ndarray) -> float:
     value = lines.observed
 
     def figures(rows: np.ndarray) -> dict[str, float]:
-        return {"pearson": correlation(value[rows], predicted[rows])}
+        return {"pearson": pearson_or_zero(value[rows], predicted[rows])}
 
-    told = np.full(len(lines), None) if lines.environment is None else lines.environment
-    return within(told, figures)["pearson"]
+    return within(lines.environments, figures)["pearson"]
 
 
 def search(

@@ -40,11 +40,13 @@ class XGBoost(BoostedTrees):
             "nthread": 1,
         }
         data = xgboost.QuantileDMatrix(X, label=y, weight=weight, nthread=1)
-        return Boosted(xgboost.train(settings, data, self.rounds), X.shape[1])
+        return FittedXGBoost(xgboost.train(settings, data, self.rounds), X.shape[1])
 
 
 @dataclass(frozen=True)
-class Boosted(Regression):
+class FittedXGBoost(Regression):
+    """The library's trees; markers: how many there are."""
+
     booster: xgboost.Booster
     markers: int
 

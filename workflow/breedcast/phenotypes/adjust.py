@@ -16,6 +16,7 @@ from breedcast.phenotypes.environments import (
     heritability_over_environments,
     over_environments,
 )
+from breedcast.phenotypes.spelling import warn_of_spellings
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.phenotypes.terms import SamePlace, Term, terms_of
 from breedcast.phenotypes.trial import (
@@ -60,6 +61,7 @@ def adjust_plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -
     if plots.empty:
         raise UserError(f"{table.path}, column {trait!r}: every value is missing; drop the trait")
     check = checks(table, design)
+    warn_of_spellings(f"{table.path}, environments", plots["environment"])
     means, rows = [], []
     for environment in plots["environment"].unique():
         its = plots[plots["environment"] == environment]
@@ -103,6 +105,8 @@ def _plots(table: PhenotypeTable, design: Mapping[str, str], trait: str) -> pd.D
         "row": "no trend over the field is taken off",
         "column": "no trend over the field is taken off",
     }
+    columns = ", ".join(f"{role} {column!r}" for role, column in design.items())
+    log.info("%s: columns that describe plots: %s", table.path, columns or "none")
     for role, consequence in told.items():
         if role not in design and not (role == "environment" and {"year", "location"} & {*design}):
             log.info("%s has no column for %s: %s", table.path, role, consequence)

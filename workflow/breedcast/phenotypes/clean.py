@@ -12,14 +12,18 @@ import pandas as pd
 
 from breedcast.errors import UserError
 from breedcast.genotypes.names import read_names
-from breedcast.phenotypes.covariates import Covariates
+from breedcast.phenotypes.covariates import Covariates, column_of
+from breedcast.phenotypes.spelling import spelled_otherwise
 from breedcast.phenotypes.table import PhenotypeTable
 
 log = logging.getLogger(__name__)
 
+#: Why lines with a value are not used, as dropped.tsv has it.
+NOT_GENOTYPED = "not in the genotypes"
+MISSPELLED = "spelled otherwise in the genotypes"
 #: Numbers that often stand for a missing value.
 MISSING_CODES = (-9, -99, -999, -9999, 999, 9999)
-#: They are taken for that further than so many interquartile ranges from the others' median.
+#: Values farther than so many interquartile ranges from the median of others are far from them.
 FAR = 10
 
 
@@ -53,23 +57,11 @@ def clean_phenotypes(
     position = {record: row for row, record in enumerate(table.records)}
     values = table.numbers(trait)
     measured = [record for record, row in position.items() if np.isfinite(values[row])]
-    if not measured:
-        raise UserError(f"{table.path}, column {trait!r}: every value is missing; drop the trait")
     known = set(genotyped)
     phenotyped = [record for record in measured if record[0] in known]
-    if not phenotyped:
-        of_lines = dict.fromkeys(sample for sample, _ in measured)
-        raise UserError(
-            f"{table.path}, column {trait!r}: none of its {len(of_lines)} lines with a value is "
-            f"genotyped (table: {next(iter(of_lines))!r}, genotypes: {genotyped[0]!r}, ...); "
-            "use the same line names in both files"
-        )
-    if len({values[position[record]] for record in phenotyped}) == 1:
-        raise UserError(
-            f"{table.path}, column {trait!r}: all {len(phenotyped)} genotyped lines have the "
-            f"value {values[position[phenotyped[0]]]:g}; there is nothing to predict, drop the "
-            "trait"
-        )
+    of_lines = list(dict.fromkeys(sample for sample, _ in measured))
+    found = {values[position[record]] for record in phenotyped}
+    _refuse_unpredictable(f"{table.path}, column {trait!r}", of_lines, genotyped, found)
     names = _candidates(candidate_names, genotyped, {sample for sample, _ in phenotyped})
     environments = dict.fromkeys(environment for _, environment in phenotyped)
     candidates = [(name, environment) for name in names for environment in environments]
@@ -86,19 +78,58 @@ def clean_phenotypes(
     covariate_columns = _covariate_columns(table, covariates, told)
     first_records = ~lines["sample"].duplicated() & lines["value"].notna()
     _check_covariates(table.path, trait, covariate_columns[first_records])
-    lines = lines.join(covariate_columns)
-    dropped = [
-        (sample, excluded.get(sample, "not in the genotypes"))
-        for sample in dict.fromkeys(sample for sample, _ in measured)
-        if sample not in known
-    ]
+    dropped = _why_not_genotyped(table.path, of_lines, genotyped, excluded)
     chosen = set(lines["sample"])
-    dropped += [
-        (sample, "no value, and not among the named candidates")
-        for sample in genotyped
-        if sample not in chosen
-    ]
-    return CleanPhenotypes(lines, pd.DataFrame(dropped, columns=["sample", "reason"], dtype=str))
+    unnamed = [sample for sample in genotyped if sample not in chosen]
+    dropped |= dict.fromkeys(unnamed, "no value, and not among the named candidates")
+    reasons = pd.DataFrame(dropped.items(), columns=["sample", "reason"], dtype=str)
+    return CleanPhenotypes(lines.join(covariate_columns), reasons)
+
+
+def _refuse_unpredictable(
+    where: str, measured: list[str], genotyped: list[str], found: set[float]
+) -> None:
+    """Raises UserError where no line, no genotyped line, or each of these has the same value.
+
+    where: table and column; measured: lines with a value; found: the values of genotyped ones.
+    """
+    if not measured:
+        raise UserError(f"{where}: every value is missing; drop the trait")
+    if len(found) > 1:
+        return
+    known, told = set(genotyped), set(measured)
+    absent = [sample for sample in measured if sample not in known]
+    other = next((sample for sample in genotyped if sample not in told), genotyped[0])
+    names = f"(table: {(absent or measured)[0]!r}, genotypes: {other!r}, ...)"
+    if not found:
+        raise UserError(
+            f"{where}: none of its {len(measured)} lines with a value is genotyped {names}; use "
+            "the same line names in both files"
+        )
+    same = f"all {len(measured) - len(absent)} genotyped lines have the value {found.pop():g}"
+    if absent:
+        raise UserError(
+            f"{where}: {same}, and the other {len(absent)} of its lines with a value are not "
+            f"genotyped {names}; use the same line names in both files, or drop the trait"
+        )
+    raise UserError(f"{where}: {same}; there is nothing to predict, drop the trait")
+
+
+def _why_not_genotyped(
+    path: str, measured: list[str], genotyped: list[str], excluded: dict[str, str]
+) -> dict[str, str]:
+    """Why lines with a value are not used, by name; the log tells of names misspelled."""
+    known, told = set(genotyped), set(measured)
+    reasons = {it: excluded.get(it, NOT_GENOTYPED) for it in measured if it not in known}
+    unknown = [name for name, reason in reasons.items() if reason == NOT_GENOTYPED]
+    alike = spelled_otherwise(unknown, [it for it in genotyped if it not in told])
+    if alike:
+        log.warning(
+            "%s: %d lines with a value are left out as their names are spelled otherwise in the "
+            "genotypes, the first %r, there %r; use the same names in both files",
+            *(path, len(alike), *next(iter(alike.items()))),
+        )
+    return reasons | dict.fromkeys(alike, MISSPELLED)
 
 
 def _candidates(names: list[str] | None, genotyped: list[str], phenotyped: set[str]) -> list[str]:
@@ -133,7 +164,7 @@ def _covariate_columns(
 ) -> pd.DataFrame:
     """Covariates at these rows of the table (-1: in none), numbers where the column holds some."""
     columns = {
-        name: table.numbers(name) if table.holds_numbers(name) else table.text(name)
+        column_of(name): table.numbers(name) if table.holds_numbers(name) else table.text(name)
         for name in covariates
     }
     return pd.DataFrame(columns, index=range(len(table.rows))).reindex(rows).reset_index(drop=True)
@@ -164,7 +195,7 @@ def read_candidates(path: str | Path, genotyped: set[str], excluded: dict[str, s
     names = read_names(path)
     for name, number in names.items():
         if name not in genotyped:
-            reason = excluded.get(name, "not in the genotypes")
+            reason = excluded.get(name, NOT_GENOTYPED)
             raise UserError(
                 f"{path}, line {number}: candidate {name!r} cannot be predicted: {reason}"
             )
@@ -194,9 +225,19 @@ def _far_codes(values: np.ndarray) -> list[int]:
     others = values[np.isfinite(values) & ~np.isin(values, MISSING_CODES)]
     if not len(others):
         return []
+    there = np.array([code for code in MISSING_CODES if code in values])
+    return list(there[are_far(there, others)])
+
+
+def are_far(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(values,) whether each is far from other values, of which it may be one.
+
+    Where half of the others are equal, as scores may be, their range is the measure.
+    """
     low, median, high = np.percentile(others, [25, 50, 75])
-    far = (code for code in MISSING_CODES if abs(code - median) > FAR * (high - low))
-    return [code for code in far if code in values]
+    spread = high - low or np.ptp(others)
+    far: np.ndarray = np.abs(values - median) > FAR * spread
+    return far
 
 
 def phenotyped_lines(lines: pd.DataFrame) -> pd.DataFrame:

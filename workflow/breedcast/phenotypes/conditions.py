@@ -25,7 +25,8 @@ def read_conditions(path: str | Path, environments: Iterable[str]) -> dict[str, 
 
     A UserError tells of an environment without a row or a number, and of one that stands twice.
     """
-    table = as_table(path, _environment_first(read_records(Path(path))), ENVIRONMENT)
+    records = read_records(Path(path), "phenotypes: environment_covariates")
+    table = as_table(path, _environment_first(records), ENVIRONMENT)
     row = {name: number for number, name in enumerate(table.samples)}
     wanted = list(dict.fromkeys(environments))
     for name in wanted:

@@ -7,22 +7,33 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from breedcast.files import NAMES, TEXT
 from breedcast.phenotypes.hybrids import SIDES
+
+#: The columns of phenotypes.tsv that are no covariates.
+OWN = ("sample", "environment", "value", "weight", *SIDES)
+
+
+def column_of(covariate: str) -> str:
+    """What a covariate is called in phenotypes.tsv: as in the trait table, if that can be told
+    from the columns of Breedcast.
+    """
+    return f"{covariate} of the table" if covariate in {*OWN, *NAMES, *TEXT} else covariate
 
 
 def covariate_columns(lines: pd.DataFrame) -> list[str]:
     """The user's covariate columns of a phenotypes.tsv."""
-    others = ("sample", "environment", "value", "weight", *SIDES)
-    return [column for column in lines.columns if column not in others]
+    return [column for column in lines.columns if column not in OWN]
 
 
 def at_average(lines: pd.DataFrame, kept: str | None) -> pd.DataFrame:
     """The rows of a phenotypes.tsv, candidates without covariates: average lines in each.
 
     So they are compared by their genotypes and not by the trial that they happen to be told of.
-    kept: the covariate that is genetic itself, the family, if there is one.
+    kept: the trait table's column that is genetic itself, the family, if there is one.
     """
-    nuisance = [column for column in covariate_columns(lines) if column != kept]
+    genetic = kept and column_of(kept)
+    nuisance = [column for column in covariate_columns(lines) if column != genetic]
     blank = lines[nuisance].mask(lines["value"].isna())
     return lines.assign(**{column: blank[column] for column in nuisance})
 

@@ -5,13 +5,24 @@ Read at every start of the workflow: only the standard library is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.table import PhenotypeTable
 
-#: What a column can tell of a plot; a column of that name, Row or ROW too, is taken for it.
-ROLES = ("environment", "year", "location", "replicate", "block", "row", "column", "check")
+#: What a column can tell of a plot, and what such columns are called beside; Row or ROW too.
+ROLES: dict[str, tuple[str, ...]] = {
+    "environment": ("env",),
+    "year": (),
+    "location": ("loc", "site"),
+    "replicate": ("rep",),
+    "block": ("blk",),
+    "row": (),
+    "column": ("col", "range"),
+    "check": (),
+}
+#: The environment too, but where others tell of it: then it may be one of several trials there.
+TRIAL = "trial"
 
 
 def design_columns(given: Mapping[str, str], table: PhenotypeTable) -> dict[str, str]:
@@ -26,21 +37,28 @@ def design_columns(given: Mapping[str, str], table: PhenotypeTable) -> dict[str,
                 f"config, phenotypes: plots: {role}: {table.path} has no column {column!r}; "
                 f"the columns are {', '.join(table.columns)}"
             )
-    found = {role: given.get(role) or _called(role, table) for role in ROLES}
+    free = [column for column in table.columns if column not in given.values()]
+    found = {
+        role: given.get(role) or _called((role, *others), role, table.path, free)
+        for role, others in ROLES.items()
+    }
+    if not (found["environment"] or found["location"] or found["year"]):
+        found["environment"] = _called([TRIAL], "environment", table.path, free)
     return {role: column for role, column in found.items() if column is not None}
 
 
-def _called(role: str, table: PhenotypeTable) -> str | None:
-    """The column that is called as the role is, in small letters or else in others."""
-    if role in table.columns:
-        return role
-    called = [column for column in table.columns if column.lower() == role]
-    if len(called) > 1:
-        raise UserError(
-            f"{table.path}: columns {' and '.join(map(repr, called))} are both called as the "
-            f"{role} of plots; name the one that is meant: phenotypes: plots: {role}"
-        )
-    return called[0] if called else None
+def _called(names: Iterable[str], role: str, path: str, columns: list[str]) -> str | None:
+    """The column that is called by the first of the names, in small letters or else in others."""
+    for name in names:
+        called = [column for column in columns if column.lower() == name]
+        if name in called or len(called) == 1:
+            return name if name in called else called[0]
+        if called:
+            raise UserError(
+                f"{path}: columns {' and '.join(map(repr, called))} are both called as the "
+                f"{role} of plots; name the one that is meant: phenotypes: plots: {role}"
+            )
+    return None
 
 
 def environments(table: PhenotypeTable, design: Mapping[str, str]) -> list[str]:

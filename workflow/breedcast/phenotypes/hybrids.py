@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breedcast.errors import UserError
-from breedcast.phenotypes.table import MISSING, PhenotypeTable, read_records
+from breedcast.phenotypes.spelling import spelled_otherwise
+from breedcast.phenotypes.table import PhenotypeTable, is_missing, read_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,9 +162,7 @@ def read_candidate_crosses(path: str | Path, made: Crosses) -> dict[str, tuple[s
     cross that a hybrid in `made` is of keeps the name of that. Raises UserError for what is no
     cross, and for a name that stands for two.
     """
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such file; set candidates in the config to a file of crosses")
-    records = read_records(Path(path))
+    records = read_records(Path(path), "candidates")
     header = records[0][1] if records else []
     if {"parent", "pool"} <= set(header):
         pools: dict[str, dict[str, None]] = {}
@@ -222,7 +221,7 @@ def _rows(
             raise UserError(f"{where}: {len(record)} fields where the header has {len(header)}")
         row = dict(zip(header, record, strict=True))
         for column in required:
-            if row[column] in MISSING:
+            if is_missing(row[column]):
                 raise UserError(f"{where}: nothing in column {column!r}; name it")
         yield where, row
 
@@ -285,6 +284,9 @@ def _usable(
             blamed |= {it: f"{heterozygous[it]:.0%} heterozygous calls" for it in outbred}
         else:
             known.append(sample)
+    unknown = [it for it in blamed if it not in heterozygous and it not in excluded]
+    for parent, meant in spelled_otherwise(unknown, heterozygous).items():
+        blamed[parent] += f" but as {meant!r}"
     for parent, why in blamed.items():
         log.warning("parent %r: %s; hybrids of it are left out", parent, why)
     if not known:

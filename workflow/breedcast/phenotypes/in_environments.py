@@ -11,7 +11,7 @@ from pathlib import Path
 
 from breedcast.errors import UserError
 from breedcast.phenotypes.design import complete, design_columns, environments
-from breedcast.phenotypes.table import MISSING, PhenotypeTable, read_phenotypes
+from breedcast.phenotypes.table import PhenotypeTable, is_missing, read_phenotypes
 
 KEY = "config, phenotypes: environments"
 #: How a config may tell environments apart: of plots (True), by a column, by columns of each trait.
@@ -79,7 +79,7 @@ def _melted(table: PhenotypeTable, traits: Mapping[str, list[str]]) -> Phenotype
     for sample, number, row in zip(table.samples, table.line_numbers, table.rows, strict=True):
         for name in names:
             values = [row[held[name]] if name in columns else "NA" for columns in traits.values()]
-            if all(value in MISSING for value in values) and name != names[0]:
+            if all(map(is_missing, values)) and name != names[0]:
                 continue  # the first row of a line tells its covariates, values or not
             rows.append([*values, *(row[held[column]] for column in kept)])
             samples.append(sample)

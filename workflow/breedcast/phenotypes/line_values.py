@@ -42,7 +42,7 @@ def line_table(
     weight = f"weight of {trait}"
     for name, column in ((trait, "value"), (weight, "weight")):
         values = zip(own_records, own[column], strict=True)
-        held = {record: repr(float(it)) for record, it in values if np.isfinite(it)}
+        held = {record: f"{it:.17e}" for record, it in values if np.isfinite(it)}
         columns[name] = [held.get(record) for record in first]
     rows = [[value or "NA" for value in row] for row in zip(*columns.values(), strict=True)]
     numbers = [plots.line_numbers[position] for position in first.values()]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from breedcast.errors import UserError
+from breedcast.numerals import finite
 
-MISSING = frozenset({"", "NA", "NaN", "nan", "."})
+#: What stands for a missing value, in capitals too.
+MISSING = frozenset({"", ".", "-", "na", "nan", "n/a", "#n/a", "null"})
 #: What may separate columns; where it is not clear, the first of these does.
 SEPARATORS = "\t;,"
 #: Numbers of spreadsheets whose language has decimal commas; of these what could be thousands too.
@@ -24,8 +27,6 @@ GROUPED = re.compile(r"[+-]?\d{1,3}((\.\d{3})+,\d+|(,\d{3})+(\.\d+)?)")
 LIKE_NUMBER = re.compile(
     r"[+\-\u2212]?\d+([., '\u2019\u00a0\u202f]\d{3})*([.,]\d+)?\s*(%|\s[^\W\d]\S*)?"
 )
-#: Beyond this no trait is measured, and squares overflow.
-LARGEST = 1e100
 YEAR = re.compile(r"(19|20)\d\d")
 #: How files begin that are no text but are given for tables, with what to do about them.
 NO_TEXT = {
@@ -61,14 +62,14 @@ class PhenotypeTable:
     def text(self, column: str) -> list[str | None]:
         """A column's values as text, None where missing."""
         position = self._position(column)
-        return [None if row[position] in MISSING else row[position] for row in self.rows]
+        return [None if is_missing(row[position]) else row[position] for row in self.rows]
 
     def numbers(self, column: str) -> list[float]:
         """A column's values as numbers, NaN where missing; a UserError names what is neither."""
         text = self._with_points(column, self.text(column))
         values = []
         for number, sample, value in zip(self.line_numbers, self.samples, text, strict=True):
-            parsed = _number(value)
+            parsed = math.nan if value is None else finite(value)
             if parsed is None:
                 raise UserError(
                     f"{self.path}, line {number}, column {column!r} ({self.kind} {sample!r}): "
@@ -95,21 +96,22 @@ class PhenotypeTable:
             )
 
     def _is_number(self, value: str) -> bool:
-        return _number(value) is not None or any(
+        return finite(value) is not None or any(
             it.fullmatch(value) for it in (DECIMAL_COMMA, GROUPED)
         )
 
     def _with_points(self, column: str, text: list[str | None]) -> list[str | None]:
         """The column's values, decimal commas as points.
 
-        A UserError names a value with a point where others have commas, and commas that may
-        separate thousands.
+        A UserError names a value with a point where others have commas, and commas or points that
+        may separate thousands.
         """
-        commas = [value for value in text if value and DECIMAL_COMMA.fullmatch(value)]
+        commas = _decimal_commas(text)
         if not commas:
+            self._refuse_points_of_thousands(column, text)
             return text
         for number, value in zip(self.line_numbers, text, strict=True):
-            if value and "." in value and _number(value) is not None:
+            if value and "." in value and finite(value) is not None:
                 raise UserError(
                     f"{self.path}, line {number}, column {column!r}: {value!r} has a point where "
                     f"{commas[0]!r} has a comma; write all numbers of the column with a point"
@@ -125,6 +127,20 @@ class PhenotypeTable:
             for value in text
         ]
 
+    def _refuse_points_of_thousands(self, column: str, text: list[str | None]) -> None:
+        """Raises UserError where all points may be meant so, as decimals elsewhere have commas."""
+        points = [value for value in text if value and "." in value]
+        if not all(THOUSANDS.fullmatch(value.replace(".", ",")) for value in points):
+            return
+        for other in self.columns if points else ():
+            for comma in _decimal_commas(self.text(other))[:1]:
+                raise UserError(
+                    f"{self.path}, line {self.line_numbers[text.index(points[0])]}, column "
+                    f"{column!r}: the point of {points[0]!r} may be a decimal one or separate "
+                    f"thousands, as {comma!r} in column {other!r} has a decimal comma; write "
+                    "decimals alike in all columns, and thousands without a mark"
+                )
+
     def _position(self, column: str) -> int:
         if column not in self.columns:
             raise UserError(
@@ -133,20 +149,13 @@ class PhenotypeTable:
         return self.columns.index(column)
 
 
-def _number(value: str | None) -> float | None:
-    """The value as a finite number; NaN for a missing one; None for anything else.
+def _decimal_commas(text: Iterable[str | None]) -> list[str]:
+    return [value for value in text if value and DECIMAL_COMMA.fullmatch(value)]
 
-    Python would take 1_2 for 12, and digits of other scripts.
-    """
-    if value is None:
-        return float("nan")
-    if "_" in value or not value.isascii():
-        return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if abs(number) < LARGEST else None
+
+def is_missing(value: str) -> bool:
+    """Whether a cell tells that there is no value."""
+    return value.lower() in MISSING
 
 
 def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
@@ -154,7 +163,7 @@ def read_phenotypes(path: str | Path, of_plots: bool = False) -> PhenotypeTable:
 
     of_plots: a row is a plot, and a line may have several.
     """
-    return as_table(path, read_records(Path(path)), "sample", of_plots)
+    return as_table(path, read_records(Path(path), "phenotypes: path"), "sample", of_plots)
 
 
 def as_table(
@@ -200,17 +209,24 @@ def _named_columns(
 ) -> list[tuple[int, list[str]]]:
     """The records without empty columns that have no name, which spreadsheets leave.
 
-    A UserError names a row of another length than the header, and a value of no column.
+    A UserError names a comment in the header's place, a row of another length than the header, and
+    a value of no column.
     """
     header_number, header = records[0]
+    if header[0].startswith("#") and (len(header) < 2 or len(header) != len(records[1][1])):
+        raise UserError(
+            f"{path}, line {header_number}: {header[0]!r} seems to be a comment where the columns' "
+            "names should be; take it out"
+        )
     named = [at for at, name in enumerate(header) if at == 0 or name]
     nameless = [at for at in range(1, len(header)) if not header[at]]
+    more = len(header) + 1
     for number, record in records:
         if not named[-1] < len(record) <= len(header):
             raise UserError(
                 f"{path}, line {number}: {len(record)} fields where the header has {len(header)}; "
                 "give each column one, NA where a value is missing, and quote what holds a "
-                "separator"
+                "separator" + "; of R, write.table needs col.names = NA" * (len(record) == more)
             )
         if values := [record[at] for at in nameless if at < len(record) and record[at]]:
             raise UserError(
@@ -222,15 +238,18 @@ def _named_columns(
 
 def _holds_values(header: list[str]) -> bool:
     """Whether names of columns are all numbers, and not all years, as those of trials may be."""
-    names = [name.replace(",", ".") for name in header if name not in MISSING]
-    are_numbers = all(_number(name) is not None for name in names)
+    names = [name.replace(",", ".") for name in header if not is_missing(name)]
+    are_numbers = all(finite(name) is not None for name in names)
     return bool(names) and are_numbers and not all(YEAR.fullmatch(name) for name in names)
 
 
-def read_records(path: Path) -> list[tuple[int, list[str]]]:
-    """The non-empty records of the file with their line numbers, fields stripped of blanks."""
+def read_records(path: Path, key: str) -> list[tuple[int, list[str]]]:
+    """The non-empty records of the file with their line numbers, fields stripped of blanks.
+
+    key: that of the config that names the file. A UserError tells of what is no table of text.
+    """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; set phenotypes: path in the config to the table")
+        raise UserError(f"{path}: no such file; set {key} in the config to the table")
     content = path.read_bytes()
     for magic, what in NO_TEXT.items():
         if content.startswith(magic):
@@ -244,6 +263,8 @@ def read_records(path: Path) -> list[tuple[int, list[str]]]:
     if "\0" in text:
         raise UserError(f"{path}: not a text table; save it as tab- or comma-separated text")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if re.fullmatch("sep=.", lines[0], re.IGNORECASE):
+        lines[0] = ""  # by which Excel knows the separator
     separator = _separator(lines)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     records: list[tuple[int, list[str]]] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from breedcast.report.collect import GBLUP, ModelResult, TraitResult
+from breedcast.report.collect import GBLUP, SIGNIFICANT, ModelResult, TraitResult
 from breedcast.report.tables import Cell, Table, decimals_for, number, p_text, table, whole
 
 #: Metric -> heading, meaning. Those in trait units are rounded by the trait's spread.
@@ -149,8 +149,9 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
     return table(
         f"{heading} of models compared in pairs on {trait.name}: paired over the test "
         f"folds{groups} by the corrected resampled t-test (Nadeau and Bengio 2003), which allows "
-        f"for folds sharing training lines; p corrected for {family} by Holm. Below 0.05 is taken "
-        f"as more than chance.{others} An undefined correlation counts as 0.",
+        f"for folds sharing training lines; p corrected for {family} by Holm. Below "
+        f"{SIGNIFICANT:g} is taken as more than chance.{others} An undefined correlation counts as "
+        "0.",
         ["Model", "Against", "Mean", "Its mean", "Difference", "SE", "t", "p", "p, Holm"],
         [
             [
@@ -167,7 +168,7 @@ def comparison_table(trait: TraitResult, metric: str, random_folds: bool) -> Tab
             for row in rows.to_dict("records")
         ],
         text=(0, 1),
-        marked=np.flatnonzero(rows["p_holm"] < 0.05).tolist(),
+        marked=np.flatnonzero(rows["p_holm"] < SIGNIFICANT).tolist(),
         file=f"{trait.id}_comparison_{metric}",
     )
 

@@ -8,7 +8,7 @@ import pandas as pd
 from breedcast.report.collect import BASELINE, GBLUP, SIGNIFICANT, ModelResult, TraitResult
 from breedcast.report.hybrids import parents_told
 from breedcast.report.tables import (
-    MISSING,
+    NO_FIGURE,
     Cell,
     Table,
     decimals_for,
@@ -103,7 +103,7 @@ def limit(trait: TraitResult) -> float:
 
 
 def _mean(model: ModelResult | None, metric: str) -> str:
-    return MISSING if model is None else number(model.mean(metric))
+    return NO_FIGURE if model is None else number(model.mean(metric))
 
 
 def _use(trait: TraitResult) -> str:

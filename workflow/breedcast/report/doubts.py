@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from breedcast.phenotypes.clean import FAR, are_far
 from breedcast.report.accuracy import epoch_limit
 from breedcast.report.advice import told_first
 from breedcast.report.collect import BASELINE, GBLUP, TraitResult
@@ -11,6 +12,7 @@ from breedcast.report.hybrids import classes_told
 from breedcast.report.several_traits import own_helper_doubts
 from breedcast.report.tables import decimals_for, number, whole
 from breedcast.report.uncertainty import band
+from breedcast.scoring.metrics import BEST_SHARE, best_count
 from breedcast.validation.names import OF_KNOWN_LINES
 
 #: Below these, an accuracy says little: lines with a value, training values of a fold, lines
@@ -22,8 +24,6 @@ SMALL_CONTROL = 0.1
 SLOPES = (0.7, 1.4)
 #: Clusters with fewer tested lines tell no correlation; a fall by so much within them is told.
 LEAST_CLUSTER, LARGE_FALL = 10, 0.1
-#: Values farther from the median than so many interquartile ranges are told.
-FAR_VALUE = 10
 #: More extrapolated candidates than this share are worth a word.
 MANY_FAR = 0.05
 
@@ -139,15 +139,16 @@ def _coverage(trait: TraitResult, level: float) -> list[str]:
 def _far_values(trait: TraitResult) -> list[str]:
     """Values that may be typing errors, or codes of missing ones."""
     lines = trait.phenotypes.dropna(subset="value")
-    low, median, high = np.percentile(lines["value"], [25, 50, 75])
-    far = lines[(lines["value"] - median).abs() > FAR_VALUE * (high - low)]
-    if far.empty or low == high:
+    values = lines["value"].to_numpy(np.float64)
+    far = lines[are_far(values, values)]
+    if far.empty:
         return []
     decimals = decimals_for(trait.sd)
-    first = [f"{line.sample} {number(line.value, decimals)}" for line in far.head(3).itertuples()]
+    named = zip(far["sample"].head(3), far["value"].head(3), strict=True)
+    first = [f"{sample} {number(value, decimals)}" for sample, value in named]
     more = ", ..." if len(far) > len(first) else ""
     return [
-        f"{whole(len(far))} of {whole(len(lines))} values lie more than {FAR_VALUE} interquartile "
+        f"{whole(len(far))} of {whole(len(lines))} values lie more than {FAR} interquartile "
         f"ranges from the median ({', '.join(first)}{more}). They weigh on all that is below: look "
         "whether they are mistakes, or stand for missing values (write NA)."
     ]
@@ -172,7 +173,7 @@ def _few(trait: TraitResult) -> list[str]:
             "differences rest on as many figures each; have more (folds or repeats; clusters "
             "where these are left out) before deciding between models."
         )
-    selected = max(1, round(tested / 10))
+    selected = best_count(tested, BEST_SHARE)
     if selected < FEW_SELECTED:
         said.append(
             f"The best 10 % of a test fold are as few as {selected}: "
@@ -248,7 +249,7 @@ def _networks(trait: TraitResult) -> list[str]:
         at_limit = float((best == epoch_limit(model)).mean()) if len(best) else 0.0
         if at_limit > 0.5:
             said.append(
-                f"{100 * at_limit:.0f} % of the networks of {model.name} were best in their last "
+                f"{100 * at_limit:.0f} % of the fits of {model.name} were best in their last "
                 f"allowed epoch ({epoch_limit(model)}): give it more epochs."
             )
     return said

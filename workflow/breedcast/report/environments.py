@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson
 from breedcast.phenotypes.records import LEAST, has_environments
 from breedcast.report.collect import ModelResult, TraitResult
 from breedcast.report.tables import Table, decimals_for, number, table, whole
-from breedcast.scoring.metrics import pearson
 
 #: The candidates that are shown with their values in each environment.
 SHOWN = 20

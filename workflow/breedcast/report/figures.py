@@ -233,6 +233,7 @@ def _loss_by_epoch(model: ModelResult, limit: int) -> pd.DataFrame:
 
 
 def model_facet(trait: TraitResult, models: list[ModelResult] | None = None) -> alt.Facet:
+    """A panel for each of these models, or of all that the trait has, in their order."""
     names = [model.name for model in models or trait.models]
     return alt.Facet("model:N", title=None, sort=names)
 

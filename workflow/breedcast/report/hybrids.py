@@ -6,13 +6,13 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson
 from breedcast.phenotypes.hybrids import parents_by_sample
 from breedcast.phenotypes.records import LEAST
 from breedcast.report.collect import TraitResult
 from breedcast.report.figures import AMBER, GREEN, GREY, Figure, csv_data, spec_of
-from breedcast.report.tables import MISSING, Cell, Table, decimals_for, number, table, whole
+from breedcast.report.tables import Cell, Table, decimals_for, number, table, whole
 from breedcast.scoring.groups import class_of
-from breedcast.scoring.metrics import pearson
 from breedcast.validation.classes import CLASSES, hybrid_classes
 
 #: Rows of the tables; crosses that stand out in the chart.
@@ -281,5 +281,5 @@ def _variances_told(trait: TraitResult) -> str:
 
 
 def _heading(name: str) -> str:
-    told = COMPONENTS.get(name, MISSING)
+    told = COMPONENTS[name]
     return told[0].upper() + told[1:]

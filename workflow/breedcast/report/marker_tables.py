@@ -11,7 +11,7 @@ import pandas as pd
 from breedcast.markers.regions import ALPHA, BY, LINKED, WALD
 from breedcast.report.collect import TraitResult
 from breedcast.report.markers import has_saliency
-from breedcast.report.tables import MISSING, Cell, Table, decimals_for, number, table, whole
+from breedcast.report.tables import NO_FIGURE, Cell, Table, decimals_for, number, table, whole
 
 #: Rows of the tables of markers and of regions.
 TOP_MARKERS, TOP_REGIONS = 20, 30
@@ -169,5 +169,5 @@ def _effect(marker: Mapping[Hashable, Any], decimals: int) -> Cell:
 def _gene_cell(region: Mapping[Hashable, Any]) -> Cell | str:
     gene, distance = region["gene"], region["gene_distance"]
     if not isinstance(gene, str):
-        return MISSING
+        return NO_FIGURE
     return Cell(gene, f"{whole(distance)} bases away" if distance else "holds the peak")

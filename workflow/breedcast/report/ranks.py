@@ -6,13 +6,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from breedcast.report.collect import Report
+from breedcast.report.collect import SIGNIFICANT, Report
 from breedcast.report.figures import AMBER, GREEN, GREY, Figure, csv_data, spec_of
 from breedcast.report.tables import Table, number, p_text, table
 from breedcast.scoring.ranks import critical_difference, friedman, ranks
-
-#: Level of the test of average ranks.
-ALPHA = 0.05
 
 
 def rank_table(report: Report) -> Table | None:
@@ -38,7 +35,7 @@ def rank_figure(report: Report) -> Figure | None:
     ranked = _ranked(report)
     order, mean = ranked.index.tolist(), ranked.mean(axis=1)
     models, traits = ranked.shape
-    difference = critical_difference(models, traits, ALPHA)
+    difference = critical_difference(models, traits, SIGNIFICANT)
     single = ranked.reset_index(names="model").melt("model", var_name="trait", value_name="rank")
     scale = alt.Scale(domain=[0.5, models + 0.5], nice=False, zero=False)
     steps = alt.Axis(values=list(range(1, models + 1)), format="d")
@@ -69,8 +66,8 @@ def rank_figure(report: Report) -> Figure | None:
         "ranks",
         f"Ranks of {models} models by mean predictive ability on {traits} traits: a dot per trait, "
         f"the bar at their mean. Critical difference {number(difference)} (Nemenyi, "
-        f"{100 * ALPHA:g} %; Demšar 2006), shown as the band that starts at the best mean: models "
-        f"within it cannot be told from {order[0]}; {told}. Friedman's test: p "
+        f"{100 * SIGNIFICANT:g} %; Demšar 2006), shown as the band that starts at the best mean: "
+        f"models within it cannot be told from {order[0]}; {told}. Friedman's test: p "
         f"{p_text(friedman(_scores(report)))}. Both take traits for independent, which traits of "
         "the same lines are not; few traits tell little.",
         f"Dot plot of the models' ranks over {traits} traits. Best mean rank: {order[0]}, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,10 @@ import pandas as pd
 from breedcast.report.collect import ModelResult, Report
 from breedcast.report.tables import Table, decimals_for, number, table, whole
 from breedcast.selection.index import PREDICTED
-from breedcast.several_traits import GENETIC, RESIDUAL
+from breedcast.several_traits import BETWEEN_ENVIRONMENTS, GENETIC, RESIDUAL
 
 #: Rows of the tables of the selection index, and of candidates over all traits.
 INDEX_ROWS, OVER_TRAITS = 500, 50
-#: What a fact of the genetic correlation of two environments begins with.
-PAIR = "genetic_correlation "
 
 
 def correlation_table(model: ModelResult, trait: str) -> Table | None:
@@ -41,7 +39,7 @@ def correlation_table(model: ModelResult, trait: str) -> Table | None:
 def between_environments(model: ModelResult) -> Table | None:
     """The genetic correlations of a model's environments; None where it tells none."""
     told = [] if model.facts is None else [str(fact) for fact in model.facts["fact"].unique()]
-    pairs = [fact for fact in told if fact.startswith(PAIR) and not fact.startswith(GENETIC)]
+    pairs = [fact for fact in told if fact.startswith(BETWEEN_ENVIRONMENTS)]
     if not pairs:
         return None
     return table(
@@ -49,7 +47,7 @@ def between_environments(model: ModelResult) -> Table | None:
         "in two of them. Means over the folds' fits on all training lines, with the lowest and the "
         "highest.",
         ["Environments", "Genetic"],
-        [[pair.removeprefix(PAIR), _spread(model, pair)] for pair in pairs],
+        [[pair.removeprefix(BETWEEN_ENVIRONMENTS), _spread(model, pair)] for pair in pairs],
     )
 
 
@@ -126,65 +124,81 @@ def index_tables(report: Report) -> list[Table]:
     if lines.empty:
         said = "No line is a candidate for all traits of the index, so that none is ranked by it."
         return [table(said, ["Line"], [])]
-    selected = int(lines["selected"].sum())
     decimals = {
         trait: decimals_for(float(lines[PREDICTED + trait].std())) for trait in gains["trait"]
     }
+    return [
+        _gain_table(gains, lines, decimals),
+        _trait_table(between),
+        _line_table(lines, decimals),
+    ]
+
+
+def _gain_table(gains: pd.DataFrame, lines: pd.DataFrame, decimals: Mapping[str, int]) -> Table:
+    """What selecting by the index gains in each trait. decimals: by trait."""
+    selected = int(lines["selected"].sum())
     wanted = bool(gains["desired"].notna().any())
     made = (
         "weighted so that the gains are in the proportions that you want (Pesek & Baker 1969)"
         if wanted
         else "each trait's prediction times what a unit for the better is worth to you"
     )
-    return [
-        table(
-            f"What selecting the best {whole(selected)} of {whole(len(lines))} candidates by the "
-            f"index gains over all of them: {made}. Gains are in each trait's units and for the "
-            "better where above 0; borne out: as far as predictions of held-out lines bear them "
-            "out (which errs to the low side with few lines).",
-            ["Trait", "Better", "Weight", *["Gain wanted"] * wanted, "Gain", "Gain borne out"],
+    return table(
+        f"What selecting the best {whole(selected)} of {whole(len(lines))} candidates by the "
+        f"index gains over all of them: {made}. Gains are in each trait's units and for the "
+        "better where above 0; borne out: as far as predictions of held-out lines bear them "
+        "out (which errs to the low side with few lines).",
+        ["Trait", "Better", "Weight", *["Gain wanted"] * wanted, "Gain", "Gain borne out"],
+        [
             [
-                [
-                    row["trait"],
-                    row["direction"],
-                    f"{row['weight']:.3g}",
-                    *[f"{row['desired']:g}"] * wanted,
-                    *(number(row[it], decimals[row["trait"]]) for it in ("gain", "validated_gain")),
-                ]
-                for row in gains.to_dict("records")
-            ],
-            text=(0, 1),
-        ),
-        table(
-            "How the traits go together: correlations of the candidates' predicted values and, "
-            "where a model of several traits told them, of the genetic values of all measured "
-            "lines. Where better in one goes with worse in the other, an index gives up some of "
-            "each.",
-            ["Traits", "Predicted values", "Genetic values"],
+                row["trait"],
+                row["direction"],
+                f"{row['weight']:.3g}",
+                *[f"{row['desired']:g}"] * wanted,
+                *(number(row[it], decimals[row["trait"]]) for it in ("gain", "validated_gain")),
+            ]
+            for row in gains.to_dict("records")
+        ],
+        text=(0, 1),
+    )
+
+
+def _trait_table(between: pd.DataFrame) -> Table:
+    """How the traits of the index go together."""
+    return table(
+        "How the traits go together: correlations of the candidates' predicted values and, "
+        "where a model of several traits told them, of the genetic values of all measured "
+        "lines. Where better in one goes with worse in the other, an index gives up some of "
+        "each.",
+        ["Traits", "Predicted values", "Genetic values"],
+        [
             [
-                [
-                    f"{row['trait_1']} and {row['trait_2']}",
-                    number(row["predicted"]),
-                    number(row["genetic"]),
-                ]
-                for row in between.to_dict("records")
-            ],
-        ),
-        table(
-            f"The best {whole(min(INDEX_ROWS, len(lines)))} candidates by the index (a "
-            "difference to the mean of all of them), with their predicted values.",
-            ["Line", "Rank", "Index", "Selected", *gains["trait"]],
+                f"{row['trait_1']} and {row['trait_2']}",
+                number(row["predicted"]),
+                number(row["genetic"]),
+            ]
+            for row in between.to_dict("records")
+        ],
+    )
+
+
+def _line_table(lines: pd.DataFrame, decimals: Mapping[str, int]) -> Table:
+    """The candidates by the index. decimals: by trait, in the order of the columns."""
+    of_index = decimals_for(float(lines["index"].std()))
+    return table(
+        f"The best {whole(min(INDEX_ROWS, len(lines)))} candidates by the index (a "
+        "difference to the mean of all of them), with their predicted values.",
+        ["Line", "Rank", "Index", "Selected", *decimals],
+        [
             [
-                [
-                    row["sample"],
-                    whole(row["rank"]),
-                    number(row["index"], decimals_for(float(lines["index"].std()))),
-                    "yes" if row["selected"] else "no",
-                    *(number(row[PREDICTED + it], decimals[it]) for it in gains["trait"]),
-                ]
-                for row in lines.head(INDEX_ROWS).to_dict("records")
-            ],
-            text=(0, 3),
-            file="index",
-        ),
-    ]
+                row["sample"],
+                whole(row["rank"]),
+                number(row["index"], of_index),
+                "yes" if row["selected"] else "no",
+                *(number(row[PREDICTED + it], decimals[it]) for it in decimals),
+            ]
+            for row in lines.head(INDEX_ROWS).to_dict("records")
+        ],
+        text=(0, 3),
+        file="index",
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 #: What stands where there is no number.
-MISSING = "NA"
+NO_FIGURE = "NA"
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def table(
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """A number as text with so many decimals; a dash where there is none, never -0.00."""
+    """A number as text with so many decimals: NA for NaN, `unlimited` for infinity, never -0.00."""
     if np.isnan(value):
-        return MISSING
+        return NO_FIGURE
     if np.isinf(value):
         return "unlimited"
     text = f"{value:.{decimals}f}"

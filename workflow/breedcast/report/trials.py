@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from breedcast.report.collect import TraitResult
-from breedcast.report.tables import MISSING, Cell, Table, number, table, whole
+from breedcast.report.tables import NO_FIGURE, Cell, Table, number, table, whole
 
 
 def trial_table(trait: TraitResult) -> Table | None:
@@ -44,4 +44,4 @@ def trial_table(trait: TraitResult) -> Table | None:
 
 
 def _digits(value: float) -> str:
-    return MISSING if np.isnan(value) else f"{value:.3g}"
+    return NO_FIGURE if np.isnan(value) else f"{value:.3g}"

@@ -7,9 +7,6 @@ import pandas as pd
 
 from breedcast.phenotypes.records import keys
 
-#: The columns that name one training set and what was predicted from it.
-UNIT = ("repeat", "fold", "permutation")
-
 
 def observed(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     """(rows,) the trait values of the lines that `rows` name; errors as `valued`."""
@@ -29,7 +26,10 @@ def valued(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def lines_of(phenotypes: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of phenotypes.tsv for the lines that `rows` name; errors as `observed`."""
+    """The rows of phenotypes.tsv for the lines that `rows` name, values missing or not.
+
+    Raises ValueError for a line that is not there, and for one that has two rows.
+    """
     known, wanted = keys(phenotypes), keys(rows)
     if known.has_duplicates:
         raise ValueError(f"line {known[known.duplicated()][0]} has two values")

@@ -36,10 +36,11 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from breedcast.phenotypes.records import has_environments, keys, levels
-from breedcast.scoring.alignment import UNIT, valued
+from breedcast.scoring.alignment import valued
 from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
 from breedcast.seeds import derive_seed
+from breedcast.validation.plan import UNIT
 
 Method = Literal["auto", "mean", "stack", "elbpso"]
 
@@ -129,68 +130,101 @@ def combine(
     fold of environments of its own values, since the other folds' fits saw them. Raises ValueError
     when the models' rows differ.
     """
-    rows, predicted = _aligned(predictions)
-    environment, told = rows["environment"].to_numpy(object), has_environments(rows)
-    inner_fold = _inner_fold(rows)
-    left_out = _left_out(rows, plan)
-    # of each inner fold and environment
-    part = pd.MultiIndex.from_arrays([inner_fold, pd.factorize(environment)[0]]).factorize()[0]
-    combined = np.empty(len(rows))
+    inputs = _Inputs.of(predictions, plan)
     fit = partial(Combination.fit, method=method, direction=direction)
+    combined = np.empty(len(inputs.rows))
     records = []
+    for unit, rows in inputs.rows.groupby(list(UNIT)):
+        phenotypes = phenotypes_of(int(rows["permutation"].iloc[0]))
+        seed_of = partial(derive_seed, seed, "weights", *unit)
+        found, combined[rows.index] = _combine_unit(inputs, rows, phenotypes, fit, seed_of)
+        weights = zip([INTERCEPT, *predictions], [found.intercept, *found.weights], strict=True)
+        records += [(*unit, *item) for item in weights]
+    return (
+        inputs.rows.assign(predicted=combined, sd=np.nan, reliability=np.nan),
+        pd.DataFrame(records, columns=[*UNIT, "model", "weight"]),
+    )
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What is combined: the rows that all models predict, numbered from 0.
+
+    predicted: (rows, models); environment: (rows,) names, missing where they are not told apart.
+    inner_fold: (rows,), NO_FOLD of none; part: (rows,) a number for each inner fold and
+    environment; left_out: (rows,) as `_left_out` gives it.
+    """
+
+    rows: pd.DataFrame
+    predicted: np.ndarray
+    environment: np.ndarray
+    inner_fold: np.ndarray
+    part: np.ndarray
+    left_out: np.ndarray
+
+    @classmethod
+    def of(cls, predictions: Mapping[str, pd.DataFrame], plan: pd.DataFrame | None) -> _Inputs:
+        """Raises ValueError when the models' rows differ."""
+        rows, predicted = _aligned(predictions)
+        environment, inner_fold = rows["environment"].to_numpy(object), _inner_fold(rows)
+        cells = pd.MultiIndex.from_arrays([inner_fold, pd.factorize(environment)[0]])
+        left_out = _left_out(rows, plan)
+        return cls(rows, predicted, environment, inner_fold, cells.factorize()[0], left_out)
+
+    def seen_without(self, fold: int, known: np.ndarray) -> np.ndarray:
+        """(known,) whether the fit without an inner fold has seen these rows, of other folds."""
+        return np.array([str(fold) not in it.split() for it in self.left_out[known]], dtype=bool)
 
     def learn(
+        self,
         known: np.ndarray,
         lines: pd.DataFrame,
         seen: np.ndarray,
         wanted: np.ndarray,
-        seed: int,
-    ) -> Combination:
-        """Weights from rows whose values are known; the combined predictions of wanted rows.
+        fit: Callable[..., Combination],
+    ) -> tuple[Combination, np.ndarray]:
+        """Weights from rows whose values are known; (wanted,) the combined predictions of others.
 
         lines: those of phenotypes.tsv that the known rows are of. seen: (known,) whether the fits
-        of the wanted rows have seen them too.
+        of the wanted rows have seen them too. fit: as `Combination.fit`, all else given.
         """
         value, weight = (lines[it].to_numpy(np.float64) for it in ("value", "weight"))
-        level = levels(environment, environment[known[seen]], value[seen])
-        found = fit(
-            *(predicted[known] - level[known, None], value - level[known]),
-            part=part[known],
-            weight=weight,
-            seed=seed,
-        )
-        if told:
+        level = levels(self.environment, self.environment[known[seen]], value[seen])
+        deviations = self.predicted[known] - level[known, None]
+        found = fit(deviations, value - level[known], part=self.part[known], weight=weight)
+        if has_environments(self.rows):
             found = replace(found, intercept=0.0)
-        of_wanted = found.predict(predicted[wanted] - level[wanted, None])
-        combined[wanted] = of_wanted + level[wanted]
-        return found
+        return found, found.predict(self.predicted[wanted] - level[wanted, None]) + level[wanted]
 
-    for unit, unit_rows in rows.groupby(list(UNIT)):
-        is_inner = (unit_rows["role"] == "inner").to_numpy()
-        positions = unit_rows.index.to_numpy()
-        inner, fold_of = positions[is_inner], inner_fold[positions]
-        permutation = int(unit_rows["permutation"].iloc[0])
-        lines = valued(phenotypes_of(permutation), unit_rows[is_inner])
-        for fold in np.unique(inner_fold[inner]):
-            others = inner_fold[inner] != fold
-            known, wanted = inner[others], positions[fold_of == fold]
-            seen = np.array([str(fold) not in it.split() for it in left_out[known]], dtype=bool)
-            learn(known, lines[others], seen, wanted, derive_seed(seed, "weights", *unit, fold))
-        chosen = derive_seed(seed, "weights", *unit)
-        seen, wanted = np.full(len(inner), True), positions[fold_of == NO_FOLD]
-        combination = learn(inner, lines, seen, wanted, chosen)
-        records += [
-            (*unit, *item)
-            for item in zip(
-                [INTERCEPT, *predictions],
-                [combination.intercept, *combination.weights],
-                strict=True,
-            )
-        ]
-    return (
-        rows.assign(predicted=combined, sd=np.nan, reliability=np.nan),
-        pd.DataFrame(records, columns=[*UNIT, "model", "weight"]),
+
+def _combine_unit(
+    inputs: _Inputs,
+    unit: pd.DataFrame,
+    phenotypes: pd.DataFrame,
+    fit: Callable[..., Combination],
+    seed_of: Callable[..., int],
+) -> tuple[Combination, np.ndarray]:
+    """The weights learnt from all training lines of a unit, and (rows,) its rows combined.
+
+    unit: its rows; phenotypes: as its permutation deals them. seed_of: of an inner fold, or none.
+    """
+    positions, is_inner = unit.index.to_numpy(), (unit["role"] == "inner").to_numpy()
+    inner, fold_of = positions[is_inner], inputs.inner_fold[positions]
+    lines = valued(phenotypes, unit[is_inner])
+    combined = np.empty(len(unit))
+    for fold in np.unique(fold_of[is_inner]):
+        others, wanted = fold_of[is_inner] != fold, fold_of == fold
+        known = inner[others]
+        _, combined[wanted] = inputs.learn(
+            *(known, lines[others], inputs.seen_without(fold, known), positions[wanted]),
+            partial(fit, seed=seed_of(fold)),
+        )
+    wanted = fold_of == NO_FOLD
+    found, combined[wanted] = inputs.learn(
+        *(inner, lines, np.full(len(inner), True), positions[wanted]),
+        partial(fit, seed=seed_of()),
     )
+    return found, combined
 
 
 def _standardised_weights(Z: np.ndarray, value: np.ndarray, method: Method) -> np.ndarray:

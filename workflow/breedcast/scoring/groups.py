@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson
 from breedcast.phenotypes.hybrids import parents_of
 from breedcast.phenotypes.records import LEAST, keys, within
 from breedcast.scoring.alignment import observed
-from breedcast.scoring.metrics import pearson, rmse
+from breedcast.scoring.metrics import rmse
 
 #: What `by` holds for hybrids by how many of their parents were tested.
 HYBRID_CLASS = "hybrid_class"

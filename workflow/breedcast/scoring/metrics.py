@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import is_constant, pearson
 from breedcast.phenotypes.records import within
 
 Direction = Literal["high", "low"]
@@ -71,18 +72,6 @@ def brier(is_high: np.ndarray, probability: np.ndarray) -> float:
     return float(np.mean((np.clip(probability, 0.0, 1.0) - is_high) ** 2))
 
 
-def is_constant(values: np.ndarray) -> bool:
-    """Whether values differ by no more than rounding."""
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
-
-
-def pearson(observed: np.ndarray, predicted: np.ndarray) -> float:
-    """Pearson correlation: the predictive ability. NaN where either side is constant."""
-    if is_constant(observed) or is_constant(predicted):
-        return np.nan
-    return float(np.corrcoef(observed, predicted)[0, 1])
-
-
 def pearson_within(environment: np.ndarray, observed: np.ndarray, predicted: np.ndarray) -> float:
     """The mean, as `within` takes it, of the correlations within environments; of all without."""
     figures = within(
@@ -131,6 +120,12 @@ def directed(values: np.ndarray, direction: Direction) -> np.ndarray:
     return values if direction == "high" else -values
 
 
+def rank_of(predicted: np.ndarray, direction: Direction) -> np.ndarray:
+    """(lines,) how many are better, plus one: those predicted alike share the better rank."""
+    value = directed(predicted, direction)
+    return 1 + len(value) - np.searchsorted(np.sort(value), value, side="right")
+
+
 def best_count(lines: int, share: float) -> int:
     """How many lines the best `share` are: rounded, half to even as R does, and at least one."""
     return max(1, round(share * lines))
@@ -167,18 +162,6 @@ def mean_ndcg(
     Blondel et al. (2015) PLoS ONE 10:e0128570.
     """
     return float(_directed_ndcg(observed, predicted, share, direction).mean())
-
-
-def published_mean_ndcg(observed: np.ndarray, predicted: np.ndarray, share: float) -> float:
-    """meanNDCG as DeepGS 1.2 computes it, for comparison with published figures only.
-
-    The gain is the observed value centred by its mean and divided by its range. Half the lines
-    then have a negative gain, and the score depends on where the trait's mean lies.
-
-    Ma et al. (2018) Planta 248:1307-1318.
-    """
-    gain = (observed - observed.mean()) / np.ptp(observed)
-    return float(_ndcg_at_each_count(gain, predicted, best_count(len(gain), share)).mean())
 
 
 def _directed_ndcg(

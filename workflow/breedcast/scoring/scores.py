@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from breedcast.agreement import pearson
 from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.records import has_environments, keys, within
-from breedcast.scoring.alignment import UNIT, observed
+from breedcast.scoring.alignment import observed
 from breedcast.scoring.groups import within_and_between
-from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson, pearson_within
+from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson_within
 from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
+from breedcast.validation.plan import UNIT
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
 CORRELATIONS = (
@@ -59,36 +62,25 @@ def score(
     _check_complete(scored, plan)
     values = np.unique(phenotypes_of(0)["value"].dropna())
     seen = set() if alike is None else set(alike_to_training(plan[plan["repeat"] >= 0], alike))
+    of_real = partial(
+        _of_test,
+        direction=direction,
+        values=values,
+        heritability=heritability,
+        families=families,
+        seen=seen,
+    )
+    unit = ["permutation", "repeat", "fold"]
     inner = predictions[predictions["role"] == "inner"]
-    units = dict(list(inner.groupby(["permutation", "repeat", "fold"])))
+    trained = dict(list(inner.groupby(unit)))
+    dealt = {it: phenotypes_of(it) for it in scored["permutation"].unique()}
     records = []
-    for permutation in sorted(scored["permutation"].unique()):
-        phenotypes = phenotypes_of(permutation)
-        has_covariates = bool(covariate_columns(phenotypes))
-        predicted_alike = scored[scored["permutation"] == permutation]
-        for (repeat, fold), unit in predicted_alike.groupby(["repeat", "fold"]):
-            trained = units.get((permutation, repeat, fold), inner.head(0))
-            value, predicted = observed(phenotypes, unit), unit["predicted"].to_numpy(np.float64)
-            environment = unit["environment"].to_numpy(object)
-            if permutation:
-                metric = "control_pearson" if permutation > 0 else "family_control_pearson"
-                scores = {metric: pearson_within(environment, value, predicted)}
-                if permutation > 0 and has_covariates:
-                    beyond = partial_pearson(unit, trained, phenotypes)
-                    scores["control_partial_pearson"] = beyond
-            else:
-                family = None if families is None else unit["sample"].map(families).to_numpy()
-                scores = _evaluate(unit, value, predicted, direction, family, values)
-                if heritability > 0:
-                    scores["accuracy"] = scores["pearson"] / np.sqrt(heritability)
-                if has_covariates:
-                    scores["partial_pearson"] = partial_pearson(unit, trained, phenotypes)
-                new = np.array([(repeat, fold, sample) not in seen for sample in unit["sample"]])
-                if seen and new.sum() > 1:
-                    distinct = pearson_within(environment[new], value[new], predicted[new])
-                    scores["pearson_distinct"] = distinct
-            records += [(repeat, fold, permutation, *item) for item in scores.items()]
-    return pd.DataFrame(records, columns=["repeat", "fold", "permutation", "metric", "value"])
+    for key, tests in scored.groupby(unit):
+        permutation, *fold = key
+        figures: Callable[..., dict[str, float]] = _of_control if permutation else of_real
+        scores = figures(tests, trained.get(key, inner.head(0)), dealt[permutation])
+        records += [(*fold, permutation, *item) for item in scores.items()]
+    return pd.DataFrame(records, columns=[*UNIT, "metric", "value"])
 
 
 def summarise(scores: pd.DataFrame) -> pd.DataFrame:
@@ -114,6 +106,55 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
 def defined(scores: pd.DataFrame) -> pd.Series:
     """The values of a scores table, an undefined correlation taken as 0."""
     return scores["value"].mask(scores["value"].isna() & scores["metric"].isin(CORRELATIONS), 0.0)
+
+
+def _of_control(
+    tests: pd.DataFrame, trained: pd.DataFrame, phenotypes: pd.DataFrame
+) -> dict[str, float]:
+    """The figures of a permuted trait's unit.
+
+    tests, trained: the predictions of its test lines, and of its training lines by fits that had
+    not seen them; phenotypes: as the permutation deals them.
+    """
+    value, predicted = observed(phenotypes, tests), tests["predicted"].to_numpy(np.float64)
+    ability = pearson_within(tests["environment"].to_numpy(object), value, predicted)
+    if (tests["permutation"] < 0).all():
+        return {"family_control_pearson": ability}
+    found = {"control_pearson": ability}
+    if covariate_columns(phenotypes):
+        found["control_partial_pearson"] = partial_pearson(tests, trained, phenotypes)
+    return found
+
+
+def _of_test(
+    tests: pd.DataFrame,
+    trained: pd.DataFrame,
+    phenotypes: pd.DataFrame,
+    *,
+    direction: Direction,
+    values: np.ndarray,
+    heritability: float,
+    families: pd.Series | None,
+    seen: set[tuple[int, int, str]],
+) -> dict[str, float]:
+    """The figures of a unit of the real trait; the first three as of `_of_control`.
+
+    values: as of `_evaluate`; seen: repeat, fold and sample of test lines that are nearly identical
+    to a training line.
+    """
+    value, predicted = observed(phenotypes, tests), tests["predicted"].to_numpy(np.float64)
+    family = None if families is None else tests["sample"].map(families).to_numpy()
+    found = _evaluate(tests, value, predicted, direction, family, values)
+    if heritability > 0:
+        found["accuracy"] = found["pearson"] / np.sqrt(heritability)
+    if covariate_columns(phenotypes):
+        found["partial_pearson"] = partial_pearson(tests, trained, phenotypes)
+    names = zip(tests["repeat"], tests["fold"], tests["sample"], strict=True)
+    new = np.array([it not in seen for it in names])
+    if seen and new.sum() > 1:
+        environment = tests["environment"].to_numpy(object)[new]
+        found["pearson_distinct"] = pearson_within(environment, value[new], predicted[new])
+    return found
 
 
 def _evaluate(

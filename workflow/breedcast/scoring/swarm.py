@@ -51,9 +51,9 @@ def mean_ndcg_of_weights(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A fitness: the mean NDCG of the best `share` of the lines, ordered by a weighted sum.
 
-    gain: (lines,) what a line is worth, as `metrics.mean_ndcg` or `metrics.published_mean_ndcg`
-    define it; predicted: (lines, models), high where the line is thought good. Lines that all
-    models predict alike come in any order.
+    gain: (lines,) what a line is worth, as `metrics.mean_ndcg` defines it; predicted: (lines,
+    models), high where the line is thought good. Lines that all models predict alike come in any
+    order.
     """
     count = best_count(len(gain), share)
     discount = 1 / np.log2(np.arange(2, count + 2))

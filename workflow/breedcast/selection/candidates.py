@@ -15,7 +15,7 @@ from breedcast.phenotypes.hybrids import parents_of
 from breedcast.phenotypes.records import keys
 from breedcast.scoring.alignment import valued
 from breedcast.scoring.intervals import unit_intervals
-from breedcast.scoring.metrics import Direction, best_count, directed, regression
+from breedcast.scoring.metrics import Direction, best_count, directed, rank_of, regression
 from breedcast.validation.classes import CLASSES
 from breedcast.validation.plan import CANDIDATE_UNIT
 
@@ -220,9 +220,3 @@ def _rank_sd(members: pd.DataFrame, candidates: pd.DataFrame, direction: Directi
     ]
     deviation: np.ndarray = np.std(ranks, axis=0, ddof=1)
     return deviation
-
-
-def rank_of(predicted: np.ndarray, direction: Direction) -> np.ndarray:
-    """(candidates,) how many are better, plus one."""
-    value = directed(predicted, direction)
-    return 1 + len(value) - np.searchsorted(np.sort(value), value, side="right")

@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.genotypes.hybrids import heterozygous_shares
 from breedcast.phenotypes.hybrids import MOST_HETEROZYGOUS
-from breedcast.scoring.metrics import Direction, directed
+from breedcast.scoring.metrics import Direction, directed, rank_of
 from breedcast.selection.linkage import Linkage
 from breedcast.selection.merit import Merit
 
@@ -116,8 +117,7 @@ def predict_crosses(
     gain = intensity(selected) * table["accuracy"] * table["sd"]
     table["usefulness"] = table["mean"] + directed(gain.to_numpy(), direction)
     table["relationship"] = merit.K[np.ix_(chosen, chosen)][one, two]
-    worth = pd.Series(directed(table["usefulness"].to_numpy(), direction))
-    table["rank"] = worth.rank(method="min", ascending=False).astype(int)
+    table["rank"] = rank_of(table["usefulness"].to_numpy(), direction)
     return table.sort_values("rank", kind="stable", ignore_index=True)[COLUMNS]
 
 
@@ -130,12 +130,10 @@ def intensity(selected: float) -> float:
 
 def _best(merit: Merit, parents: int, direction: Direction) -> np.ndarray:
     """Positions of the best lines that can be parents, the best first."""
-    heterozygous, called = (np.zeros(len(merit.lines)) for _ in range(2))
+    able = np.ones(len(merit.lines), bool)
     if merit.codes.ploidy == 2:
-        for block in merit.codes.blocks(0, merit.codes.markers):
-            heterozygous += (block == 1).sum(axis=1)
-            called += (block <= 2).sum(axis=1)
-    able = heterozygous <= MOST_HETEROZYGOUS * called
+        blocks = merit.codes.blocks(0, merit.codes.markers)
+        able = heterozygous_shares(blocks) <= MOST_HETEROZYGOUS
     if able.sum() < 2:
         raise UserError(
             f"crosses: all lines but {able.sum()} have more than {100 * MOST_HETEROZYGOUS:g} % of "

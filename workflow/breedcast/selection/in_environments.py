@@ -9,14 +9,13 @@ import pandas as pd
 
 from breedcast.phenotypes.records import has_environments
 from breedcast.scoring.intervals import unit_intervals
-from breedcast.scoring.metrics import Direction
-from breedcast.selection.candidates import rank_of
+from breedcast.scoring.metrics import Direction, rank_of
 from breedcast.validation.plan import CANDIDATE_UNIT
 
 BY_ENVIRONMENT = ["sample", "model", "environment", "predicted", "lower", "upper", "rank"]
 
 
-def over_environments(
+def on_one_level(
     predictions: Mapping[str, pd.DataFrame], phenotypes: pd.DataFrame
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Predictions of the candidates' unit, and phenotypes.tsv, with a row per line.
@@ -32,7 +31,7 @@ def over_environments(
     level = phenotypes.groupby("environment")["value"].mean()
     shift = level.mean() - level
 
-    def on_one_level(rows: pd.DataFrame, column: str) -> np.ndarray:
+    def levelled(rows: pd.DataFrame, column: str) -> np.ndarray:
         found: np.ndarray = (rows[column] + rows["environment"].map(shift)).to_numpy(np.float64)
         return found
 
@@ -40,17 +39,16 @@ def over_environments(
     of_lines = {}
     for model, table in predictions.items():
         rows = table[table["repeat"] == CANDIDATE_UNIT]
-        rows = rows.assign(predicted=on_one_level(rows, "predicted"))
+        rows = rows.assign(predicted=levelled(rows, "predicted"))
         means = rows.groupby(unit, sort=False, dropna=False)[["predicted", "sd", "reliability"]]
         of_lines[model] = means.mean().reset_index().assign(environment=None)
-    records = phenotypes.assign(
-        value=on_one_level(phenotypes, "value"), variance=1 / phenotypes["weight"]
-    )
+    records = phenotypes.assign(value=levelled(phenotypes, "value"))
+    variance = (1 / phenotypes["weight"]).groupby(phenotypes["sample"], sort=False)
     by_line = records.groupby("sample", sort=False)
     lines = records.drop_duplicates("sample").set_index("sample")
     lines["value"], lines["environment"] = by_line["value"].mean(), None
-    lines["weight"] = by_line.size() / by_line["variance"].mean()
-    return of_lines, lines.drop(columns="variance").reset_index()
+    lines["weight"] = by_line.size() / variance.mean()
+    return of_lines, lines.reset_index()
 
 
 def in_each_environment(

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
-from breedcast.scoring.metrics import best_count
+from breedcast.scoring.metrics import best_count, rank_of
 
 PREDICTED = "predicted_"
 GAINS = ["trait", "direction", "weight", "desired", "gain", "slope", "validated_gain"]
@@ -63,36 +64,41 @@ def rank_by_index(
         b = _for_gains(better, np.array([(desired_gains or {})[trait] for trait in traits]))
     index = better @ b
     order = np.argsort(-index, kind="stable")
-    chosen = best_count(len(index), fraction) if len(index) else 0
+    chosen = order[: best_count(len(index), fraction)] if len(index) else order
     lines = pd.DataFrame({"sample": predicted.index, "index": index})
-    lines["rank"] = lines["index"].rank(ascending=False, method="min").astype(int)
-    lines["selected"] = np.isin(np.arange(len(index)), order[:chosen])
+    lines["rank"] = rank_of(index, "high")
+    lines["selected"] = np.isin(np.arange(len(index)), chosen)
     for trait in traits:
         lines[PREDICTED + trait] = predicted[trait].to_numpy()
-    gain = better[order[:chosen]].mean(axis=0) if chosen else np.full(len(traits), np.nan)
+    gain = better[chosen].mean(axis=0) if len(chosen) else np.full(len(traits), np.nan)
     slope = np.array([slopes.get(trait, np.nan) for trait in traits])
-    gains = pd.DataFrame(
-        {
-            "trait": traits,
-            "direction": [directions[trait] for trait in traits],
-            "weight": b,
-            "desired": [(desired_gains or {}).get(trait, np.nan) for trait in traits],
-            "gain": gain,
-            "slope": slope,
-            "validated_gain": slope * gain,
-        }
-    )
-    between = predicted.corr() if len(predicted) > 1 else pd.DataFrame(np.nan, traits, traits)
-    pairs = [(one, two) for at, one in enumerate(traits) for two in traits[at + 1 :]]
-    correlations = [
-        (one, two, between.loc[one, two], genetic.get((one, two), genetic.get((two, one), np.nan)))
-        for one, two in pairs
-    ]
+    gains = {
+        "trait": traits,
+        "direction": [directions[trait] for trait in traits],
+        "weight": b,
+        "desired": [(desired_gains or {}).get(trait, np.nan) for trait in traits],
+        "gain": gain,
+        "slope": slope,
+        "validated_gain": slope * gain,
+    }
     return Index(
         lines.iloc[order].reset_index(drop=True),
-        gains[GAINS],
-        pd.DataFrame(correlations, columns=CORRELATIONS),
+        pd.DataFrame(gains, columns=GAINS),
+        _correlations(predicted, genetic),
     )
+
+
+def _correlations(
+    predicted: pd.DataFrame, genetic: Mapping[tuple[str, str], float]
+) -> pd.DataFrame:
+    """CORRELATIONS of every pair of traits."""
+    traits = list(predicted.columns)
+    between = predicted.corr() if len(predicted) > 1 else pd.DataFrame(np.nan, traits, traits)
+    rows = [
+        (one, two, between.loc[one, two], genetic.get((one, two), genetic.get((two, one), np.nan)))
+        for one, two in combinations(traits, 2)
+    ]
+    return pd.DataFrame(rows, columns=CORRELATIONS)
 
 
 def _for_gains(better: np.ndarray, desired: np.ndarray) -> np.ndarray:

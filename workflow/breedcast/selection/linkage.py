@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from breedcast.errors import UserError
+from breedcast.numerals import finite
 from breedcast.phenotypes.table import read_records
 
 #: The contig of markers whose place is not known: each is inherited independently of all others.
@@ -82,7 +82,7 @@ def read_map(path: str | Path) -> pd.DataFrame:
     Separated as a trait table may be. Raises UserError for a table without these columns or rows,
     for what is no number, and for a map that runs backwards.
     """
-    (_, header), *records = read_records(Path(path)) or [(1, [])]
+    (_, header), *records = read_records(Path(path), "selection: crosses: map") or [(1, [])]
     column = {name.lower(): at for at, name in enumerate(header)}
     absent = [name for name in MAP_COLUMNS if name not in column]
     if absent:
@@ -97,11 +97,8 @@ def read_map(path: str | Path) -> pd.DataFrame:
                 f"{path}, line {line}: {len(record)} fields, where line 1 has {len(header)}"
             )
         contig, *numbers = (record[column[name]] for name in MAP_COLUMNS)
-        try:
-            position, cm = map(float, numbers)
-        except ValueError:
-            position = cm = math.nan
-        if not (math.isfinite(position) and math.isfinite(cm)):
+        position, cm = map(finite, numbers)
+        if position is None or cm is None:
             raise UserError(
                 f"{path}, line {line}: position and cm must be numbers, not {numbers!r}"
             )

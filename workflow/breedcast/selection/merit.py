@@ -16,7 +16,7 @@ import pandas as pd
 from breedcast.errors import UserError
 from breedcast.genotypes.columns import CodeColumns
 from breedcast.genotypes.encode import DosageMeans
-from breedcast.models.reml import MixedModel, fit_reml
+from breedcast.models.reml import MixedModel, fit_weighted
 from breedcast.phenotypes.covariates import FullRankDesign, covariate_columns
 
 
@@ -57,13 +57,9 @@ class Merit:
         K, known = products / scale, lines.iloc[:trained]
         covariates = lines[covariate_columns(lines)]
         X = FullRankDesign.fit(covariates.iloc[:trained]).matrix(covariates)
-        root = np.sqrt(known["weight"].to_numpy(np.float64))
-        mixed = fit_reml(
-            K[:trained, :trained] * np.outer(root, root),
-            known["value"].to_numpy(np.float64) * root,
-            X[:trained] * root[:, None],
-        )
-        return cls(lines, codes, trained, K, scale, mixed.unweighted(root), X)
+        value, weight = (known[it].to_numpy(np.float64) for it in ("value", "weight"))
+        mixed = fit_weighted(K[:trained, :trained], value, X[:trained], weight)
+        return cls(lines, codes, trained, K, scale, mixed, X)
 
     @property
     def genetic(self) -> np.ndarray:

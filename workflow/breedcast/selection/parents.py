@@ -12,9 +12,8 @@ import pandas as pd
 from breedcast.genotypes.store import Codes
 from breedcast.models.base import Lines, Parents
 from breedcast.models.gca_sca import GCASCA, FittedGCASCA
-from breedcast.phenotypes.covariates import covariate_columns
 from breedcast.phenotypes.hybrids import SIDES
-from breedcast.scoring.metrics import Direction, directed
+from breedcast.scoring.metrics import Direction, directed, rank_of
 
 PARENTS = ["parent", "pool", "hybrids", "gca", "sd", "reliability", "rank"]
 #: What the parents of a pool are called, by the sides that they are on.
@@ -38,14 +37,8 @@ def rate_parents(
     """
     pairs, measured = lines[list(SIDES)], lines["value"].notna().to_numpy()
     parents = Parents.of(genotypes, pairs)
-    given = Lines(
-        np.empty((len(lines), 0), np.uint8),
-        genotypes.ploidy,
-        lines[covariate_columns(lines)],
-        lines["value"].to_numpy(np.float64),
-        lines["weight"].to_numpy(np.float64),
-        parents=parents,
-    )
+    no_codes = np.empty((len(lines), 0), np.uint8)
+    given = Lines.of(no_codes, genotypes.ploidy, lines, parents=parents)
     fitted = GCASCA().fit(given.take(np.flatnonzero(measured)), seed, "cpu")
     rated = [_of_pool(fitted, side, genotypes, pairs, measured, direction) for side in fitted.pools]
     starts = range(0, len(lines), AT_ONCE)
@@ -58,9 +51,11 @@ def rate_parents(
     hybrids = lines[["sample", *SIDES, "value"]].assign(
         **parts, predicted=mean + sum(parts.values())
     )
-    order = directed(hybrids["predicted"].to_numpy(), direction)
-    rank = pd.Series(order).where(~measured).rank(ascending=False, method="min").astype("Int64")
-    hybrids = hybrids.assign(rank=rank.to_numpy()).iloc[np.argsort(-order, kind="stable")]
+    predicted = hybrids["predicted"].to_numpy()
+    rank = np.full(len(hybrids), np.nan)
+    rank[~measured] = rank_of(predicted[~measured], direction)
+    order = np.argsort(-directed(predicted, direction), kind="stable")
+    hybrids = hybrids.assign(rank=rank).iloc[order]
     return pd.concat(rated, ignore_index=True), hybrids, variances(fitted)
 
 
@@ -87,7 +82,6 @@ def _of_pool(
     position = pd.Index(genotypes.samples).get_indexer(pd.Index(names))
     ability = fitted.combining_abilities(side, genotypes.codes[position])
     count = pd.Series(columns[measured].to_numpy().ravel()).value_counts()
-    better = directed(ability.mean, direction)
     rated = pd.DataFrame(
         {
             "parent": names,
@@ -96,7 +90,7 @@ def _of_pool(
             "gca": ability.mean,
             "sd": ability.sd,
             "reliability": ability.reliability,
-            "rank": pd.Series(better).rank(ascending=False, method="min").astype(int),
+            "rank": rank_of(ability.mean, direction),
         },
         columns=PARENTS,
     )

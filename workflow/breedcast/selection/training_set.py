@@ -55,7 +55,7 @@ def learning_curve(
         for by, share, used, where in parts:
             given = _at(every.take(used), where)
             predicted = RRBLUP().fit(given, 0, "cpu").predict(_at(test, where).blind()).mean
-            score = _ability(test, predicted)
+            score = pearson_within(test.environments, test.observed, predicted)
             rows.append((by, share, len(used), len(where), unit.fold, score))
     return pd.DataFrame(rows, columns=CURVE)
 
@@ -106,12 +106,6 @@ def _errors(merit: Merit) -> np.ndarray:
     shared = K[new, known] @ VX
     g = K[new, new] - K[new, known] @ explained + shared @ b @ shared.T
     return np.block([[g, -shared @ b], [-b @ shared.T, b]])
-
-
-def _ability(lines: Lines, predicted: np.ndarray) -> float:
-    """The correlation with the lines' values, within environments where there are any."""
-    told = np.full(len(lines), None) if lines.environment is None else lines.environment
-    return pearson_within(told, lines.observed, predicted)
 
 
 def _parts(shuffled: np.ndarray, shares: Sequence[float]) -> Iterator[tuple[float, np.ndarray]]:

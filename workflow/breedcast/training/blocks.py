@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from breedcast.training.dropout import Dropout
+from breedcast.training.initialisers import INITIALISERS
 from breedcast.training.layers import Dense
 
 #: Inputs up to which the sum over a genome is left as it is.
@@ -143,3 +144,17 @@ def dense_between_dropouts(inputs: int, units: int, rate: float) -> list[nn.Modu
 def pooled_by(length: int, most: int) -> int:
     """How many positions to pool into one, 2 at least, so that no more than `most` remain."""
     return max(2, -(-length // most))
+
+
+def set_first_weights(network: nn.Module, name: str) -> None:
+    """Draw every weight of the convolutions and dense layers anew, as it acts; biases stay."""
+    for layer in network.modules():
+        if isinstance(layer, LocallyConnected):
+            for window in layer.weight.detach():
+                INITIALISERS[name](window.T)
+        elif isinstance(layer, nn.Conv1d | nn.Linear):
+            INITIALISERS[name](layer.weight)
+        else:
+            continue
+        with torch.no_grad():
+            layer.weight.div_(getattr(layer, "share", 1.0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 Initialiser = Callable[[Tensor], Tensor]
@@ -59,19 +58,3 @@ INITIALISERS: dict[str, Initialiser] = {
     "he": he,
     "pytorch": pytorch,
 }
-
-
-def set_first_weights(network: nn.Module, name: str) -> None:
-    """Draw every weight of the convolutions and dense layers anew, as it acts; biases stay."""
-    from breedcast.training.blocks import LocallyConnected
-
-    for layer in network.modules():
-        if isinstance(layer, LocallyConnected):
-            for window in layer.weight.detach():
-                INITIALISERS[name](window.T)
-        elif isinstance(layer, nn.Conv1d | nn.Linear):
-            INITIALISERS[name](layer.weight)
-        else:
-            continue
-        with torch.no_grad():
-            layer.weight.div_(getattr(layer, "share", 1.0))

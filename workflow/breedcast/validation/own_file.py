@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breedcast.errors import UserError
-from breedcast.phenotypes.table import MISSING, read_records
+from breedcast.numerals import whole
+from breedcast.phenotypes.table import is_missing, read_records
 
 #: Its columns: the first two are required.
 COLUMNS = ("sample", "fold", "repeat", "role", "inner_fold", "environment")
@@ -71,9 +72,7 @@ def read_own_plan(path: str | Path) -> OwnPlan:
     left out: those of the candidates.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"config, validation: plan: {path}: no such file; give a table of folds")
-    table = read_records(path)
+    table = read_records(path, "validation: plan")
     header = table[0][1] if table else []
     for column in COLUMNS[:2]:
         if column not in header:
@@ -113,23 +112,23 @@ def _row(cells: dict[str, str], where: str, number: int) -> PlanRow:
         raise UserError(f"{where}: no line name in column 'sample'")
     if role not in ROLES:
         raise UserError(f"{where}, column 'role': {role!r} is neither train nor test")
-    inner = cells.get("inner_fold", "")
+    inner, environment = cells.get("inner_fold", ""), cells.get("environment", "")
     return PlanRow(
         number=number,
         sample=sample,
         repeat=_whole(cells.get("repeat", "0"), f"{where}, column 'repeat'"),
         fold=_whole(cells["fold"], f"{where}, column 'fold'"),
         role=role,
-        inner_fold=None if inner in MISSING else _whole(inner, f"{where}, column 'inner_fold'"),
-        environment=None if cells.get("environment", "") in MISSING else cells["environment"],
+        inner_fold=None if is_missing(inner) else _whole(inner, f"{where}, column 'inner_fold'"),
+        environment=None if is_missing(environment) else environment,
     )
 
 
 def _whole(text: str, where: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UserError(f"{where}: {text!r} is not a whole number") from None
+    number = whole(text)
+    if number is None:
+        raise UserError(f"{where}: {text!r} is not a whole number")
+    return number
 
 
 def _refuse_repeats(rows: Iterable[PlanRow], path: Path, unit: tuple[str, ...]) -> None:
