@@ -245,6 +245,19 @@ def test_the_gain_is_corrected_by_how_held_out_predictions_spread(phenotypes):
     assert told.empty
 
 
+def test_the_slope_is_within_inner_folds():
+    """A fold of high values is predicted from a lower mean, which is no fault of the model."""
+    rng = np.random.default_rng(0)
+    fold, genetic = np.repeat([0.0, 1.0, 2.0], 40), rng.normal(size=120)
+    samples = [f"L{number}" for number in range(120)] + ["new"]
+    value = np.append(genetic + fold, np.nan)
+    lines = pd.DataFrame({"sample": samples, "environment": None, "value": value, "weight": 1.0})
+    table = lines.assign(repeat=-1, role=["inner"] * 120 + ["candidate"])
+    table = table.assign(inner_fold=[*fold, np.nan], predicted=[*(0.5 * genetic - fold), 0.0])
+    told = expected_response({"a": table}, lines, fraction=0.1, direction="high")
+    assert told["slope"].iloc[0] == pytest.approx(2)
+
+
 def test_the_slope_is_beyond_covariates_that_no_candidate_has():
     """Trials differ by far more than lines, and the predictions know nothing of lines."""
     rng = np.random.default_rng(0)
@@ -260,6 +273,7 @@ def test_the_slope_is_beyond_covariates_that_no_candidate_has():
             "environment": None,
             "repeat": -1,
             "role": ["inner"] * 120 + ["candidate"] * 30,
+            "inner_fold": [number % 5 for number in range(120)] + [np.nan] * 30,
             "predicted": predicted,
         }
     )

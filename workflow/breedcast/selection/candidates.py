@@ -77,10 +77,10 @@ def expected_response(
     Returns RESPONSE. predicted_gain: mean prediction of the selected less that of all candidates,
     in the trait's units, positive where it is for the better: right for a model whose predictions
     spread as they should, as GBLUP's do. slope: of observed values on predictions, over the
-    phenotyped lines when they were held out, both less the effects of covariates that no candidate
-    has; 0 of predictions that are all alike, or go the wrong way. validated_gain: the product,
-    which a model that promises too much cannot raise; it errs to
-    the low side where lines are few. No candidates, no rows.
+    phenotyped lines when they were held out, within inner folds and less the effects of covariates
+    that no candidate has; 0 of predictions that are all alike, or go the wrong way. validated_gain:
+    the product, which a model that promises too much cannot raise; it errs to the low side where
+    lines are few. No candidates, no rows.
     """
     rows = []
     for model, table in predictions.items():
@@ -96,16 +96,19 @@ def expected_response(
 
 
 def _slope(inner: pd.DataFrame, phenotypes: pd.DataFrame) -> float:
-    """Of observed values on predictions of lines that were held out, less covariates' effects."""
+    """Of observed values on predictions of lines that were held out, within their inner folds.
+
+    Both less the effects of covariates that no candidate has. Over the folds it would be too low: a
+    fold of high values was predicted from a training set with a lower mean.
+    """
     lines = valued(phenotypes, inner)
-    columns = not_of_candidates(phenotypes)
+    folds = inner["inner_fold"].astype(str).to_numpy(object)
+    apart = lines[not_of_candidates(phenotypes)].assign(inner_fold=folds)
     weight = lines["weight"].to_numpy(np.float64)
 
     def beyond(value: pd.Series) -> np.ndarray:
         values = value.to_numpy(np.float64)
-        if not columns:
-            return values
-        return values - FixedEffects.fit(lines[columns], values, weight).predict(lines[columns])
+        return values - FixedEffects.fit(apart, values, weight).predict(apart)
 
     return regression(beyond(lines["value"]), beyond(inner["predicted"]))[0]
 
