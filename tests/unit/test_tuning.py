@@ -13,7 +13,7 @@ import pytest
 from breedcast.checkpoint import Checkpoint, Checkpoints
 from breedcast.errors import UserError
 from breedcast.models import tuning
-from breedcast.models.base import Choice, model_class
+from breedcast.models.base import Choice, Lines, model_class
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.models.tuning import COMPLETE, FAILED, PRUNED, Tuning, search
 from tests.unit.quick import SHORT, quick
@@ -94,6 +94,12 @@ def test_options_with_which_a_fit_fails_are_passed_over():
     assert study.best.options["learning_rate"] <= 0.0001
     with pytest.raises(UserError, match="training diverged"):
         search(replace(DNN, learning_rate=0.01), Tuning(["units"], trials=8), 0, diverges)
+
+
+def test_a_prediction_that_is_constant_but_for_rounding_counts_as_zero():
+    lines = Lines(np.zeros((5, 1), np.uint8), 2, pd.DataFrame(index=range(5)), np.arange(5.0))
+    assert tuning._ability(lines, 0.3 + 1e-13 * np.eye(5)[0]) == 0
+    assert tuning._ability(lines, np.arange(5.0)) == pytest.approx(1)
 
 
 def test_time_is_a_budget_too():
