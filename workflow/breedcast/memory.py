@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from breedcast.limits import (
@@ -57,11 +58,17 @@ class Records:
     @classmethod
     def count(cls, phenotypes: str) -> Records:
         """Count the rows of a phenotypes.tsv."""
-        with open(phenotypes, encoding="utf-8", newline="") as file:
-            rows = csv.reader(file, delimiter="\t")
-            column = next(rows).index("value")
-            missing = [row[column] == "NA" for row in rows]
-        return cls(missing.count(False), missing.count(True))
+        return _counted(phenotypes, os.stat(phenotypes).st_mtime_ns)
+
+
+@cache
+def _counted(phenotypes: str, changed: int) -> Records:
+    """The records of a file that was changed then: several rules ask, and it may be large."""
+    with open(phenotypes, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        column = next(rows).index("value")
+        missing = [row[column] == "NA" for row in rows]
+    return Records(missing.count(False), missing.count(True))
 
 
 @dataclass(frozen=True)
