@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from breedcast.job_settings import JobSettings
 from breedcast.project import Project
 from breedcast.report.collect import ModelResult, Report, TraitResult, collect
 from breedcast.report.gallery import trait_figures
@@ -135,7 +136,7 @@ project = Project.load(yaml.safe_load(Path("config/config.yaml").read_text(encod
 example = collect(
     Path(project.config["output"]),
     Path(project.config["phenotypes"]["path"]),
-    json.loads(project.report_settings(steps={})),
+    json.loads(JobSettings(project).render_report(steps={})),
 )
 report = large(example, size)
 start = time.perf_counter()

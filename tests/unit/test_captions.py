@@ -7,8 +7,8 @@ from docutils.core import publish_parts
 from jinja2 import Environment, StrictUndefined
 
 from breedcast.genotypes.structure import LEAST_SILHOUETTE, MOST_CLUSTERS
+from breedcast.job_settings import settings
 from breedcast.markers import regions
-from breedcast.project import settings
 from breedcast.report import advice, ranks
 
 CAPTIONS = [

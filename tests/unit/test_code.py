@@ -69,3 +69,19 @@ def test_an_edit_changes_the_hash_of_what_uses_it_and_no_other(edited, path, cha
     edited(path)
     after = hashes()
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+#: A stage may import those before it (CONTRIBUTING.md).
+STAGES = (
+    *("genotypes", "phenotypes", "validation", "training", "models"),
+    *("scoring", "markers", "selection", "report"),
+)
+
+
+def test_no_stage_imports_a_later_one():
+    assert {path.parent.name for path in code.PACKAGE.glob("*/__init__.py")} == set(STAGES)
+    for number, stage in enumerate(STAGES):
+        later = {f"breedcast.{it}" for it in STAGES[number + 1 :]}
+        for path in (code.PACKAGE / stage).rglob("*.py"):
+            named = {".".join(module.split(".")[:2]) for module in code._imported(path)}
+            assert not named & later, path

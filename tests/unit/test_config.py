@@ -12,6 +12,7 @@ from breedcast.config import (
 )
 from breedcast.demands import Demands
 from breedcast.errors import UserError
+from breedcast.job_settings import JobSettings
 from breedcast.models.registry import MODELS, options_schema
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.project import Project
@@ -219,9 +220,8 @@ def test_a_scheduler_is_asked_for_the_time_of_the_trials():
 def test_another_device_trains_networks_anew_alone():
     def settings(model, device):
         checked = check_config(config(models={model: {}}, device=device))
-        return Project(checked, {"yield": "yield"}, model_configs(checked)).training_settings(
-            "yield", model
-        )
+        project = Project(checked, {"yield": "yield"}, model_configs(checked))
+        return JobSettings(project).train_model("yield", model)
 
     assert settings("gblup", "cuda") == settings("gblup", "cpu")
     assert settings("dnn", "cuda") != settings("dnn", "cpu")

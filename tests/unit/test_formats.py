@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from breedcast.errors import UserError
 from breedcast.genotypes.formats import files_of, open_source, orientation, read_samples, recognise
 from breedcast.genotypes.source import Reading
+from breedcast.job_settings import JobSettings
 from breedcast.project import Project
 from tests.unit.genotype_files import (
     PLINK2,
@@ -167,7 +168,7 @@ def test_a_project_knows_where_its_table_has_its_lines(tmp_path: Path) -> None:
         project = Project.load(
             {"genotypes": {"path": str(path)}, "phenotypes": {"path": str(phenotypes)}}
         )
-        given = json.loads(project.import_settings())
+        given = json.loads(JobSettings(project).import_genotypes)
         assert (given.pop("paths"), given.pop("join")) == ([str(path)], "intersection")
         assert given["lines_in"] == expected
         np.testing.assert_array_equal(read(path, **given)[1], dosage)

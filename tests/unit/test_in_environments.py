@@ -10,7 +10,11 @@ from breedcast.phenotypes.in_environments import read_trait_table
 from breedcast.phenotypes.labels import families_of, labels_of
 from breedcast.phenotypes.line_means import line_means
 from breedcast.phenotypes.records import levels, within
-from breedcast.selection.in_environments import in_each_environment, on_one_level
+from breedcast.selection.in_environments import (
+    in_each_environment,
+    on_one_level,
+    several_values,
+)
 from tests.unit.trials import lines_in_trials
 
 
@@ -127,6 +131,8 @@ def test_candidates_are_ranked_by_their_mean_over_environments_and_in_each():
     table, _ = lines_in_trials()
     predictions = predictions_of(table)
     of_lines, lines = on_one_level({"m": predictions}, table)
+    assert several_values(table)
+    assert not several_values(lines)
     known = lines[lines["value"].notna()].set_index("sample")
     simple = table.groupby("sample")["value"].mean()
     np.testing.assert_allclose(known["value"], simple[known.index], atol=1e-9)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from breedcast.errors import UserError
-from breedcast.selection.index import rank_by_index
+from breedcast.selection.index import index_of_candidates, rank_by_index
 from breedcast.several_traits import genetic_correlations, index_columns
 
 DIRECTIONS = {"yield": "high", "disease": "low", "height": "high"}
@@ -98,6 +98,22 @@ def test_gains_are_borne_out_by_slopes_and_genetic_correlations_are_told():
     assert np.isnan(between.loc[("yield", "height"), "genetic"])
     expected = predictions().corr().loc["yield", "disease"]
     assert between.loc[("yield", "disease"), "predicted"] == pytest.approx(expected)
+
+
+def test_only_lines_that_are_candidates_for_every_trait_are_ranked_and_by_one_model():
+    def tables(trait, samples, slope):
+        rows = pd.DataFrame({"sample": samples, "predicted": np.arange(len(samples), dtype=float)})
+        candidates = [rows.assign(model="gblup"), rows.assign(model="dnn", predicted=-1.0)]
+        response = pd.DataFrame({"model": ["gblup", "gblup", "dnn"], "slope": [slope, slope, 9.0]})
+        return trait, pd.concat(candidates), response
+
+    given = [tables("yield", ["007", "B", "C"], 0.5), tables("height", ["C", "007", "D"], 0.7)]
+    asked = {"weights": {"yield": 1, "height": 0}, "desired_gains": None, "fraction": 0.5}
+    index = index_of_candidates(given, DIRECTIONS, {}, model="gblup", **asked)
+    assert index.lines["sample"].tolist() == ["C", "007"]
+    assert index.lines["predicted_yield"].tolist() == [2, 0]
+    assert index.lines["predicted_height"].tolist() == [0, 1]
+    assert index.gains["slope"].tolist() == [0.5, 0.7]
 
 
 def test_traits_that_move_together_cannot_be_moved_apart():

@@ -89,6 +89,12 @@ def test_a_manifest_that_is_not_there_is_a_mistake(tmp_path):
         differences(tmp_path, tmp_path)
 
 
+@pytest.mark.parametrize("given", [0, 1, 3])
+def test_two_folders_are_compared(tmp_path, given):
+    with pytest.raises(UserError, match="give two folders of results: FIRST AGAIN"):
+        main(*[tmp_path] * given)
+
+
 def test_genotypes_that_were_changed_during_the_run_are_told(tmp_path):
     path, table = tmp_path / "g.vcf", tmp_path / "traits.tsv"
     path.write_text("before")

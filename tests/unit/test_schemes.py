@@ -11,6 +11,7 @@ from breedcast.config import check_config
 from breedcast.demands import Demands
 from breedcast.errors import UserError
 from breedcast.files import write_table
+from breedcast.memory import Records
 from breedcast.phenotypes.table import PhenotypeTable
 from breedcast.project import Project
 from breedcast.validation.groups import LineGroups
@@ -296,6 +297,18 @@ def test_the_fits_of_a_job_are_those_of_its_plan(scheme, tmp_path):
     else:
         assert demands.fits_per_job == fits
     assert project.has_random_folds == (scheme in RANDOM)
+    rows = sum(
+        len(unit.train) + len(unit.test) * (1 + len(unit.inner_folds) * (unit.permutation == 0))
+        for unit in work
+        if not unit.is_candidates
+    )
+    assert rows <= demands.prediction_rows(Records(len(table), 0))[0]
+
+
+def test_a_scheme_whose_units_are_not_counted_is_told():
+    config = {"validation": {"scheme": "new", "folds": 5, "repeats": 2}}
+    with pytest.raises(NotImplementedError, match="scheme new"):
+        _ = Demands(Project(config, {}, {})).units_of_plan
 
 
 def test_candidates_are_new_lines_whatever_tells_of_the_tested_ones():

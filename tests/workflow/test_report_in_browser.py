@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from breedcast.files import read_parquet, read_table
+from breedcast.job_settings import JobSettings
 from breedcast.project import Project
 from breedcast.report.collect import collect
 from breedcast.report.page import render
@@ -258,7 +259,7 @@ def test_hostile_names_are_text_on_the_page_and_in_what_is_saved(
 ):
     monkeypatch.chdir(example.folder)
     project = Project.load(yaml.safe_load(Path("config/config.yaml").read_text()))
-    settings = json.loads(project.report_settings(steps={}))
+    settings = json.loads(JobSettings(project).render_report(steps={}))
     settings["traits"] = settings["traits"][:1]
     report = collect(Path("results"), Path(project.config["phenotypes"]["path"]), settings)
     (trait,) = report.traits

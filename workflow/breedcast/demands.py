@@ -14,13 +14,17 @@ from breedcast.memory import (
     MEGABYTE,
     PREDICTED_MB,
     SALIENCY_BYTES,
+    CodesShape,
     Law,
-    ploidy_of,
-    shape,
+    PredictionLaw,
+    Records,
     training_mb,
 )
 from breedcast.project import Project
 from breedcast.validation.names import BY_PARENTS, OWN, PAIRS, RANDOM, grid_parts
+
+#: Seconds of a row of one model's predictions, and of setting a record against another, at most.
+ROW_SECONDS, PAIR_SECONDS = 1e-4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,17 @@ class Demands:
             return project.environments, project.environments
         if scheme == "cv00":
             return project.environments * folds * repeats, project.environments * folds
-        groups = project.groups - (scheme == "forward")  # the first year is not tested
+        if scheme == "leave_family_out":
+            return project.groups, project.groups
+        if scheme == "forward":  # the first year is not tested
+            return project.groups - 1, project.groups - 1
         if scheme == "leave_cluster_out":
             from breedcast.genotypes.structure import MOST_CLUSTERS  # and with it numpy
 
             clusters = project.config["structure"]["clusters"]
             groups = MOST_CLUSTERS if clusters == "auto" else clusters
-        return groups, groups
+            return groups, groups
+        raise NotImplementedError(f"how many units the scheme {scheme} has")
 
     @property
     def units_per_job(self) -> int:
@@ -70,6 +78,29 @@ class Demands:
             parts = max(1, min(inner, self.project.environments - 1))
         return (self.units_per_job - 1) * (inner * parts + 1) + inner + 1
 
+    def prediction_rows(self, records: Records) -> tuple[int, int]:
+        """Rows of a model's predictions, at most: of folds and control, and of the candidates."""
+        units, inner = self.units_per_job - 1, math.ceil(self.fits_per_job / self.units_per_job)
+        # each unit predicts what it trains on; once a repeat all are tested, by the inner fits too
+        tested = units + math.ceil(units / self.units_of_plan[1]) * inner
+        return records.measured * tested, records.measured + records.candidates * inner
+
+    def predictions_mb(self, law: PredictionLaw, phenotypes: str) -> float:
+        """Memory in MB of a rule that reads all models' predictions of a trait."""
+        records, models = Records.count(phenotypes), len(self.project.scored_models)
+        return law.process_mb(records, *self.prediction_rows(records), models)
+
+    def predictions_minutes(self, law: PredictionLaw, phenotypes: str) -> int:
+        """Wall time to ask of a scheduler for such a rule."""
+        records, models = Records.count(phenotypes), len(self.project.scored_models)
+        tested, candidate = self.prediction_rows(records)
+        seconds = ROW_SECONDS * (tested * bool(law.tested) + candidate * bool(law.candidate))
+        if law.pairs:
+            repeats = math.ceil(self.units_of_plan[0] / self.units_of_plan[1])
+            told = repeats * records.measured if law.tested else records.candidates
+            seconds += PAIR_SECONDS * records.measured * told
+        return 5 + math.ceil(models * seconds / 60)
+
     @property
     def regions_law(self) -> Law:
         """Memory of naming regions: as of the scan, and a repeat of a model's saliency."""
@@ -77,23 +108,28 @@ class Demands:
         marker = ASSOCIATION.marker + SALIENCY_BYTES * folds
         return replace(ASSOCIATION, least=2 * ASSOCIATION.least, marker=marker)
 
-    def shape(self, codes_json: str) -> tuple[int, int]:
-        """Lines, or hybrids of the table where these are more, and markers."""
-        lines, markers = shape(codes_json)
-        return max(lines, self.project.hybrids), markers
+    def codes(self, codes_json: str) -> CodesShape:
+        """The shape of the codes, of hybrids where the table has more of these than lines."""
+        codes = CodesShape.read(codes_json)
+        return replace(codes, lines=max(codes.lines, self.project.hybrids))
+
+    def by_codes_mb(self, law: Law, codes_json: str) -> float:
+        """Memory in MB by a law of lines and markers."""
+        codes = self.codes(codes_json)
+        return law.process_mb(codes.lines, codes.markers)
 
     def training_mb(self, model: str, codes_json: str) -> float:
         """Memory of a training job in MB: its processes, and what fills their missing calls."""
-        lines, markers = self.shape(codes_json)
-        lines *= max(1, self.project.environments)  # a model sees each line once for each
+        codes = self.codes(codes_json)
+        # a model sees each line once for each environment
+        lines = codes.lines * max(1, self.project.environments)
         chosen, processes = self.project.models[model], self.project.config["threads"]
-        law, options = (chosen.kind, chosen.is_network), chosen.configured
+        options = chosen.configured
         needed = training_mb(
-            *law,
-            *(lines, markers, processes),
+            *(chosen.kind, chosen.is_network, lines, codes.markers, processes),
             has_shortcut=options.has_shortcut,
             given_markers=options.given_markers,
-            ploidy=ploidy_of(codes_json),
+            ploidy=codes.ploidy,
         )
         if self.project.parents:
             needed += processes * PREDICTED_MB

@@ -109,8 +109,11 @@ def _read(results: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({damage}): run the workflow to its end") from None
 
 
-def main(first: Path, again: Path) -> None:
+def main(*folders: Path) -> None:
     """Compare two runs; exits with 1 where they differ or were changed since."""
+    if len(folders) != 2:
+        raise UserError("give two folders of results: FIRST AGAIN")
+    first, again = folders
     lines = [*changed(first), *changed(again), *differences(first, again)]
     same = len(_read(first)["results"])
     print("\n".join(lines) if lines else f"{first}, {again}: all {same} results are the same")
@@ -119,6 +122,6 @@ def main(first: Path, again: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        main(*map(Path, sys.argv[1:3]))
+        main(*map(Path, sys.argv[1:]))
     except UserError as error:
         sys.exit(str(error))

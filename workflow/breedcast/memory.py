@@ -5,8 +5,12 @@ Read at every start of the workflow, so it stays light.
 
 from __future__ import annotations
 
+import csv
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from breedcast.limits import (
@@ -26,6 +30,45 @@ GATHERING_MB = 150
 BLOCK_CALLS = 1 << 24
 #: What a process holds while it predicts a block of candidates; hybrids have many (MB).
 PREDICTED_MB = 600
+
+
+@dataclass(frozen=True)
+class CodesShape:
+    """What codes.json tells of the codes beside it."""
+
+    lines: int
+    markers: int
+    ploidy: int
+    missing_share: float
+
+    @classmethod
+    def read(cls, codes_json: str) -> CodesShape:
+        """Read the file beside the codes."""
+        told = json.loads(Path(codes_json).read_text(encoding="utf-8"))
+        return cls(told["lines"], told["markers"], told["ploidy"], told["missing_share"])
+
+
+@dataclass(frozen=True)
+class Records:
+    """How many records of a trait have a value, and how many are of candidates."""
+
+    measured: int
+    candidates: int
+
+    @classmethod
+    def count(cls, phenotypes: str) -> Records:
+        """Count the rows of a phenotypes.tsv."""
+        return _counted(phenotypes, os.stat(phenotypes).st_mtime_ns)
+
+
+@cache
+def _counted(phenotypes: str, changed: int) -> Records:
+    """The records of a file that was changed then: several rules ask, and it may be large."""
+    with open(phenotypes, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        column = next(rows).index("value")
+        missing = [row[column] == "NA" for row in rows]
+    return Records(missing.count(False), missing.count(True))
 
 
 @dataclass(frozen=True)
@@ -69,6 +112,32 @@ class Law:
 
 
 @dataclass(frozen=True)
+class PredictionLaw:
+    """What a rule holds that reads all models' predictions: MB at least, and bytes a record of the
+    trait; tested, candidate: a row of each model's predictions in the units of folds and control,
+    and in the candidates', where it reads these; own: a row of one model's.
+
+    pairs: whether each record that is predicted is set against each that was trained on, which
+    takes no more memory (conformal.CELLS at a time), but time.
+    """
+
+    least: int
+    record: int
+    tested: int = 0
+    candidate: int = 0
+    own: int = 0
+    pairs: bool = False
+
+    def process_mb(self, records: Records, tested: int, candidate: int, models: int) -> float:
+        """Memory in MB. tested, candidate: rows of a model's predictions, which so many have."""
+        of_each = self.tested * tested + self.candidate * candidate
+        rows = tested * bool(self.tested) + candidate * bool(self.candidate)
+        every = records.measured + records.candidates
+        growing = models * of_each + self.own * rows + self.record * every
+        return self.least + growing / MEGABYTE
+
+
+@dataclass(frozen=True)
 class MixedLaw:
     """The same of GBLUP, which is solved in lines, in markers where they are fewer, or, where both
     are more than MOST_EXACT, by iterations that keep so many bytes a line.
@@ -99,6 +168,13 @@ ASSOCIATION = Law(240, 1000, 0, 48, block=10)
 MERIT = Law(220, 500, 0, 48, block=10)
 CROSSES = Law(260, 2500, 0, 48, block=20)
 ADVICE = Law(240, 500, 32, 64, block=10)
+#: Of the rules that read predictions.
+SCORES = PredictionLaw(220, record=2000, tested=200)
+COMBINATION = PredictionLaw(250, record=500, tested=150, candidate=150, own=350)
+TRIED = PredictionLaw(450, record=2000, tested=200, pairs=True)
+RANKING = PredictionLaw(450, record=1000, candidate=200, pairs=True)
+#: Bytes that a byte of a table of candidates takes where it is read.
+TABLE_BYTES = 4
 #: What naming the regions holds beside the table of the association: bytes a marker and fold of the
 #: saliencies of a model's repeat.
 SALIENCY_BYTES = 150
@@ -154,20 +230,13 @@ def training_mb(
     return processes * each + gathering
 
 
-def structure_mb(codes_json: str) -> float:
-    """Memory in MB of describing the structure, by the file beside the codes."""
-    missing = json.loads(Path(codes_json).read_text(encoding="utf-8"))["missing_share"]
-    law = STRUCTURE if missing else STRUCTURE_COMPLETE
-    return law.process_mb(*shape(codes_json))
+def candidates_mb(paths: Iterable[str]) -> float:
+    """Size in MB of the tables of candidates among these files."""
+    sizes = (os.path.getsize(it) for it in paths if Path(it).name.startswith("candidates"))
+    return sum(sizes) / MEGABYTE
 
 
-def shape(codes_json: str) -> tuple[int, int]:
-    """Lines and markers of the codes, by the file beside them."""
-    summary = json.loads(Path(codes_json).read_text(encoding="utf-8"))
-    return summary["lines"], summary["markers"]
-
-
-def ploidy_of(codes_json: str) -> int:
-    """The ploidy of the codes, by the file beside them."""
-    ploidy: int = json.loads(Path(codes_json).read_text(encoding="utf-8"))["ploidy"]
-    return ploidy
+def structure_mb(codes: CodesShape) -> float:
+    """Memory in MB of describing the structure."""
+    law = STRUCTURE if codes.missing_share else STRUCTURE_COMPLETE
+    return law.process_mb(codes.lines, codes.markers)

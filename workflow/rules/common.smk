@@ -8,12 +8,21 @@ from breedcast.fingerprint import fingerprints
 from breedcast.memory import (
     ADVICE,
     ASSOCIATION,
+    COMBINATION,
     CROSSES,
     MERIT,
+    RANKING,
+    SCORES,
     SNAKEMAKE_MB,
+    TABLE_BYTES,
+    TRIED,
+    CodesShape,
+    candidates_mb,
     structure_mb,
 )
-from breedcast.project import Project, settings
+from breedcast.job_settings import JobSettings
+from breedcast.inputs import Inputs
+from breedcast.project import Project
 
 # The scripts' own processes find the package from wherever the workflow is installed.
 put_on_python_path()
@@ -27,6 +36,8 @@ except UserError as error:
     sys.exit(str(error))
 
 demands = Demands(project)
+inputs = Inputs(project)
+job_settings = JobSettings(project)
 
 # The captions of `snakemake --report` tell what the config says, its defaults included.
 config.update(project.config)
@@ -59,12 +70,41 @@ def memory(megabytes):
 
 def by_codes(law):
     """The MB that a rule's script takes by a law of memory, given the shape of its codes."""
-    return lambda wildcards, input: law.process_mb(*demands.shape(input.codes_summary))
+    return lambda wildcards, input: demands.by_codes_mb(law, input.codes_summary)
+
+
+def memory_by_records(law):
+    """A rule's mem_mb by a law of predictions, given its trait's records."""
+    return memory(
+        lambda wildcards, input: demands.predictions_mb(law, input.phenotypes)
+    )
+
+
+def time_by_records(law):
+    """Its runtime in minutes."""
+    return lambda wildcards, input: demands.predictions_minutes(law, input.phenotypes)
+
+
+def memory_by_candidates(megabytes):
+    """A rule's mem_mb: so many MB for its script, beside the tables of candidates that it reads."""
+    return memory(
+        lambda wildcards, input: megabytes + TABLE_BYTES * candidates_mb(input)
+    )
+
+
+def time_by_candidates(wildcards, input):
+    """The runtime in minutes of a rule that reads tables of candidates: one more for 20 MB."""
+    return 5 + math.ceil(candidates_mb(input) / 20)
 
 
 def code_of(script):
     """The hash of a script's code, made when a job asks: the process of one job asks for its own."""
     return lambda wildcards: code_hash(script)
+
+
+def fingerprints_of(files):
+    """The fingerprints of a rule's own inputs from outside, made when a job asks, as `code_of`."""
+    return lambda wildcards: fingerprints(files)
 
 
 def for_all_models(path):

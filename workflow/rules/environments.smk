@@ -31,8 +31,8 @@ rule check_environment:
         mem_mb=memory(1000),
         runtime=10,
     params:
-        settings=lambda wildcards: settings(
-            environments=software[wildcards.environment]
+        settings=lambda wildcards: job_settings.check_environment(
+            software[wildcards.environment]
         ),
     message:
         "Try what the scripts import"

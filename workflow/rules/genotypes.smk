@@ -1,6 +1,6 @@
 rule import_genotypes:
     input:
-        genotypes=project.genotype_files,
+        genotypes=inputs.genotypes,
         # nothing is computed before every environment is known to work
         checked=expand(rules.check_environment.output, environment=sorted(software)),
     output:
@@ -17,8 +17,8 @@ rule import_genotypes:
         mem_mb=memory(1000),
         runtime=60,
     params:
-        settings=lambda wildcards: project.import_settings(),
-        given=fingerprints(project.genotype_files),
+        settings=lambda wildcards: job_settings.import_genotypes,
+        given=fingerprints_of(inputs.genotypes),
         code=code_of("import_genotypes"),
     message:
         "Read {input.genotypes}"
@@ -28,7 +28,7 @@ rule import_genotypes:
 
 rule filter_genotypes:
     input:
-        **project.filter_lists(),
+        **inputs.filter_lists,
         store="<results>/genotypes/imported",
     output:
         codes=directory("<results>/genotypes/codes.zarr"),
@@ -48,8 +48,8 @@ rule filter_genotypes:
         mem_mb=memory(1000),
         runtime=60,
     params:
-        settings=lambda wildcards: project.filter_settings(),
-        given=fingerprints(project.filter_lists().values()),
+        settings=lambda wildcards: job_settings.filter_genotypes,
+        given=fingerprints_of(inputs.filter_lists.values()),
         code=code_of("filter_genotypes"),
     message:
         "Filter the genotypes"
@@ -79,10 +79,12 @@ rule describe_structure:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(lambda wildcards, input: structure_mb(input.codes_summary)),
+        mem_mb=memory(
+            lambda wildcards, input: structure_mb(CodesShape.read(input.codes_summary))
+        ),
         runtime=60,
     params:
-        settings=lambda wildcards: settings(**project.config["structure"]),
+        settings=lambda wildcards: job_settings.describe_structure,
         code=code_of("describe_structure"),
     message:
         "Describe the structure of the lines"

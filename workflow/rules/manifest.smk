@@ -22,7 +22,7 @@ results_of_rules = [
 
 rule write_manifest:
     input:
-        inputs=project.input_files,
+        inputs=inputs.every,
         results=expand(results_of_rules, trait=project.traits, model=project.models),
         summary="<results>/summary.json",
     output:
@@ -37,7 +37,7 @@ rule write_manifest:
         mem_mb=memory(500),
         runtime=60,
     params:
-        settings=lambda wildcards: project.manifest_settings(),
+        settings=lambda wildcards: job_settings.write_manifest,
         code=code_of("write_manifest"),
     message:
         "Write the manifest"

@@ -17,7 +17,7 @@ rule scan_association:
         mem_mb=memory(by_codes(ASSOCIATION)),
         runtime=60,
     params:
-        settings=lambda wildcards: settings(**project.config["association"]),
+        settings=lambda wildcards: job_settings.scan_association,
         code=code_of("scan_association"),
     message:
         "Test every marker for {wildcards.trait}"
@@ -27,7 +27,7 @@ rule scan_association:
 
 rule name_regions:
     input:
-        **project.gene_file(),
+        **inputs.genes,
         codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
@@ -57,8 +57,8 @@ rule name_regions:
         mem_mb=memory(by_codes(demands.regions_law)),
         runtime=60,
     params:
-        settings=lambda wildcards: settings(models=list(project.models)),
-        given=fingerprints(project.gene_file().values()),
+        settings=lambda wildcards: job_settings.name_regions,
+        given=fingerprints_of(inputs.genes.values()),
         code=code_of("name_regions"),
     message:
         "Name the regions of {wildcards.trait}"

@@ -1,13 +1,13 @@
 rule train_model:
     input:
-        **project.families(),
+        **inputs.families,
         codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
-        helpers=lambda wildcards: project.helper_files(wildcards.trait, wildcards.model),
-        conditions=lambda wildcards: project.conditions(wildcards.model),
-        pretrained=lambda wildcards: project.pretrained(wildcards.model),
+        helpers=lambda wildcards: inputs.helpers(wildcards.trait, wildcards.model),
+        conditions=lambda wildcards: inputs.conditions(wildcards.model),
+        pretrained=lambda wildcards: inputs.pretrained(wildcards.model),
         parts=expand(
             "<checkpoints>/{{trait}}/{{model}}.part_{part}_of_{parts}",
             part=project.parts,
@@ -40,13 +40,13 @@ rule train_model:
         ),
         runtime=lambda wildcards: demands.training_minutes(wildcards.model),
     params:
-        settings=lambda wildcards: project.training_settings(
+        settings=lambda wildcards: job_settings.train_model(
             wildcards.trait, wildcards.model
         ),
         given=lambda wildcards: fingerprints(
             [
-                *project.conditions(wildcards.model),
-                *project.pretrained(wildcards.model),
+                *inputs.conditions(wildcards.model),
+                *inputs.pretrained(wildcards.model),
             ]
         ),
         checkpoints=lambda wildcards: project.checkpoints(
@@ -65,14 +65,14 @@ rule train_model:
 # Where a training is cut: its fits, which train_model then finds among the checkpoints.
 use rule train_model as train_part with:
     input:
-        **project.families(),
+        **inputs.families,
         codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
         plan="<results>/{trait}/plan.tsv",
-        helpers=lambda wildcards: project.helper_files(wildcards.trait, wildcards.model),
-        conditions=lambda wildcards: project.conditions(wildcards.model),
-        pretrained=lambda wildcards: project.pretrained(wildcards.model),
+        helpers=lambda wildcards: inputs.helpers(wildcards.trait, wildcards.model),
+        conditions=lambda wildcards: inputs.conditions(wildcards.model),
+        pretrained=lambda wildcards: inputs.pretrained(wildcards.model),
     output:
         temp(touch("<checkpoints>/{trait}/{model}.part_{part}_of_{parts}")),
     log:

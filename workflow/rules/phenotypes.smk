@@ -22,9 +22,7 @@ rule adjust_plots:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        settings=lambda wildcards: settings(
-            trait=project.traits[wildcards.trait], design=project.design
-        ),
+        settings=lambda wildcards: job_settings.adjust_plots(wildcards.trait),
         told=lambda wildcards: project.told[wildcards.trait],
         code=code_of("adjust_plots"),
     message:
@@ -35,8 +33,8 @@ rule adjust_plots:
 
 rule clean_phenotypes:
     input:
-        **project.candidate_file(),
-        **project.plot_files("adjusted"),
+        **inputs.candidates,
+        **inputs.adjusted,
         phenotypes=ancient(project.config["phenotypes"]["path"]),
         codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
@@ -59,17 +57,8 @@ rule clean_phenotypes:
         mem_mb=memory(1000),
         runtime=5,
     params:
-        settings=lambda wildcards: settings(
-            trait=project.traits[wildcards.trait],
-            covariates=project.config["phenotypes"]["covariates"],
-            labels=project.labels,
-            weights=project.weights(wildcards.trait),
-            plots=project.config["phenotypes"]["plots"],
-            environments=project.config["phenotypes"]["environments"],
-            parents=project.parents,
-            all_crosses=project.all_crosses,
-        ),
-        given=fingerprints(project.candidate_file().values()),
+        settings=lambda wildcards: job_settings.clean_phenotypes(wildcards.trait),
+        given=fingerprints_of(inputs.candidates.values()),
         told=lambda wildcards: project.told[wildcards.trait],
         code=code_of("clean_phenotypes"),
     message:

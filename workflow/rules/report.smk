@@ -29,14 +29,16 @@ rule render_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=memory(2000),
-        runtime=5,
+        mem_mb=memory_by_candidates(2000),
+        runtime=time_by_candidates,
     params:
-        settings=lambda wildcards: project.report_settings(
+        settings=lambda wildcards: job_settings.render_report(
             steps_before(rules.render_report.rule)
         ),
         code=code_of("render_report"),
-        page=file_hash(PACKAGE.parent / "report", "*.html", "*.css", "*.js"),
+        page=lambda wildcards: file_hash(
+            PACKAGE.parent / "report", "*.html", "*.css", "*.js"
+        ),
     message:
         "Write the report, and draw the figures of all traits together"
     script:
@@ -64,10 +66,10 @@ rule render_figures:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=memory(2000),
-        runtime=5,
+        mem_mb=memory_by_candidates(2000),
+        runtime=time_by_candidates,
     params:
-        settings=lambda wildcards: project.figure_settings(wildcards.trait),
+        settings=lambda wildcards: job_settings.render_figures(wildcards.trait),
         code=code_of("render_figures"),
     message:
         "Draw the figures of {wildcards.trait}"

@@ -1,6 +1,6 @@
 rule score_models:
     input:
-        **project.plot_files("heritability"),
+        **inputs.heritability,
         predictions=for_all_models("<results>/{trait}/{model}/predictions.parquet"),
         phenotypes="<results>/{trait}/phenotypes.tsv",
         labels="<results>/{trait}/labels.tsv",
@@ -33,15 +33,10 @@ rule score_models:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(1000),
-        runtime=5,
+        mem_mb=memory_by_records(SCORES),
+        runtime=time_by_records(SCORES),
     params:
-        settings=lambda wildcards: settings(
-            trait=wildcards.trait,
-            models=project.scored_models,
-            direction=project.direction(wildcards.trait),
-            seed=project.config["validation"]["seed"],
-        ),
+        settings=lambda wildcards: job_settings.score_models(wildcards.trait),
         code=code_of("score_models"),
     message:
         "Score the models of {wildcards.trait}"
@@ -51,7 +46,7 @@ rule score_models:
 
 rule combine_models:
     input:
-        **project.families(),
+        **inputs.families,
         predictions=lambda wildcards: expand(
             "<results>/{trait}/{model}/predictions.parquet",
             trait=wildcards.trait,
@@ -77,16 +72,10 @@ rule combine_models:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(1000),
-        runtime=5,
+        mem_mb=memory_by_records(COMBINATION),
+        runtime=time_by_records(COMBINATION),
     params:
-        settings=lambda wildcards: settings(
-            trait=wildcards.trait,
-            models=list(project.models),
-            method=project.config["ensemble"],
-            direction=project.direction(wildcards.trait),
-            seed=project.config["validation"]["seed"],
-        ),
+        settings=lambda wildcards: job_settings.combine_models(wildcards.trait),
         code=code_of("combine_models"),
     message:
         "Combine the models of {wildcards.trait}"
@@ -117,9 +106,7 @@ rule compare_models:
         mem_mb=memory(1000),
         runtime=5,
     params:
-        settings=lambda wildcards: settings(
-            models=project.scored_models, standard=project.standard
-        ),
+        settings=lambda wildcards: job_settings.compare_models,
         code=code_of("compare_models"),
     message:
         "Compare the models of {wildcards.trait}"
@@ -151,14 +138,10 @@ rule try_intervals:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(1000),
-        runtime=5,
+        mem_mb=memory_by_records(TRIED),
+        runtime=time_by_records(TRIED),
     params:
-        settings=lambda wildcards: settings(
-            models=project.scored_models,
-            interval=project.config["interval"],
-            scheme=project.config["validation"]["scheme"],
-        ),
+        settings=lambda wildcards: job_settings.try_intervals,
         code=code_of("try_intervals"),
     message:
         "Try the intervals for {wildcards.trait}"

@@ -23,16 +23,10 @@ rule rank_candidates:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(1000),
-        runtime=5,
+        mem_mb=memory_by_records(RANKING),
+        runtime=time_by_records(RANKING),
     params:
-        settings=lambda wildcards: settings(
-            models=project.scored_models,
-            direction=project.direction(wildcards.trait),
-            interval=project.config["interval"],
-            fraction=project.config["selection"]["fraction"],
-            scheme=project.config["validation"]["scheme"],
-        ),
+        settings=lambda wildcards: job_settings.rank_candidates(wildcards.trait),
         code=code_of("rank_candidates"),
     message:
         "Rank the candidates for {wildcards.trait}"
@@ -73,11 +67,7 @@ rule rate_parents:
         mem_mb=memory(by_codes(MERIT)),
         runtime=60,
     params:
-        settings=lambda wildcards: settings(
-            trait=wildcards.trait,
-            direction=project.direction(wildcards.trait),
-            seed=project.config["validation"]["seed"],
-        ),
+        settings=lambda wildcards: job_settings.rate_parents(wildcards.trait),
         code=code_of("rate_parents"),
     message:
         "Rate the parents of hybrids for {wildcards.trait}"
@@ -87,7 +77,7 @@ rule rate_parents:
 
 rule predict_crosses:
     input:
-        **project.genetic_map(),
+        **inputs.genetic_map,
         codes=ancient("<results>/genotypes/codes.zarr"),
         codes_summary="<results>/genotypes/codes.json",
         phenotypes="<results>/{trait}/phenotypes.tsv",
@@ -107,13 +97,8 @@ rule predict_crosses:
         mem_mb=memory(by_codes(CROSSES)),
         runtime=120,
     params:
-        settings=lambda wildcards: settings(
-            **project.selection_settings("crosses"),
-            trait=wildcards.trait,
-            direction=project.direction(wildcards.trait),
-            seed=project.config["validation"]["seed"],
-        ),
-        given=fingerprints(project.genetic_map().values()),
+        settings=lambda wildcards: job_settings.predict_crosses(wildcards.trait),
+        given=fingerprints_of(inputs.genetic_map.values()),
         code=code_of("predict_crosses"),
     message:
         "Predict crosses for {wildcards.trait}"
@@ -151,10 +136,7 @@ rule choose_contributions:
         mem_mb=memory(by_codes(MERIT)),
         runtime=60,
     params:
-        settings=lambda wildcards: settings(
-            **project.selection_settings("contributions"),
-            direction=project.direction(wildcards.trait),
-        ),
+        settings=lambda wildcards: job_settings.choose_contributions(wildcards.trait),
         code=code_of("choose_contributions"),
     message:
         "Weigh gain against relationship for {wildcards.trait}"
@@ -193,11 +175,7 @@ rule advise_training_set:
         mem_mb=memory(by_codes(ADVICE)),
         runtime=240,
     params:
-        settings=lambda wildcards: settings(
-            **project.selection_settings("training_set"),
-            trait=wildcards.trait,
-            seed=project.config["validation"]["seed"],
-        ),
+        settings=lambda wildcards: job_settings.advise_training_set(wildcards.trait),
         code=code_of("advise_training_set"),
     message:
         "See what more lines and markers are worth for {wildcards.trait}"
@@ -242,10 +220,10 @@ rule rank_index:
     conda:
         "../../envs/models.yaml"
     resources:
-        mem_mb=memory(1000),
-        runtime=5,
+        mem_mb=memory_by_candidates(500),
+        runtime=time_by_candidates,
     params:
-        settings=lambda wildcards: project.index_settings(),
+        settings=lambda wildcards: job_settings.rank_index,
         code=code_of("rank_index"),
     message:
         "Rank the candidates on several traits at once"

@@ -1,8 +1,8 @@
 rule plan_validation:
     input:
-        **project.structure_file(),
-        **project.alike_lines(),
-        **project.own_plan(),
+        **inputs.structure,
+        **inputs.alike_lines,
+        **inputs.own_plan,
         phenotypes="<results>/{trait}/phenotypes.tsv",
         labels="<results>/{trait}/labels.tsv",
     output:
@@ -19,10 +19,8 @@ rule plan_validation:
         mem_mb=memory(1000),
         runtime=5,
     params:
-        settings=lambda wildcards: settings(
-            trait=project.traits[wildcards.trait], **project.scheme()
-        ),
-        given=fingerprints(project.own_plan().values()),
+        settings=lambda wildcards: job_settings.plan_validation(wildcards.trait),
+        given=fingerprints_of(inputs.own_plan.values()),
         code=code_of("plan_validation"),
     message:
         "Plan who trains and who is tested for {wildcards.trait}"

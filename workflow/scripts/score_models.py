@@ -3,12 +3,13 @@ from breedcast.script import job
 with job(snakemake) as settings:
     from functools import partial
 
-    from breedcast.files import read_parquet, read_table, write_table
+    from breedcast.files import read_table, write_table
     from breedcast.phenotypes.hybrids import parents_by_sample
     from breedcast.phenotypes.labels import families_of, read_labels
     from breedcast.phenotypes.line_values import heritability_of_values
     from breedcast.phenotypes.records import has_environments
     from breedcast.scoring.groups import group_scores, groups_of
+    from breedcast.scoring.predictions import read_predictions
     from breedcast.scoring.scores import score
     from breedcast.validation.classes import hybrid_classes
     from breedcast.validation.control import permuted
@@ -20,8 +21,8 @@ with job(snakemake) as settings:
     of_values = partial(heritability_of_values, apart=has_environments(lines))
     of_plots = snakemake.input.get("heritability")
     told = {"heritability": of_values(read_table(of_plots))} if of_plots else {}
-    predictions = dict(
-        zip(settings["models"], map(read_parquet, snakemake.input.predictions), strict=True)
+    predictions = read_predictions(
+        settings["models"], snakemake.input.predictions, candidates=False
     )
     for table, scores in zip(predictions.values(), snakemake.output.scores, strict=True):
         found = score(table, plan, values, settings["direction"], alike, families=families, **told)

@@ -15,6 +15,11 @@ from breedcast.validation.plan import CANDIDATE_UNIT
 BY_ENVIRONMENT = ["sample", "model", "environment", "predicted", "lower", "upper", "rank"]
 
 
+def several_values(phenotypes: pd.DataFrame) -> bool:
+    """Whether any line of phenotypes.tsv has several values, each of an environment."""
+    return bool(phenotypes.dropna(subset="value")["sample"].duplicated().any())
+
+
 def on_one_level(
     predictions: Mapping[str, pd.DataFrame], phenotypes: pd.DataFrame
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:

@@ -9,9 +9,10 @@ values, since predicted values of the selected change by C b i / sd(index).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,28 @@ class Index:
     lines: pd.DataFrame
     gains: pd.DataFrame
     correlations: pd.DataFrame
+
+
+def index_of_candidates(
+    traits: Iterable[tuple[str, pd.DataFrame, pd.DataFrame]],
+    directions: Mapping[str, str],
+    genetic: Mapping[tuple[str, str], float],
+    *,
+    model: str,
+    **asked: Any,
+) -> Index:
+    """`rank_by_index`, as it is asked, of the lines that are candidates for every trait.
+
+    traits: of each its name, candidates.tsv and response.tsv, which are let go one after another:
+    there may be very many candidates. model: the one whose predictions count.
+    """
+    values, slopes = {}, {}
+    for trait, candidates, response in traits:
+        own = candidates[candidates["model"] == model].set_index("sample")
+        values[trait] = own["predicted"]
+        slopes[trait] = response.loc[response["model"] == model, "slope"].max()
+    predicted = pd.concat(values, axis=1, join="inner")
+    return rank_by_index(predicted, directions, slopes, genetic, **asked)
 
 
 def rank_by_index(

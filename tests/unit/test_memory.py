@@ -1,0 +1,118 @@
+"""What is asked of a scheduler, by the sizes of the files that jobs read."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from breedcast.config import check_config, model_configs
+from breedcast.demands import Demands
+from breedcast.files import read_parquet, write_parquet, write_table
+from breedcast.memory import (
+    COMBINATION,
+    RANKING,
+    SCORES,
+    TRIED,
+    CodesShape,
+    Records,
+    candidates_mb,
+    structure_mb,
+)
+from breedcast.project import Project
+from breedcast.scoring.predictions import read_predictions
+
+
+def demands_of(models=8, **project):
+    config = {
+        "genotypes": {"path": "g.vcf"},
+        "phenotypes": {"path": "p.tsv"},
+        "models": {f"model_{number}": {"model": "gblup"} for number in range(models)},
+        "ensemble": "none",
+        "validation": {"folds": 5, "repeats": 2, "inner_folds": 5},
+        "control": {"permutations": 1},
+    }
+    checked = check_config(config)
+    return Demands(Project(checked, {}, model_configs(checked), **project))
+
+
+@pytest.fixture
+def codes(tmp_path):
+    told = {"lines": 300, "markers": 2000, "ploidy": 4, "missing_share": 0.1, "format": "VCF"}
+    path = tmp_path / "codes.json"
+    path.write_text(json.dumps(told))
+    return str(path)
+
+
+def test_the_shape_of_codes_is_read_from_the_file_beside_them(codes):
+    shape = CodesShape.read(codes)
+    assert shape == CodesShape(lines=300, markers=2000, ploidy=4, missing_share=0.1)
+    assert structure_mb(shape) > structure_mb(CodesShape(300, 2000, 4, 0))
+    assert demands_of(hybrids=1000).codes(codes) == CodesShape(1000, 2000, 4, 0.1)
+
+
+@pytest.mark.parametrize("name", ["NA", 'a "quoted" name', "NA\tNA"])
+def test_records_are_counted_by_their_values(tmp_path, name):
+    values = [1.0, 2.0, np.nan, np.nan, np.nan]
+    table = pd.DataFrame({"sample": [name] * 5, "environment": None, "value": values, "weight": 1})
+    write_table(table, tmp_path / "phenotypes.tsv")
+    assert Records.count(str(tmp_path / "phenotypes.tsv")) == Records(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("law", "held", "records"),  # as tests/benchmarks/predictions.py measured four models
+    [
+        (SCORES, 245, Records(500, 50_000)),
+        (COMBINATION, 430, Records(500, 50_000)),
+        (TRIED, 233, Records(500, 50_000)),
+        (RANKING, 554, Records(500, 50_000)),
+        (COMBINATION, 327, Records(2000, 20_000)),
+    ],
+)
+def test_what_reads_all_predictions_is_asked_the_memory_that_it_held(law, held, records):
+    rows = demands_of().prediction_rows(records)
+    assert held < law.process_mb(records, *rows, models=4) < 2.6 * held
+
+
+def test_many_candidates_are_asked_more_time_and_memory(tmp_path):
+    """100,000 candidates and 8 models held 1,044 MB, and took 85 s."""
+    path = str(tmp_path / "phenotypes.tsv")
+    for candidates, least, minutes in ((10, 450, 6), (100_000, 1044, 10)):
+        values = [1.0] * 500 + [np.nan] * candidates
+        write_table(pd.DataFrame({"sample": "L", "value": values}), path)
+        demands = demands_of()
+        assert demands.predictions_mb(RANKING, path) > least
+        assert demands.predictions_minutes(RANKING, path) >= minutes
+        assert demands.predictions_minutes(SCORES, path) < 10  # which reads no candidates
+
+
+def test_of_a_rules_files_the_candidates_count(tmp_path):
+    for name, size in (
+        ("candidates.tsv", 3),
+        ("candidates_by_environment.tsv", 2),
+        ("plan.tsv", 9),
+    ):
+        (tmp_path / name).write_bytes(bytes(size * 1_000_000))
+    assert candidates_mb(map(str, tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    ("candidates", "repeats"), [(None, [0, 1, -1]), (True, [-1]), (False, [0, 1])]
+)
+def test_predictions_are_read_as_far_as_they_are_needed(tmp_path, candidates, repeats):
+    table = pd.DataFrame(
+        {
+            "repeat": [0, 0, 1, -1, -1],
+            "sample": ["007", "NA", "a", "b", "c"],
+            "environment": None,
+            "inner_fold": pd.array([0, None, 1, None, 0], dtype="Int16"),
+            "predicted": [1.0, 2.0, np.nan, 4.0, 5.0],
+        }
+    )
+    paths = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    for path in paths:
+        write_parquet(table, path)
+    found = read_predictions(["one", "two"], paths, candidates)
+    assert list(found) == ["one", "two"]
+    wanted = read_parquet(paths[0]).query("repeat in @repeats").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found["two"], wanted)
