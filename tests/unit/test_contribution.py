@@ -86,6 +86,25 @@ def merit():
     return Merit.fit(CodeColumns.of(codes, 2), lines)
 
 
+def test_families_that_are_a_covariate_count_for_their_worth_and_other_covariates_do_not():
+    """The families' difference is no marker's: only their effect can tell it."""
+    rng = np.random.default_rng(4)
+    codes = rng.binomial(2, 0.5, (90, 60)).astype(np.uint8)
+    family, trial = np.repeat(["x", "y"], 45), np.tile(["N", "S", "S"], 30)
+    value = 5.0 * (family == "y") - 20.0 * (trial == "S") + rng.normal(0, 1, 90)
+    value[[*range(40, 45), *range(85, 90)]] = np.nan
+    lines = pd.DataFrame({"sample": range(90), "environment": None, "value": value, "weight": 1.0})
+    lines = lines.assign(family=family, trial=trial)
+    order = np.argsort(np.isnan(value), kind="stable")
+    lines, codes, of_y = lines.iloc[order], codes[order], (family == "y")[order]
+    told = Merit.fit(CodeColumns.of(codes, 2), lines, "family")
+    assert told.values[of_y].mean() - told.values[~of_y].mean() == pytest.approx(5, abs=0.8)
+    alone = Merit.fit(CodeColumns.of(codes, 2), lines)
+    assert abs(alone.values[of_y].mean() - alone.values[~of_y].mean()) < 0.8
+    in_trial = (lines["trial"] == "S").to_numpy()
+    assert abs(told.values[in_trial].mean() - told.values[~in_trial].mean()) < 0.8
+
+
 @pytest.mark.parametrize("direction", ["high", "low"])
 def test_the_frontier_gives_gain_for_relationship(merit, direction):
     contributions, frontier = choose_contributions(

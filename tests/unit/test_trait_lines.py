@@ -48,6 +48,19 @@ def test_lines_have_their_labels_and_candidates_are_average(tmp_path):
     }
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_families_that_cannot_be_told_from_trials_are_told(tmp_path, caplog, apart):
+    """The trials keep what they share with families, wherever these stand in the config."""
+    trials = 3 * ("NSNS" if apart else "NNSS")
+    names = [f"L{number}" for number in range(12)]
+    rows = [f"{it},{n},{'xxyy'[n % 4]},{trials[n]}\n" for n, it in enumerate(names)]
+    table = read(tmp_path, "line,yield,family,trial\n" + "".join(rows))
+    given = {"covariates": ["family", "trial"], "labels": {"family": "family"}}
+    lines, _, _ = lines_of(table, names, **given)
+    assert lines.columns.tolist()[-2:] == ["trial", "family"]
+    assert ("differences between families" in caplog.text) is not apart
+
+
 def test_values_of_plots_are_their_adjusted_means(tmp_path):
     table = read(tmp_path, "line,yield\nA,1\nA,5\nB,7\n", of_plots=True)
     adjusted = pd.DataFrame({"sample": ["A", "B"], "environment": None, "value": [2.5, 7.0]})

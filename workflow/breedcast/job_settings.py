@@ -148,14 +148,26 @@ class JobSettings:
     def rate_parents(self, trait: str) -> str:
         return settings(trait=trait, direction=self.direction(trait), seed=self.seed)
 
+    @property
+    def family(self) -> str | None:
+        """The column of families, where it is a covariate."""
+        column = self.project.labels.get("family")
+        return column if column in self.config["phenotypes"]["covariates"] else None
+
     def predict_crosses(self, trait: str) -> str:
         asked = dict(self.config["selection"]["crosses"] or {})
         asked.pop("map", None)  # an input
-        return settings(**asked, trait=trait, direction=self.direction(trait), seed=self.seed)
+        return settings(
+            **asked,
+            trait=trait,
+            direction=self.direction(trait),
+            family=self.family,
+            seed=self.seed,
+        )
 
     def choose_contributions(self, trait: str) -> str:
         asked = self.config["selection"]["contributions"] or {}
-        return settings(**asked, direction=self.direction(trait))
+        return settings(**asked, direction=self.direction(trait), family=self.family)
 
     def advise_training_set(self, trait: str) -> str:
         asked = self.config["selection"]["training_set"] or {}

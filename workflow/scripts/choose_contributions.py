@@ -9,7 +9,7 @@ with job(snakemake) as settings:
 
     genotypes = StoredCodes.open(snakemake.input.codes)
     lines = line_means(read_table(snakemake.input.phenotypes))
-    merit = Merit.fit(genotypes.of(lines["sample"]), lines)
+    merit = Merit.fit(genotypes.of(lines["sample"]), lines, settings.pop("family"))
     contributions, frontier = choose_contributions(merit, **settings)
     write_table(contributions, snakemake.output.contributions)
     write_table(frontier, snakemake.output.frontier)

@@ -15,5 +15,5 @@ with job(snakemake) as settings:
     genetic_map = None if given is None else read_map(given)
     distance = distances(genotypes.markers, genetic_map, settings.pop("cm_per_mb"))
     seed = derive_seed(settings.pop("seed"), settings.pop("trait"), "crosses")
-    merit = Merit.fit(genotypes.of(lines["sample"]), lines)
+    merit = Merit.fit(genotypes.of(lines["sample"]), lines, settings.pop("family"))
     write_table(predict_crosses(merit, distance, seed=seed, **settings), snakemake.output.crosses)

@@ -30,12 +30,30 @@ def at_average(lines: pd.DataFrame, kept: str | None) -> pd.DataFrame:
     """The rows of a phenotypes.tsv, candidates without covariates: average lines in each.
 
     So they are compared by their genotypes and not by the trial that they happen to be told of.
-    kept: the trait table's column that is genetic itself, the family, if there is one.
+    kept: the trait table's column that is genetic itself, the family, if there is one. It is put
+    last, as what it shares with others is theirs in a mixed model: no trial makes a good family.
     """
     genetic = kept and column_of(kept)
     nuisance = [column for column in covariate_columns(lines) if column != genetic]
     blank = lines[nuisance].mask(lines["value"].isna())
-    return lines.assign(**{column: blank[column] for column in nuisance})
+    lines = lines.assign(**{column: blank[column] for column in nuisance})
+    return lines[[column for column in lines if column != genetic] + [genetic] * (genetic in lines)]
+
+
+def is_confounded(lines: pd.DataFrame, family: str) -> bool:
+    """Whether other covariates of a phenotypes.tsv leave differences between families unknown.
+
+    family: the trait table's column, if it is a covariate.
+    """
+    known = lines[lines["value"].notna()]
+    columns = covariate_columns(known)
+    others = [column for column in columns if column != column_of(family)]
+
+    def rank(chosen: list[str]) -> int:
+        design = Covariates.fit(known[chosen]).design(known[chosen])
+        return int(np.linalg.matrix_rank(with_intercept(design))) - 1
+
+    return rank(columns) < rank(others) + rank([it for it in columns if it not in others])
 
 
 def not_of_candidates(lines: pd.DataFrame) -> list[str]:

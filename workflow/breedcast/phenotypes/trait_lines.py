@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -9,12 +10,14 @@ import pandas as pd
 from breedcast.genotypes.hybrids import check_own_calls, check_parents, heterozygous_shares
 from breedcast.genotypes.store import Codes
 from breedcast.phenotypes.clean import clean_phenotypes, read_candidates, warn_of_missing_codes
-from breedcast.phenotypes.covariates import at_average
+from breedcast.phenotypes.covariates import at_average, is_confounded
 from breedcast.phenotypes.hybrids import SIDES, Hybrids
 from breedcast.phenotypes.labels import labels_of
 from breedcast.phenotypes.line_values import line_table
 from breedcast.phenotypes.spelling import warn_of_spellings
 from breedcast.phenotypes.table import PhenotypeTable
+
+log = logging.getLogger(__name__)
 
 
 def trait_lines(
@@ -50,7 +53,14 @@ def trait_lines(
     elif candidates is not None:
         names = read_candidates(candidates, set(genotyped), excluded)
     cleaned = clean_phenotypes(table, trait, covariates, weights, genotyped, excluded, names)
-    lines = at_average(cleaned.lines, labels.get("family"))
+    family = labels.get("family")
+    lines = at_average(cleaned.lines, family)
+    if family and is_confounded(lines, family):
+        log.warning(
+            "%s: differences between families (column %r) that other covariates may have made too "
+            "are taken for theirs: predicted values of candidates lack them",
+            *(table.path, family),
+        )
     if codes is not None:
         lines = hybrids.with_parents(lines)
         by_hybrid = lines.drop_duplicates("sample").set_index("sample")

@@ -17,7 +17,7 @@ from breedcast.errors import UserError
 from breedcast.genotypes.columns import CodeColumns
 from breedcast.genotypes.encode import DosageMeans
 from breedcast.models.reml import MixedModel, fit_weighted
-from breedcast.phenotypes.covariates import FullRankDesign, covariate_columns
+from breedcast.phenotypes.covariates import FullRankDesign, column_of, covariate_columns
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Merit:
     lines: rows of phenotypes.tsv, the `trained` first of which have a value; codes: theirs.
     K: (lines, lines) relationships, of mean diagonal 1 over the trained lines; scale: what the
     products of centred dosages were divided by. mixed: the model; X: (lines, columns) the fixed
-    effects of all lines.
+    effects of all lines; between: (lines,) the families' effects about the trained lines' mean, 0
+    where these are no covariate.
     """
 
     lines: pd.DataFrame
@@ -37,12 +38,15 @@ class Merit:
     scale: float
     mixed: MixedModel
     X: np.ndarray
+    between: np.ndarray
 
     @classmethod
-    def fit(cls, codes: CodeColumns, lines: pd.DataFrame) -> Merit:
+    def fit(cls, codes: CodeColumns, lines: pd.DataFrame, family: str | None = None) -> Merit:
         """Variances and effects by REML. codes: of these lines, in their order.
 
-        Raises UserError where no marker varies among the lines with a value.
+        family: the trait table's column of families; if it is a covariate its effects are part of
+        what a line is worth, as they are of the candidates' predictions. Raises UserError where no
+        marker varies among the lines with a value.
         """
         trained = int(lines["value"].notna().sum())
         products = np.zeros((len(lines), len(lines)))
@@ -56,15 +60,21 @@ class Merit:
             )
         K, known = products / scale, lines.iloc[:trained]
         covariates = lines[covariate_columns(lines)]
-        X = FullRankDesign.fit(covariates.iloc[:trained]).matrix(covariates)
+        design = FullRankDesign.fit(covariates.iloc[:trained])
+        X = design.matrix(covariates)
         value, weight = (known[it].to_numpy(np.float64) for it in ("value", "weight"))
         mixed = fit_weighted(K[:trained, :trained], value, X[:trained], weight)
-        return cls(lines, codes, trained, K, scale, mixed, X)
+        others = [column for column in covariates if family is None or column != column_of(family)]
+        of_family = covariates.copy()
+        of_family[others] = np.nan
+        between = design.matrix(of_family) @ mixed.fixed_effects
+        between -= between[:trained].mean()
+        return cls(lines, codes, trained, K, scale, mixed, X, between)
 
     @property
     def genetic(self) -> np.ndarray:
         """(lines,) genetic values about their mean over the trained lines' alleles."""
-        return self.K[:, : self.trained] @ self.mixed.dual
+        return self.K[:, : self.trained] @ self.mixed.dual + self.between
 
     @property
     def values(self) -> np.ndarray:
