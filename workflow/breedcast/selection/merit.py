@@ -64,9 +64,8 @@ class Merit:
         X = design.matrix(covariates)
         value, weight = (known[it].to_numpy(np.float64) for it in ("value", "weight"))
         mixed = fit_weighted(K[:trained, :trained], value, X[:trained], weight)
-        others = [column for column in covariates if family is None or column != column_of(family)]
-        of_family = covariates.copy()
-        of_family[others] = np.nan
+        is_family = covariates.columns == (None if family is None else column_of(family))
+        of_family = covariates.where(np.broadcast_to(is_family, covariates.shape))
         between = design.matrix(of_family) @ mixed.fixed_effects
         between -= between[:trained].mean()
         return cls(lines, codes, trained, K, scale, mixed, X, between)
