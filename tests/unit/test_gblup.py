@@ -9,7 +9,6 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
 from breedcast.genotypes.relationship import Relationship
-from breedcast.models import reml
 from breedcast.models.base import Lines, model_class
 from breedcast.models.gblup import GBLUP
 from breedcast.models.registry import MODELS
@@ -79,16 +78,15 @@ def share_held(heritability, trained=40):
 
 
 @pytest.mark.parametrize("heritability", [0.3, 0.6])
-def test_nine_in_ten_genetic_values_are_held_where_lines_are_few(monkeypatch, heritability):
+def test_nine_in_ten_genetic_values_are_held_where_lines_are_few(request, heritability):
     found = share_held(heritability)
-    monkeypatch.setattr(reml, "FEW_LINES", 0)
-    by_best_variances = share_held(heritability)
+    request.getfixturevalue("likeliest_variances")
     assert 0.82 < found < 0.95
-    assert by_best_variances < found - 0.02
+    assert share_held(heritability) < found - 0.02
 
 
-def test_error_variances_are_those_of_the_mixed_model_equations(monkeypatch):
-    monkeypatch.setattr(reml, "FEW_LINES", 0)  # the variances are those of greatest likelihood
+@pytest.mark.usefixtures("likeliest_variances")
+def test_error_variances_are_those_of_the_mixed_model_equations():
     covariates = pd.DataFrame({"age": np.linspace(0, 1, 60)})
     lines = simulate(lines=60, covariates=covariates)
     new = Lines(simulate(lines=5, seed=3).codes, 2, pd.DataFrame({"age": [0.2, 0.9, 0.5, 0, 1]}))
@@ -189,6 +187,7 @@ def test_wheat_predictions_are_rrblups(shared_data, trait):
                 np.testing.assert_allclose(predicted.mean, rrblup, atol=1e-5)
 
 
+@pytest.mark.usefixtures("likeliest_variances")
 @pytest.mark.parametrize("name", ["gblup", "rrblup", "rkhs"])
 def test_weights_are_inverse_residual_variances(name):
     """Predictions, error variances and likelihood, by the covariance matrix written out."""

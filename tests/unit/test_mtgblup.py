@@ -40,6 +40,7 @@ def simulate(genetic, residual, lines=300, markers=150, seed=0):
     return Lines(codes, 2, pd.DataFrame(index=range(lines)), values[:, 0], helpers=table), true
 
 
+@pytest.mark.usefixtures("likeliest_variances")
 def test_without_helpers_it_is_gblup():
     lines, _ = simulate(0.8, 0, lines=100)
     lines = replace(lines, helpers=None, weight=np.random.default_rng(0).uniform(0.5, 2, 100))

@@ -84,6 +84,7 @@ def test_a_kernel_that_explains_nothing_gets_no_share():
     np.testing.assert_array_equal(noise, [0.5, 0.5])
 
 
+@pytest.mark.usefixtures("likeliest_variances")
 def test_predictions_and_errors_are_those_of_the_uncentred_kernel():
     """Conditional normal distribution by brute force, with the kernel as it was before centring."""
     lines = simulate()
