@@ -55,7 +55,7 @@ def rate_parents(
     rank = np.full(len(hybrids), np.nan)
     rank[~measured] = rank_of(predicted[~measured], direction)
     order = np.argsort(-directed(predicted, direction), kind="stable")
-    hybrids = hybrids.assign(rank=rank).iloc[order]
+    hybrids = hybrids.assign(rank=pd.array(rank, dtype="Int64")).iloc[order]
     return pd.concat(rated, ignore_index=True), hybrids, variances(fitted)
 
 
