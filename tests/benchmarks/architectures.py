@@ -27,7 +27,8 @@ from breedcast.models.base import model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.seeds import derive_seed
-from breedcast.validation.plan import CANDIDATE_UNIT, KFoldScheme
+from breedcast.validation.plan import KFoldScheme
+from breedcast.validation.unit import CANDIDATE_UNIT
 from tests.benchmarks.filtered import codes_of
 from tests.benchmarks.trained import DATA
 

@@ -27,8 +27,9 @@ from breedcast.models.base import Lines, Parents, model_class
 from breedcast.models.job import TrainingJob
 from breedcast.models.registry import MODELS
 from breedcast.validation.names import BY_PARENTS
-from breedcast.validation.plan import CANDIDATE_UNIT, KFoldScheme, units
+from breedcast.validation.plan import KFoldScheme, units
 from breedcast.validation.schemes import SCHEMES
+from breedcast.validation.unit import CANDIDATE_UNIT
 from resources.example.make_example import FOUNDERS_PER_POOL, choose_sites, simulate_founders
 from resources.hybrids.make_hybrids import (
     FEMALES_PER_FAMILY,

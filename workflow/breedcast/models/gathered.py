@@ -11,7 +11,8 @@ import pandas as pd
 
 from breedcast.models.base import Model, Prediction
 from breedcast.models.results import FitTask, Result
-from breedcast.validation.plan import UNIT, Unit
+from breedcast.validation.plan import Unit
+from breedcast.validation.unit import UNIT
 
 PREDICTIONS = [
     *("repeat", "fold", "sample", "environment", "role", "permutation"),

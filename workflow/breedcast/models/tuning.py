@@ -26,7 +26,8 @@ from breedcast.models.base import Choice, Lines, Model, Search
 from breedcast.models.results import FitTask
 from breedcast.phenotypes.records import within
 from breedcast.seeds import derive_seed
-from breedcast.validation.plan import UNIT, Unit
+from breedcast.validation.plan import Unit
+from breedcast.validation.unit import UNIT
 from breedcast.workers import run_tasks
 
 if TYPE_CHECKING:

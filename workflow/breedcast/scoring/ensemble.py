@@ -40,7 +40,7 @@ from breedcast.scoring.alignment import valued
 from breedcast.scoring.metrics import BEST_SHARE, Direction, directed
 from breedcast.scoring.swarm import mean_ndcg_of_weights, swarm_weights
 from breedcast.seeds import derive_seed
-from breedcast.validation.plan import UNIT
+from breedcast.validation.unit import UNIT
 
 Method = Literal["auto", "mean", "stack", "elbpso"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from breedcast.validation.plan import CANDIDATE_UNIT
+from breedcast.validation.unit import CANDIDATE_UNIT
 
 
 def read_predictions(

@@ -16,7 +16,7 @@ from breedcast.scoring.groups import within_and_between
 from breedcast.scoring.metrics import Direction, evaluate, evaluate_binary, pearson_within
 from breedcast.scoring.partial import partial_pearson
 from breedcast.validation.alike import alike_to_training
-from breedcast.validation.plan import UNIT
+from breedcast.validation.unit import UNIT
 
 #: What has no value for a constant prediction and counts as 0 in means: it predicts nothing.
 CORRELATIONS = (

@@ -17,7 +17,7 @@ from breedcast.scoring.alignment import valued
 from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, best_count, directed, rank_of, regression
 from breedcast.validation.classes import CLASSES
-from breedcast.validation.plan import CANDIDATE_UNIT
+from breedcast.validation.unit import CANDIDATE_UNIT
 
 COLUMNS = [
     *("sample", "model", "predicted", "lower", "upper", "bv_lower", "bv_upper"),

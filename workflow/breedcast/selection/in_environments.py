@@ -10,7 +10,7 @@ import pandas as pd
 from breedcast.phenotypes.records import has_environments
 from breedcast.scoring.intervals import unit_intervals
 from breedcast.scoring.metrics import Direction, rank_of
-from breedcast.validation.plan import CANDIDATE_UNIT
+from breedcast.validation.unit import CANDIDATE_UNIT
 
 BY_ENVIRONMENT = ["sample", "model", "environment", "predicted", "lower", "upper", "rank"]
 

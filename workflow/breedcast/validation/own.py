@@ -12,7 +12,8 @@ import pandas as pd
 from breedcast.errors import UserError
 from breedcast.seeds import derive_seed
 from breedcast.validation.own_file import OwnPlan, PlanRow
-from breedcast.validation.plan import CANDIDATE_UNIT, KFoldScheme, unit_rows
+from breedcast.validation.plan import KFoldScheme, unit_rows
+from breedcast.validation.unit import CANDIDATE_UNIT
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,7 @@ from breedcast.errors import UserError
 from breedcast.phenotypes.records import keys
 from breedcast.seeds import derive_seed
 from breedcast.validation.alike import bundles
-
-#: The repeat and fold of the unit in which every phenotyped line trains.
-CANDIDATE_UNIT = -1
-#: The columns that name a unit: one training set, and what was predicted from it.
-UNIT = ("repeat", "fold", "permutation")
+from breedcast.validation.unit import CANDIDATE_UNIT
 
 #: A repeat, a fold, and positions of what is dealt: that it trains on, that it tests.
 Split = tuple[int, int, np.ndarray, np.ndarray]
