@@ -142,6 +142,7 @@ def test_one_correlation_of_all_pairs_is_the_most_likely():
     np.testing.assert_array_equal(chosen.genetic, found.genetic)
 
 
+@pytest.mark.usefixtures("likeliest_variances")
 def test_one_trait_is_the_mixed_model_of_one_trait():
     K, Y, X, weights = simulate(np.eye(1), np.eye(1), lines=80, missing=0, seed=3)
     root = np.sqrt(weights)
