@@ -93,7 +93,7 @@ def memory_by_candidates(megabytes):
 
 
 def time_by_candidates(wildcards, input):
-    """The runtime in minutes of a rule that reads tables of candidates: one more for 20 MB."""
+    """The runtime in minutes where a rule reads tables of candidates, one more for each 20 MB."""
     return 5 + math.ceil(candidates_mb(input) / 20)
 
 
