@@ -89,30 +89,32 @@ class MixedModel:
         """Genetic values of lines as `predict` gives them, and how far off these are.
 
         k_self: (lines,) the lines' own K_ii. sd: root of the mean squared error of x' b + g, the
-        variances being those of `plausible`. Reliability: from the PEV of g alone (Henderson 1975),
-        the variances being these; that of a line of no genetic variance, one without calls, is 0.
+        variances being those of `plausible`, or these. Reliability: from the PEV of g alone
+        (Henderson 1975), the variances being these; that of a line of no genetic variance, one
+        without calls, is 0.
         """
         mean, rotated = self.predict(k, x), self.factor.band.rotated((k * self.root).T)
-        _, genetic = self._error_variances(rotated, k_self, x)
+        total, genetic = self._error_variances(rotated, k_self, x)
         prior = k_self * self.sigma2_g
         reliability = 1.0 - np.divide(genetic, prior, out=np.ones_like(prior), where=prior > 0)
-        square = np.zeros(len(mean))
+        if self.plausible:
+            total = np.zeros(len(mean))
         for weight, other in self.plausible:
-            total, _ = other._error_variances(rotated, k_self, x)
-            square += weight * (total + (other.predict(k, x) - mean) ** 2)
-        return Prediction(mean, np.sqrt(square), reliability)
+            of_other, _ = other._error_variances(rotated, k_self, x)
+            total += weight * (of_other + (other.predict(k, x) - mean) ** 2)
+        return Prediction(mean, np.sqrt(total), reliability)
 
     @cached_property
     def plausible(self) -> list[tuple[float, MixedModel]]:
         """Models of other variances, and how plausible each is: weights that sum to 1.
 
-        Of FEW_LINES lines and more these variances alone. Of fewer the likelihood may be flat, or
-        highest where there is no genetic variance, and an interval by the best variances alone is
-        far too narrow: each heritability counts by its restricted likelihood (no one more plausible
-        before the data).
+        None of FEW_LINES lines and more, where these variances will do. Of fewer the likelihood may
+        be flat, or highest where there is no genetic variance, and an interval by the best
+        variances alone is far too narrow: each heritability counts by its restricted likelihood (no
+        one more plausible before the data).
         """
         if self._restricted.lines >= FEW_LINES:
-            return [(1.0, self)]
+            return []
         ratios = self._restricted.mean_diagonal * (1 / HERITABILITIES - 1)
         deviance = np.array([self._restricted.deviance(it) for it in np.log(ratios)])
         weight = np.exp((deviance.min() - deviance) / 2)
