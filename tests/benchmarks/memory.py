@@ -15,7 +15,9 @@ import argparse
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from breedcast import script  # noqa: F401  one compute thread, before NumPy is imported
 from breedcast.memory import ADVICE, ASSOCIATION, CROSSES, MERIT, STRUCTURE_COMPLETE, training_mb
@@ -103,14 +105,18 @@ ANALYSES = {
 }
 
 
-def peak(process: multiprocessing.Process) -> float:
-    """The most memory (MB) that a process and its children hold until it ends."""
+def peak_of(work: Callable[..., None], *arguments: Any) -> tuple[float, str]:
+    """The most memory (MB) that this and its children held in a process of its own; how it ended,
+    if not well.
+    """
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
     most = 0.0
     while process.is_alive():
         held = sum(resident(pid) for pid in family(process.pid))
         most = max(most, held)
         time.sleep(0.02)
-    return most / 1e6
+    return most / 1e6, f"  exit status {process.exitcode}" if process.exitcode else ""
 
 
 def family(pid: int | None) -> list[int]:
@@ -151,13 +157,10 @@ def main() -> None:
                 shape = lines, markers, processes
                 of_network = model.has_shortcut, model.given_markers
                 asked = training_mb(name, model.is_network, *shape, *of_network)
-            process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
-            process.start()
-            held = peak(process)
+            held, ended = peak_of(work, *arguments)
             print(
                 f"{name:15} {lines:6} {markers:7} {processes:9} {held:6.0f} {asked:6.0f} "
-                f"{asked / held:9.2f}"
-                + (f"  exit status {process.exitcode}" if process.exitcode else ""),
+                f"{asked / held:9.2f}{ended}",
                 flush=True,
             )
 

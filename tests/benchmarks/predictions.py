@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import runpy
 import tempfile
 import time
@@ -25,7 +24,7 @@ from breedcast.config import check_config, model_configs
 from breedcast.demands import Demands
 from breedcast.memory import COMBINATION, RANKING, SCORES, TRIED, PredictionLaw
 from breedcast.project import Project
-from tests.benchmarks.memory import peak
+from tests.benchmarks.memory import peak_of
 
 SIZES = ["500x1000x4", "500x50000x1", "500x50000x4", "500x50000x8", "2000x20000x4", "5000x1000x4"]
 FOLDS, REPEATS, INNER, PERMUTATIONS = 5, 2, 5, 1
@@ -118,26 +117,20 @@ def main() -> None:
     parser.add_argument("rules", nargs="*", default=list(RULES))
     parser.add_argument("--sizes", nargs="+", default=SIZES)
     given = parser.parse_args()
-    spawning = multiprocessing.get_context("spawn")
     print("                 lines candidates models   held  asked      s  asked min", flush=True)
     for size in given.sizes:
         lines, candidates, models = map(int, size.split("x"))
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
-            making = spawning.Process(target=make, args=(folder, lines, candidates))
-            making.start()
-            making.join()
+            peak_of(make, folder, lines, candidates)
             for rule in given.rules:
-                process = spawning.Process(target=run, args=(rule, folder, models, folder))
                 start = time.perf_counter()
-                process.start()
-                held = peak(process)
+                held, ended = peak_of(run, rule, folder, models, folder)
                 seconds = time.perf_counter() - start
                 megabytes, minutes = asked(RULES[rule], folder, models)
                 print(
                     f"{rule:15} {lines:6} {candidates:10} {models:6} {held:6.0f} {megabytes:6.0f} "
-                    f"{seconds:6.1f} {minutes:10}"
-                    + (f"  exit status {process.exitcode}" if process.exitcode else ""),
+                    f"{seconds:6.1f} {minutes:10}{ended}",
                     flush=True,
                 )
 
