@@ -31,13 +31,13 @@ def browser(request):
     if program is None and "CI" not in os.environ:
         pytest.skip(f"NO BROWSER: install {request.param} to test the report as people see it")
     with sync_playwright() as playwright:
-        if request.param == "chromium":
-            launched = playwright.chromium.launch(executable_path=program, args=QUIET)
-        else:
-            launched = playwright.firefox.launch(executable_path=program, channel="moz-firefox")
         try:
+            if request.param == "chromium":
+                launched = playwright.chromium.launch(executable_path=program, args=QUIET)
+            else:
+                launched = playwright.firefox.launch(executable_path=program, channel="moz-firefox")
             launched.new_page().close()
-        except Error as error:
+        except Error as error:  # as of a Firefox before 143
             if "CI" in os.environ:
                 raise
             pytest.skip(f"NO BROWSER: this Playwright cannot drive this {request.param}: {error}")
