@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from breedcast.models.covariance import alike, factor_analytic
-from breedcast.models.multivariate import LEAST_RESIDUAL, correlations, fit_multivariate
+from breedcast.models.covariance import alike, diagonal, factor_analytic, unstructured
+from breedcast.models.multivariate import correlations, fit_multivariate
 from breedcast.models.reml import fit_reml
+from breedcast.models.restricted import LEAST_RESIDUAL, Observed, Rotated
+
+
+@pytest.fixture(autouse=True, params=[Rotated, Observed])
+def way(request, monkeypatch):
+    """Both ways to the likelihood, whichever is quicker."""
+    is_observed = request.param is Observed
+    monkeypatch.setattr(Observed, "is_quicker", staticmethod(lambda Y: is_observed))
+    return request.param
 
 
 def simulate(G, R, lines=60, markers=80, missing=0.2, seed=0):
@@ -211,7 +220,9 @@ def test_predictions_and_errors_are_those_of_the_conditional_normal_distribution
     known = np.where(rng.random((20, 3)) < 0.6, rng.normal(5, 1, (20, 3)), np.nan)
     known[:2] = np.nan
     for trait in range(3):
-        errors = found.error_covariances(K[np.ix_(new, old)], np.diag(K)[new], X[new], trait)
+        errors = found.error_covariances(
+            K[np.ix_(new, old)], np.diag(K)[new], X[new], trait, range(3)
+        )
         each = np.einsum("sltl->lst", total)
         np.testing.assert_allclose(errors[:, 1:, 1:], each, rtol=1e-6, atol=1e-9)
         own = np.einsum("ll->l", genetic[trait, :, trait])
@@ -279,3 +290,29 @@ def test_lines_with_known_helper_traits_are_predicted_as_if_they_had_trained():
     assert prediction.sd[0] == pytest.approx(np.sqrt(left + gap @ FVF @ gap))
     reliability = 1 - (left + shared @ FVF @ shared) / (G[0, 0] * K[59, 59])
     assert prediction.reliability[0] == pytest.approx(reliability)
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+def test_both_ways_are_one_likelihood_with_the_same_derivatives(correlated):
+    K, Y, X, _ = simulate(covariance(1, 3, 3), covariance(2, 3, 3), lines=25, missing=0.4)
+    Y[3] = np.nan
+    rng = np.random.default_rng(5)
+    for genetic in (unstructured(3), factor_analytic(Y, 1), alike(3)):
+        forms = genetic, unstructured(3) if correlated else diagonal(3)
+        numbers = rng.normal(size=sum(form.numbers for form in forms))
+        ways = [way.of(forms, K, Y, X) for way in (Rotated, Observed)]
+        one, two = (way.at(numbers) for way in ways)
+        assert one.likelihood == pytest.approx(two.likelihood, abs=1e-7)
+        np.testing.assert_allclose(one.gradient, two.gradient, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(one.information, two.information, rtol=1e-6, atol=1e-7)
+        step = 1e-5 * np.eye(len(numbers))[0]
+        rise = ways[1].at(numbers + step).likelihood - ways[1].at(numbers - step).likelihood
+        assert rise / 2e-5 == pytest.approx(two.gradient[0], rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(("missing", "observed"), [(0.0, False), (0.2, False), (0.7, True)])
+def test_the_quicker_way_is_taken(missing, observed, monkeypatch):
+    monkeypatch.undo()
+    Y = np.ones((100, 4))
+    Y.flat[: round(missing * Y.size)] = np.nan
+    assert Observed.is_quicker(Y) == observed

@@ -11,3 +11,10 @@ GRADIENT_LINES = 1000
 PREDICTED_LINES, PREDICTED_POSITIONS = 256, 1 << 21
 #: Markers that may have a large effect (`bayes`): so many more in each turn, at most.
 MOST_CANDIDATES = 2000
+
+
+def operations(values: int, missing: int) -> tuple[float, float]:
+    """What a step of REML takes, roughly, where values of lines are learnt together in several
+    traits or environments: by the values that are there, and by those that are missing.
+    """
+    return 2.0 * values**3, 2.0 * (values + missing) * missing**2 + missing**3

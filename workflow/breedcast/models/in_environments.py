@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from breedcast.errors import UserError
+from breedcast.limits import operations
 from breedcast.models.base import Fitted, Lines, Prediction
 from breedcast.models.between_environments import Between, vary
 from breedcast.models.covariance import Form, alike, factor_analytic
@@ -54,9 +55,9 @@ DESCRIPTION = (
 #: Factors that environments share at most.
 MOST_FACTORS = 3
 #: Limits of `auto`: environments of an unstructured covariance and of a factor-analytic one; their
-#: values, and lines' values that are missing, which cost more; the fewest values of an environment.
+#: values, and what a step takes that heeds the missing ones; the fewest values of an environment.
 MOST_UNSTRUCTURED, MOST_FACTOR_ANALYTIC = 8, 20
-MOST_VALUES, MOST_MISSING, LEAST_VALUES = 4000, 2000, 50
+MOST_VALUES, MOST_OPERATIONS, LEAST_VALUES = 4000, 1.6e10, 50
 #: Values of a uniform interaction or a reaction norm, and the fewest environments of the latter.
 MOST_UNIFORM, LEAST_ENVIRONMENTS = 10_000, 4
 
@@ -86,23 +87,18 @@ def interaction_of(lines: Lines, wanted: str) -> str:
     enough = lines.conditions is not None and len(sizes) >= LEAST_ENVIRONMENTS
     if enough and sizes.sum() <= MOST_UNIFORM and vary(lines):
         return REACTION_NORM
-    if len(sizes) <= MOST_FACTOR_ANALYTIC and _tell_covariances(lines, sizes):
+    found = by_numbers(len(distinct(lines)[0]), sizes.tolist())
+    return UNIFORM if found == AUTO and not _vary_in_each(lines) else found
+
+
+def by_numbers(lines: int, sizes: Sequence[int]) -> str:
+    """What `auto` takes by numbers alone, without covariates. sizes: values in each environment."""
+    values = sum(sizes)
+    few = len(sizes) <= MOST_FACTOR_ANALYTIC and values <= MOST_VALUES
+    by_values, by_missing = operations(values, lines * len(sizes) - values)
+    if few and min(sizes) >= LEAST_VALUES and min(by_values, by_missing) <= MOST_OPERATIONS:
         return AUTO
-    return UNIFORM if sizes.sum() <= MOST_UNIFORM else NONE
-
-
-def _tell_covariances(lines: Lines, sizes: np.ndarray) -> bool:
-    """Whether the values are enough, and not too many, to estimate a covariance of each pair.
-
-    sizes: (environments,) values in each.
-    """
-    missing = len(distinct(lines)[0]) * len(sizes) - sizes.sum()
-    return (
-        sizes.min() >= LEAST_VALUES
-        and sizes.sum() <= MOST_VALUES
-        and missing <= MOST_MISSING
-        and _vary_in_each(lines)
-    )
+    return UNIFORM if values <= MOST_UNIFORM else NONE
 
 
 def _vary_in_each(lines: Lines) -> bool:
