@@ -16,38 +16,113 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from breedcast import script  # noqa: F401  one compute thread, before NumPy is imported
-from breedcast.memory import ADVICE, ASSOCIATION, CROSSES, MERIT, STRUCTURE_COMPLETE, training_mb
-from breedcast.models.base import model_class
+from breedcast.demands import learnt_together
+from breedcast.memory import (
+    ADVICE,
+    ASSOCIATION,
+    CROSSES,
+    MERIT,
+    STRUCTURE_COMPLETE,
+    Together,
+    training_mb,
+)
+from breedcast.models.base import Model, model_class
 from breedcast.models.registry import MODELS
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What there is beside a trait's values: how many other traits that help, and environments,
+    0 of none; of the values in them this share is missing. interaction: as the model's option.
+    """
+
+    helpers: int
+    environments: int
+    missing: float
+    interaction: str
+
 
 #: Lines, markers and processes.
 SIZES = ["300x2000x1", "300x40000x1", "1200x4000x1", "2400x1000x1", "300x10000x2"]
 
 
-def train(name: str, lines: int, markers: int, processes: int) -> None:
+def train(name: str, lines: int, markers: int, processes: int, beside: Beside) -> None:
     """One training job, as its script makes it."""
     import numpy as np
     import pandas as pd
 
+    from breedcast.genotypes.hybrids import CrossedCodes
+    from breedcast.models.base import Parents
     from breedcast.models.job import TrainingJob
     from breedcast.validation.plan import KFoldScheme
 
     rng = np.random.default_rng(0)
-    codes = rng.integers(0, 3, (lines, markers), dtype=np.uint8)
-    codes[rng.random(lines) < 0.5, 0] = 3
-    table = pd.DataFrame(
-        {"sample": [f"L{n}" for n in range(lines)], "environment": "NA", "weight": 1.0}
-    )
-    table["value"] = codes[:, :20].sum(axis=1) + rng.normal(size=lines)
     kind = model_class(MODELS[name])
-    model = kind(epochs=1) if kind.is_network else kind()
+    environments = [f"E{n}" for n in range(beside.environments)] or ["NA"]
+    sampled = np.tile(np.arange(lines), len(environments))
+    table = pd.DataFrame({"sample": [f"L{n}" for n in sampled], "weight": 1.0})
+    table["environment"] = np.repeat(environments, lines)
+    codes, parents = rng.integers(0, 3, (lines, markers), dtype=np.uint8), None
+    if kind.needs_parents:
+        each = 1 + int((lines - 1) ** 0.5)
+        inbred = 2 * rng.integers(0, 2, (2 * each, markers), dtype=np.uint8)
+        rows = np.stack([sampled // each, each + sampled % each], axis=1)
+        parents, codes = Parents(inbred, rows, factorial=True), CrossedCodes(inbred, rows)
+    else:
+        codes[rng.random(lines) < 0.5, 0] = 3
+        codes = codes[sampled]
+    signal = codes[:, :20].sum(axis=1)
+    table["value"] = signal + rng.normal(size=len(table))
+    table = table[rng.random(len(table)) >= (beside.missing if beside.environments else 0)]
+    helpers = None
+    if beside.helpers:
+        values = signal[:, None] + rng.normal(size=(lines, beside.helpers))
+        values[rng.random(values.shape) < beside.missing] = np.nan
+        helpers = pd.DataFrame(values).rename(columns=str)
+    model = made(kind, beside)
     plan = KFoldScheme(2, 1, 5 if model.side_by_side("cpu") else 2, 0).make_plan(table, "trait")
-    job = TrainingJob(model, name, "trait", table, codes[:], 2, plan, 0, 0, "cpu")
+    job = TrainingJob(
+        *(model, name, "trait", table.reset_index(drop=True)),
+        *(codes if parents else codes[table.index.to_numpy()], 2, plan, 0, 0, "cpu"),
+        helpers=helpers,
+        parents=parents,
+    )
     job.run(processes)
+
+
+def made(kind: type[Model], beside: Beside) -> Model:
+    """The model as it is trained."""
+    options: dict[str, Any] = {"epochs": 1} if kind.is_network else {}
+    if beside.interaction:
+        options["interaction"] = beside.interaction
+    return kind(**options)
+
+
+def asked_of(name: str, lines: int, markers: int, processes: int, beside: Beside) -> float:
+    """What is asked for such a job, as `Demands.training_mb` does."""
+    model = made(model_class(MODELS[name]), beside)
+    others = round(lines * (1 - beside.missing))
+    sizes = [others] * beside.environments or [lines, *[others] * beside.helpers]
+    interaction, together_mb = learnt_together(
+        model,
+        Together(lines, tuple(sizes)),
+        environments=bool(beside.environments),
+        conditions=False,
+        helpers=bool(beside.helpers),
+    )
+    return training_mb(
+        *(name, model.is_network, sum(sizes) if beside.environments else lines),
+        *(markers, processes),
+        has_shortcut=model.has_shortcut,
+        given_markers=model.given_markers,
+        related=None if interaction == "none" else lines,
+        together_mb=together_mb,
+    )
 
 
 def analyse(name: str, lines: int, markers: int) -> None:
@@ -141,7 +216,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=[*MODELS, *ANALYSES])
     parser.add_argument("--sizes", nargs="+", default=SIZES)
+    parser.add_argument("--helpers", type=int, default=0)
+    parser.add_argument("--environments", type=int, default=0)
+    parser.add_argument("--missing", type=float, default=0.0)
+    parser.add_argument("--interaction", default="")
     given = parser.parse_args()
+    beside = Beside(given.helpers, given.environments, given.missing, given.interaction)
     sizes = [tuple(map(int, size.split("x"))) for size in given.sizes]
     print("                 lines markers processes   held  asked  asked/held", flush=True)
     for name in given.names:
@@ -152,11 +232,8 @@ def main() -> None:
                 work, arguments = analyse, (name, lines, markers)
                 asked = law.process_mb(lines, markers)
             else:
-                work, arguments = train, (name, lines, markers, processes)
-                model = model_class(MODELS[name])()
-                shape = lines, markers, processes
-                of_network = model.has_shortcut, model.given_markers
-                asked = training_mb(name, model.is_network, *shape, *of_network)
+                work, arguments = train, (name, lines, markers, processes, beside)
+                asked = asked_of(name, lines, markers, processes, beside)
             held, ended = peak_of(work, *arguments)
             print(
                 f"{name:15} {lines:6} {markers:7} {processes:9} {held:6.0f} {asked:6.0f} "

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from breedcast.config import check_config, model_configs
-from breedcast.demands import Demands
+from breedcast.demands import Demands, learnt_together
 from breedcast.files import read_parquet, write_parquet, write_table
 from breedcast.memory import (
     COMBINATION,
@@ -16,18 +16,23 @@ from breedcast.memory import (
     TRIED,
     CodesShape,
     Records,
+    Together,
     candidates_mb,
     structure_mb,
+    training_mb,
 )
+from breedcast.models.gblup import GBLUP
+from breedcast.models.mtgblup import MTGBLUP
+from breedcast.models.rkhs import RKHS
 from breedcast.project import Project
 from breedcast.scoring.predictions import read_predictions
 
 
-def demands_of(models=8, **project):
+def demands_of(models=8, kind="gblup", **project):
     config = {
         "genotypes": {"path": "g.vcf"},
         "phenotypes": {"path": "p.tsv"},
-        "models": {f"model_{number}": {"model": "gblup"} for number in range(models)},
+        "models": {f"model_{number}": {"model": kind} for number in range(models)},
         "ensemble": "none",
         "validation": {"folds": 5, "repeats": 2, "inner_folds": 5},
         "control": {"permutations": 1},
@@ -116,3 +121,56 @@ def test_predictions_are_read_as_far_as_they_are_needed(tmp_path, candidates, re
     assert list(found) == ["one", "two"]
     wanted = read_parquet(paths[0]).query("repeat in @repeats").reset_index(drop=True)
     pd.testing.assert_frame_equal(found["two"], wanted)
+
+
+def trait_table(path, *environments, lines=100):
+    """A phenotypes.tsv; environments: of each its name and how many lines have a value there."""
+    rows = [
+        {"sample": f"L{n}", "environment": name, "value": 1.0 if n < values else np.nan}
+        for name, values in environments
+        for n in range(lines)
+    ]
+    write_table(pd.DataFrame(rows), path)
+    return str(path)
+
+
+def test_values_that_are_learnt_together_are_counted_by_trait_and_environment(tmp_path):
+    one = trait_table(tmp_path / "one.tsv", ("north", 60), ("south", 80))
+    assert Together.count([one]) == Together(80, (60, 80))
+    other = trait_table(tmp_path / "other.tsv", ("NA", 90))
+    assert Together.count([one, other]) == Together(90, (60, 80, 90))
+
+
+@pytest.mark.parametrize(
+    ("model", "lines", "markers", "together", "held"),  # as tests/benchmarks/memory.py measured
+    [
+        (MTGBLUP(), 2400, 1000, Together(2400, (2400,) * 4), 366),
+        (MTGBLUP(), 1600, 1000, Together(1600, (1600, 800, 800, 800)), 666),
+        (MTGBLUP(), 1000, 1000, Together(1000, (1000, 200, 200, 200)), 266),
+        (GBLUP(), 900, 1000, Together(900, (900,) * 4), 223),
+        (GBLUP("uniform"), 900, 1000, Together(900, (900,) * 4), 543),
+        (RKHS(), 900, 1000, Together(900, (225,) * 8), 329),
+    ],
+)
+def test_several_traits_and_environments_are_asked_the_memory_that_they_held(
+    model, lines, markers, together, held
+):
+    by_environment = not isinstance(model, MTGBLUP)
+    interaction, megabytes = learnt_together(
+        model, together, by_environment, conditions=False, helpers=not by_environment
+    )
+    rows = sum(together.sizes) if by_environment else lines
+    related = None if interaction == "none" else lines
+    kind = type(model).__name__.lower()
+    asked = training_mb(kind, False, rows, markers, related=related, together_mb=megabytes)
+    assert held < asked < 1.6 * held
+
+
+def test_a_training_job_counts_its_own_values(tmp_path, codes):
+    path = trait_table(tmp_path / "phenotypes.tsv", ("north", 300), ("south", 200), lines=300)
+    alone, apart = demands_of(), demands_of(environments=2)
+    assert apart.training_mb("model_0", codes, path, []) > alone.training_mb(
+        "model_0", codes, path, []
+    )
+    of_helpers = demands_of(kind="mtgblup").training_mb("model_0", codes, path, [path])
+    assert of_helpers > demands_of(kind="mtgblup").training_mb("model_0", codes, path, [])

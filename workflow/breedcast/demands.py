@@ -6,7 +6,7 @@ Read at every start of the workflow, so it stays light.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from breedcast.memory import (
@@ -18,13 +18,37 @@ from breedcast.memory import (
     Law,
     PredictionLaw,
     Records,
+    Together,
     training_mb,
 )
+from breedcast.models.base import Model
+from breedcast.models.in_environments import AUTO, BY_PAIRS, NONE, REACTION_NORM, by_numbers
 from breedcast.project import Project
 from breedcast.validation.names import BY_PARENTS, OWN, PAIRS, RANDOM, grid_parts
 
 #: Seconds of a row of one model's predictions, and of setting a record against another, at most.
 ROW_SECONDS, PAIR_SECONDS = 1e-4, 1e-6
+
+
+def learnt_together(
+    model: Model, together: Together, environments: bool, conditions: bool, helpers: bool
+) -> tuple[str, float]:
+    """The interaction with environments of a mixed model, its own or its shortcut's, in the final
+    fit; and the MB that values take which it learns together.
+
+    environments, conditions, helpers: whether there are environments, covariates of them, and other
+    traits that help.
+    """
+    interaction: str = NONE
+    if environments:
+        interaction = getattr(model, "interaction", AUTO if model.has_shortcut else NONE)
+    if interaction == AUTO and conditions:
+        interaction = REACTION_NORM
+    elif interaction == AUTO:
+        interaction = by_numbers(together.lines, together.sizes)
+    if interaction in BY_PAIRS or (helpers and not model.is_network):
+        return interaction, together.covariances_mb
+    return interaction, 0.0 if interaction == NONE else together.terms_mb
 
 
 @dataclass(frozen=True)
@@ -118,18 +142,30 @@ class Demands:
         codes = self.codes(codes_json)
         return law.process_mb(codes.lines, codes.markers)
 
-    def training_mb(self, model: str, codes_json: str) -> float:
-        """Memory of a training job in MB: its processes, and what fills their missing calls."""
-        codes = self.codes(codes_json)
+    def training_mb(
+        self, model: str, codes_json: str, phenotypes: str, helpers: Sequence[str]
+    ) -> float:
+        """Memory of a training job in MB: its processes, and what fills their missing calls.
+
+        phenotypes: the trait's phenotypes.tsv; helpers: those of traits that the model learns from.
+        """
+        codes, records = self.codes(codes_json), Records.count(phenotypes)
         # a model sees each line once for each environment
-        lines = codes.lines * max(1, self.project.environments)
+        apart = self.project.has_environments
+        lines = records.measured + records.candidates if apart else codes.lines
         chosen, processes = self.project.models[model], self.project.config["threads"]
         options = chosen.configured
+        together = Together.count([phenotypes, *helpers])
+        conditions = self.project.config["phenotypes"]["environment_covariates"] is not None
+        beside = apart, conditions, bool(helpers)
+        interaction, together_mb = learnt_together(options, together, *beside)
         needed = training_mb(
             *(chosen.kind, chosen.is_network, lines, codes.markers, processes),
             has_shortcut=options.has_shortcut,
             given_markers=options.given_markers,
             ploidy=codes.ploidy,
+            related=None if interaction == NONE else codes.lines,
+            together_mb=together_mb,
         )
         if self.project.parents:
             needed += processes * PREDICTED_MB

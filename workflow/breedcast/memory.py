@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from breedcast.limits import (
     MOST_EXACT,
     PREDICTED_LINES,
     PREDICTED_POSITIONS,
+    operations,
 )
 
 MEGABYTE = 1_000_000
@@ -72,6 +74,46 @@ def _counted(phenotypes: str, changed: int) -> Records:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Values that are learnt together: how many lines have any, and how many values there are in
+    each trait or environment.
+    """
+
+    lines: int
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def count(cls, tables: Iterable[str]) -> Together:
+        """Count what each trait's phenotypes.tsv has in each environment."""
+        lines: set[str] = set()
+        sizes: Counter[tuple[int, str]] = Counter()
+        for number, path in enumerate(tables):
+            with open(path, encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file, delimiter="\t"):
+                    if row["value"] != "NA":
+                        lines.add(row["sample"])
+                        sizes[number, row["environment"]] += 1
+        return cls(len(lines), tuple(sizes.values()))
+
+    @property
+    def covariances_mb(self) -> float:
+        """Memory in MB of a covariance of each pair of traits or environments."""
+        values = sum(self.sizes)
+        missing = self.lines * len(self.sizes) - values
+        by_values, by_missing = operations(values, missing)
+        if by_values < by_missing:
+            return OF_VALUES * values**2 / MEGABYTE
+        fixed = missing + len(self.sizes)
+        numbers = 2.5 * self.lines * len(self.sizes) * fixed + 4 * fixed**2
+        return 8 * numbers / MEGABYTE
+
+    @property
+    def terms_mb(self) -> float:
+        """The same of a main effect and an interaction."""
+        return OF_TERMS * sum(self.sizes) ** 2 / MEGABYTE
+
+
+@dataclass(frozen=True)
 class Law:
     """What one process holds: MB at least, and bytes a marker, a call, a pair of lines.
 
@@ -93,15 +135,22 @@ class Law:
     batch: int = 0
 
     def process_mb(
-        self, lines: int, markers: int, given: int | None = None, ploidy: int = 2
+        self,
+        lines: int,
+        markers: int,
+        given: int | None = None,
+        ploidy: int = 2,
+        related: int | None = None,
     ) -> float:
-        """Memory in MB at this shape of the codes. given: of the markers, to a network."""
+        """Memory in MB at this shape of the codes. given: of the markers, to a network; related: of
+        the lines, those that differ, each of which stands there once for each environment.
+        """
         calls, states = lines * markers, (ploidy + 1) / 3
         positions = markers if given is None else min(given, markers)
         growing = (
             self.marker * positions
             + self.call * calls
-            + self.pair * lines**2
+            + self.pair * (related or lines) ** 2
             + self.block * min(calls, BLOCK_CALLS)
             + self.few * min(lines, markers) ** 2
             + self.candidate * min(lines, markers) * min(markers, MOST_CANDIDATES)
@@ -150,10 +199,11 @@ class MixedLaw:
     pair_of_markers: int = 45
     line: int = 40_000
 
-    def process_mb(self, lines: int, markers: int) -> float:
-        """Memory in MB at this shape of the codes."""
-        calls, few = lines * markers, min(lines, markers)
-        pair = self.pair_of_lines if lines <= markers else self.pair_of_markers
+    def process_mb(self, lines: int, markers: int, related: int | None = None) -> float:
+        """Memory in MB at this shape of the codes; related: as of other laws."""
+        calls, differ = lines * markers, related or lines
+        few = differ if related else min(lines, markers)
+        pair = self.pair_of_lines if related or lines <= markers else self.pair_of_markers
         growing = self.call * calls + self.block * min(calls, BLOCK_CALLS)
         growing += pair * min(few, MOST_EXACT) ** 2
         if few > MOST_EXACT:
@@ -183,7 +233,8 @@ LAWS: dict[str, Law | MixedLaw] = {
     "baseline": Law(215, call=4, pair=5),
     "gblup": MixedLaw(),
     "rrblup": MixedLaw(),
-    **dict.fromkeys(["mtgblup", "gca_sca"], Law(235, call=23, pair=58)),
+    "mtgblup": Law(205, call=2, pair=42, block=10),
+    "gca_sca": Law(235, pair=75, block=8),
     "rkhs": Law(235, call=2, pair=60, block=17),
     "svr": Law(225, call=2, pair=52, block=17),
     "bayes": Law(230, call=2, block=13, few=30, candidate=32),
@@ -200,6 +251,9 @@ LAWS: dict[str, Law | MixedLaw] = {
 }
 NETWORK = Law(540, marker=14_000, call=2, looked=32, batch=20)
 REGRESSION = Law(240, call=12, pair=20, block=14)
+#: Bytes of a pair of values that are learnt together in environments or traits, where their V is
+#: inverted; and in environments by a main effect and an interaction.
+OF_VALUES, OF_TERMS = 44, 34
 #: What a network's shortcut takes beside it: what rkhs grows by.
 SHORTCUT = Law(0, call=2, pair=60, block=17)
 
@@ -213,19 +267,26 @@ def training_mb(
     has_shortcut: bool = False,
     given_markers: int | None = None,
     ploidy: int = 2,
+    related: int | None = None,
+    together_mb: float = 0,
 ) -> float:
     """Memory of a training job in MB, as Slurm counts it: what processes share counts in each.
 
     kind: the registered name of its model. Of a network, has_shortcut: whether it has one;
-    given_markers: how many of the markers it is given, if not all.
+    given_markers: how many of the markers it is given, if not all. Of a mixed model, its own or a
+    shortcut's, related: the lines that differ, where they are told apart by environments;
+    together_mb: what its values take that are learnt together.
     """
     law = LAWS.get(kind, NETWORK if is_network else REGRESSION)
     if isinstance(law, MixedLaw):
-        each = law.process_mb(lines, markers)
+        each = law.process_mb(lines, markers, related)
     else:
-        each = law.process_mb(lines, markers, given_markers, ploidy)
+        each = law.process_mb(
+            *(lines, markers, given_markers, ploidy), related=None if is_network else related
+        )
     if has_shortcut:
-        each += SHORTCUT.process_mb(lines, markers)
+        each += SHORTCUT.process_mb(lines, markers, related=related)
+    each += together_mb
     gathering = GATHERING_MB if processes > 1 else 0
     return processes * each + gathering
 

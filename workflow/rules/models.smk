@@ -35,7 +35,10 @@ rule train_model:
         **demands.training_devices(),
         mem_mb=memory(
             lambda wildcards, input: demands.training_mb(
-                wildcards.model, input.codes_summary
+                wildcards.model,
+                input.codes_summary,
+                input.phenotypes,
+                input.helpers,
             )
         ),
         runtime=lambda wildcards: demands.training_minutes(wildcards.model),
