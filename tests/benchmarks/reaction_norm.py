@@ -28,13 +28,14 @@ TRUTHS = {
     "none acts": {"shares": (0.6, 0.0, 0.4)},
 }
 #: Few markers stand for the few segments that lines of a breeding program differ in.
-POPULATION = {"markers": 80, "covariates": 2, "grown": 0.8}
+POPULATION = {"markers": 80, "covariates": 2}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--environments", type=int, nargs="*", default=[8])
     parser.add_argument("--lines", type=int, default=100)
+    parser.add_argument("--grown", type=float, default=0.8, help="share of environments of a line")
     parser.add_argument("--replicates", type=int, default=10)
     parser.add_argument("--schemes", nargs="*", default=["cv0", "cv00", "cv1", "cv2"])
     parser.add_argument("--interactions", nargs="*", default=INTERACTIONS)
@@ -46,7 +47,11 @@ def main():
             for scheme in given.schemes:
                 rows = []
                 for seed in range(given.replicates):
-                    sizes = {"lines": given.lines, "environments": environments}
+                    sizes = {
+                        "lines": given.lines,
+                        "environments": environments,
+                        "grown": given.grown,
+                    }
                     records, table, genetic = lines_with_norms(
                         seed, **sizes, **POPULATION, **TRUTHS[truth]
                     )

@@ -129,7 +129,7 @@ class AcrossEnvironments(ABC):
         """What was learnt, by name."""
 
 
-def _forms(Y: np.ndarray, interaction: str) -> list[Form | None]:
+def forms(Y: np.ndarray, interaction: str) -> list[Form | None]:
     """The forms of covariances between environments to choose from. Y: (distinct, environments)."""
     environments = Y.shape[1]
     most = min(MOST_FACTORS, environments // 2 - 1)  # more would be as many numbers as any has
@@ -167,7 +167,7 @@ class Covariances(AcrossEnvironments):
         weights = np.bincount(line, lines.weights) / np.bincount(line)
         X = np.ones((len(K), 1))
         try:
-            model = fit_multivariate(K, Y, X, weights, False, _forms(Y, interaction))
+            model = fit_multivariate(K, Y, X, weights, False, forms(Y, interaction))
         except ValueError as error:
             raise UserError(
                 f"interaction: {interaction}: in one of the environments {error}; take {UNIFORM}"

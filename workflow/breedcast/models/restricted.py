@@ -158,7 +158,7 @@ class RotatedSolution(Solved):
     reach: (n, traits, f) V^-1 F C.
     """
 
-    of: Rotated
+    equations: Rotated
     b: np.ndarray
     dual: np.ndarray
     precision: np.ndarray
@@ -168,13 +168,13 @@ class RotatedSolution(Solved):
 
     @property
     def scores(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.of.d[:, None] * self.dual, self.dual
+        return self.equations.d[:, None] * self.dual, self.dual
 
     @property
     def slopes(self) -> tuple[np.ndarray, np.ndarray]:
         left = self.precision - self.reach @ self.reach.transpose(0, 2, 1)
         each = 0.5 * (self.dual[:, :, None] * self.dual[:, None] - left)
-        return np.tensordot(self.of.d, each, axes=1), each.sum(axis=0)
+        return np.tensordot(self.equations.d, each, axes=1), each.sum(axis=0)
 
     def products(self, changes: np.ndarray) -> np.ndarray:
         weighted = np.einsum("ist,kit->kis", self.precision, changes)
@@ -184,20 +184,20 @@ class RotatedSolution(Solved):
 
     @property
     def fixed_effects(self) -> np.ndarray:
-        found: np.ndarray = self.b[self.of.own].T
+        found: np.ndarray = self.b[self.equations.own].T
         return found
 
     @property
     def dual_of_lines(self) -> np.ndarray:
-        found: np.ndarray = self.of.U @ self.dual
+        found: np.ndarray = self.equations.U @ self.dual
         return found
 
     def errors(self, root: np.ndarray, scale: np.ndarray) -> ErrorsByEigenvectors:
         return ErrorsByEigenvectors(
-            root[:, None] * self.of.U,
+            root[:, None] * self.equations.U,
             self.precision / np.outer(scale, scale),
             self.reach / scale[:, None],
-            self.root[self.of.own] * scale[:, None, None],
+            self.root[self.equations.own] * scale[:, None, None],
         )
 
 
@@ -252,7 +252,7 @@ class Rotated(Likelihood):
         b = root @ np.einsum("isf,is->f", reach, self.Y)
         dual = weighted - pushed @ b
         return RotatedSolution(
-            of=self,
+            equations=self,
             b=b,
             dual=dual,
             precision=precision,
@@ -273,7 +273,7 @@ class ObservedSolution(Solved):
     traits c) (X' V^-1 X)^-1; estimator: (traits c, values) W X' V^-1.
     """
 
-    of: Observed
+    equations: Observed
     dual: np.ndarray
     P: np.ndarray
     W: np.ndarray
@@ -282,25 +282,25 @@ class ObservedSolution(Solved):
 
     @property
     def scores(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.of.K @ self.dual, self.dual
+        return self.equations.K @ self.dual, self.dual
 
     @property
     def slopes(self) -> tuple[np.ndarray, np.ndarray]:
-        left = self.of.among_traits(self.of.K_values * self.P)
-        one, two = self.of.same_line
+        left = self.equations.among_traits(self.equations.K_values * self.P)
+        one, two = self.equations.same_line
         own = np.zeros_like(left)
-        np.add.at(own, (self.of.trait[one], self.of.trait[two]), self.P[one, two])
+        np.add.at(own, (self.equations.trait[one], self.equations.trait[two]), self.P[one, two])
         by_genetic, by_residual = self.scores
         return 0.5 * (self.dual.T @ by_genetic - left), 0.5 * (self.dual.T @ by_residual - own)
 
     def products(self, changes: np.ndarray) -> np.ndarray:
-        seen = changes[:, self.of.line, self.of.trait]
+        seen = changes[:, self.equations.line, self.equations.trait]
         found: np.ndarray = seen @ self.P @ seen.T
         return found
 
     @property
     def fixed_effects(self) -> np.ndarray:
-        b: np.ndarray = self.estimator @ self.of.y
+        b: np.ndarray = self.estimator @ self.equations.y
         return b.reshape(self.dual.shape[1], -1).T
 
     @property
@@ -308,7 +308,7 @@ class ObservedSolution(Solved):
         return self.dual
 
     def errors(self, root: np.ndarray, scale: np.ndarray) -> ErrorsByValues:
-        line, trait = self.of.line, self.of.trait
+        line, trait = self.equations.line, self.equations.trait
         of_values, of_effects = scale[trait], np.repeat(scale, len(self.W) // len(scale))
         return ErrorsByValues(
             *(line, trait, root[line]),
@@ -391,7 +391,7 @@ class Observed(Likelihood):
         dual[self.line, self.trait] = Py
         logarithm += 2 * np.log(np.diag(factor[0])).sum()
         return ObservedSolution(
-            of=self,
+            equations=self,
             dual=dual,
             P=P,
             W=cho_solve(factor, np.eye(len(estimator))),
