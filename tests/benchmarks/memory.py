@@ -108,19 +108,18 @@ def asked_of(name: str, lines: int, markers: int, processes: int, beside: Beside
     model = made(model_class(MODELS[name]), beside)
     others = round(lines * (1 - beside.missing))
     sizes = [others] * beside.environments or [lines, *[others] * beside.helpers]
-    interaction, together_mb = learnt_together(
-        model,
-        Together(lines, tuple(sizes)),
-        environments=bool(beside.environments),
-        conditions=False,
-        helpers=bool(beside.helpers),
-    )
+    together, related, together_mb = Together(lines, tuple(sizes)), None, 0.0
+    if beside.environments:
+        interaction, together_mb = learnt_together(model, together, conditions=False)
+        related = None if interaction == "none" else lines
+    elif beside.helpers:
+        together_mb = together.covariances_mb
     return training_mb(
         *(name, model.is_network, sum(sizes) if beside.environments else lines),
         *(markers, processes),
         has_shortcut=model.has_shortcut,
         given_markers=model.given_markers,
-        related=None if interaction == "none" else lines,
+        related=related,
         together_mb=together_mb,
     )
 

@@ -22,7 +22,7 @@ from breedcast.memory import (
     training_mb,
 )
 from breedcast.models.base import Model
-from breedcast.models.in_environments import AUTO, BY_PAIRS, NONE, REACTION_NORM, by_numbers
+from breedcast.models.in_environments import AUTO, BY_PAIRS, NONE, by_numbers
 from breedcast.project import Project
 from breedcast.validation.names import BY_PARENTS, OWN, PAIRS, RANDOM, grid_parts
 
@@ -30,23 +30,16 @@ from breedcast.validation.names import BY_PARENTS, OWN, PAIRS, RANDOM, grid_part
 ROW_SECONDS, PAIR_SECONDS = 1e-4, 1e-6
 
 
-def learnt_together(
-    model: Model, together: Together, environments: bool, conditions: bool, helpers: bool
-) -> tuple[str, float]:
+def learnt_together(model: Model, together: Together, conditions: bool) -> tuple[str, float]:
     """The interaction with environments of a mixed model, its own or its shortcut's, in the final
     fit; and the MB that values take which it learns together.
 
-    environments, conditions, helpers: whether there are environments, covariates of them, and other
-    traits that help.
+    conditions: whether there are covariates of environments.
     """
-    interaction: str = NONE
-    if environments:
-        interaction = getattr(model, "interaction", AUTO if model.has_shortcut else NONE)
-    if interaction == AUTO and conditions:
-        interaction = REACTION_NORM
-    elif interaction == AUTO:
-        interaction = by_numbers(together.lines, together.sizes)
-    if interaction in BY_PAIRS or (helpers and not model.is_network):
+    interaction: str = getattr(model, "interaction", AUTO if model.has_shortcut else NONE)
+    if interaction == AUTO:
+        interaction = by_numbers(together.lines, together.sizes, conditions)
+    if interaction in BY_PAIRS:
         return interaction, together.covariances_mb
     return interaction, 0.0 if interaction == NONE else together.terms_mb
 
@@ -149,22 +142,25 @@ class Demands:
 
         phenotypes: the trait's phenotypes.tsv; helpers: those of traits that the model learns from.
         """
-        codes, records = self.codes(codes_json), Records.count(phenotypes)
-        # a model sees each line once for each environment
-        apart = self.project.has_environments
-        lines = records.measured + records.candidates if apart else codes.lines
+        codes = self.codes(codes_json)
+        lines, related, together_mb = codes.lines, None, 0.0
         chosen, processes = self.project.models[model], self.project.config["threads"]
         options = chosen.configured
-        together = Together.count([phenotypes, *helpers])
-        conditions = self.project.config["phenotypes"]["environment_covariates"] is not None
-        beside = apart, conditions, bool(helpers)
-        interaction, together_mb = learnt_together(options, together, *beside)
+        if self.project.has_environments:
+            # a model sees each line once for each environment
+            lines = Records.count(phenotypes).rows
+            conditions = self.project.config["phenotypes"]["environment_covariates"] is not None
+            together = Together.count(phenotypes)
+            interaction, together_mb = learnt_together(options, together, conditions)
+            related = None if interaction == NONE else codes.lines
+        elif helpers and not options.is_network:
+            together_mb = Together.count(phenotypes, *helpers).covariances_mb
         needed = training_mb(
             *(chosen.kind, chosen.is_network, lines, codes.markers, processes),
             has_shortcut=options.has_shortcut,
             given_markers=options.given_markers,
             ploidy=codes.ploidy,
-            related=None if interaction == NONE else codes.lines,
+            related=related,
             together_mb=together_mb,
         )
         if self.project.parents:

@@ -9,7 +9,7 @@ import csv
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,11 @@ class Records:
     measured: int
     candidates: int
 
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.measured + self.candidates
+
     @classmethod
     def count(cls, phenotypes: str) -> Records:
         """Count the rows of a phenotypes.tsv."""
@@ -83,17 +88,9 @@ class Together:
     sizes: tuple[int, ...]
 
     @classmethod
-    def count(cls, tables: Iterable[str]) -> Together:
+    def count(cls, *tables: str) -> Together:
         """Count what each trait's phenotypes.tsv has in each environment."""
-        lines: set[str] = set()
-        sizes: Counter[tuple[int, str]] = Counter()
-        for number, path in enumerate(tables):
-            with open(path, encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file, delimiter="\t"):
-                    if row["value"] != "NA":
-                        lines.add(row["sample"])
-                        sizes[number, row["environment"]] += 1
-        return cls(len(lines), tuple(sizes.values()))
+        return _counted_together(tables, tuple(os.stat(it).st_mtime_ns for it in tables))
 
     @property
     def covariances_mb(self) -> float:
@@ -111,6 +108,20 @@ class Together:
     def terms_mb(self) -> float:
         """The same of a main effect and an interaction."""
         return OF_TERMS * sum(self.sizes) ** 2 / MEGABYTE
+
+
+@cache
+def _counted_together(tables: Sequence[str], changed: Sequence[int]) -> Together:
+    """What files that were changed then have: each model asks."""
+    lines: set[str] = set()
+    sizes: Counter[tuple[int, str]] = Counter()
+    for number, path in enumerate(tables):
+        with open(path, encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                if row["value"] != "NA":
+                    lines.add(row["sample"])
+                    sizes[number, row["environment"]] += 1
+    return Together(len(lines), tuple(sizes.values()))
 
 
 @dataclass(frozen=True)
@@ -181,8 +192,7 @@ class PredictionLaw:
         """Memory in MB. tested, candidate: rows of a model's predictions, which so many have."""
         of_each = self.tested * tested + self.candidate * candidate
         rows = tested * bool(self.tested) + candidate * bool(self.candidate)
-        every = records.measured + records.candidates
-        growing = models * of_each + self.own * rows + self.record * every
+        growing = models * of_each + self.own * rows + self.record * records.rows
         return self.least + growing / MEGABYTE
 
 
@@ -201,8 +211,7 @@ class MixedLaw:
 
     def process_mb(self, lines: int, markers: int, related: int | None = None) -> float:
         """Memory in MB at this shape of the codes; related: as of other laws."""
-        calls, differ = lines * markers, related or lines
-        few = differ if related else min(lines, markers)
+        calls, few = lines * markers, related or min(lines, markers)
         pair = self.pair_of_lines if related or lines <= markers else self.pair_of_markers
         growing = self.call * calls + self.block * min(calls, BLOCK_CALLS)
         growing += pair * min(few, MOST_EXACT) ** 2

@@ -84,16 +84,19 @@ def interaction_of(lines: Lines, wanted: str) -> str:
         return REACTION_NORM if len(sizes) > 2 and vary(lines) else UNIFORM
     if wanted != AUTO:
         return wanted
-    enough = lines.conditions is not None and len(sizes) >= LEAST_ENVIRONMENTS
-    if enough and sizes.sum() <= MOST_UNIFORM and vary(lines):
-        return REACTION_NORM
-    found = by_numbers(len(distinct(lines)[0]), sizes.tolist())
+    told = lines.conditions is not None and vary(lines)
+    found = by_numbers(len(distinct(lines)[0]), sizes.tolist(), told)
     return UNIFORM if found == AUTO and not _vary_in_each(lines) else found
 
 
-def by_numbers(lines: int, sizes: Sequence[int]) -> str:
-    """What `auto` takes by numbers alone, without covariates. sizes: values in each environment."""
+def by_numbers(lines: int, sizes: Sequence[int], conditions: bool) -> str:
+    """What `auto` takes, where values vary in each environment.
+
+    sizes: values in each; conditions: whether covariates tell environments apart.
+    """
     values = sum(sizes)
+    if conditions and len(sizes) >= LEAST_ENVIRONMENTS and values <= MOST_UNIFORM:
+        return REACTION_NORM
     few = len(sizes) <= MOST_FACTOR_ANALYTIC and values <= MOST_VALUES
     by_values, by_missing = operations(values, lines * len(sizes) - values)
     if few and min(sizes) >= LEAST_VALUES and min(by_values, by_missing) <= MOST_OPERATIONS:
