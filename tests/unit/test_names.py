@@ -32,8 +32,8 @@ def test_names_that_are_not_there_are_counted(
         (b"x\ny\n", "filter: exclude_lines.*none of its 2 names is a line.*list: 'x'.*'a'"),
         (b"\n \n", "holds no name: write one a row"),
         (b"B\xe4rbel\n", "not UTF-8: convert: iconv"),
-        ("x\n".encode("utf-16"), "is text in UTF-16: save it as UTF-8 text"),
-        (b"PK\x03\x04\x14\0", "is an Excel workbook or a zip archive: save it as UTF-8"),
+        ("x\n".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (b"PK\x03\x04\x14\0", "is an Excel workbook or a zip archive: save the sheet"),
     ],
 )
 def test_a_list_that_cannot_be_meant(content: bytes, words: str, tmp_path: Path) -> None:

@@ -133,8 +133,9 @@ def test_columns_may_be_called_by_years(tmp_path):
         (b"PK\x03\x04\x14\0", "is an Excel workbook or a zip archive: save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1", "is an Excel workbook: save the sheet as CSV"),
         (gzip.compress(b"sample,yield\n"), "is packed by gzip: unpack it: gunzip FILE"),
+        ("sample,yield\n".encode("utf-16"), "is UTF-16: save it as UTF-8"),
     ],
-    ids=["xlsx", "xls", "gz"],
+    ids=["xlsx", "xls", "gz", "utf-16"],
 )
 def test_a_workbook_or_a_packed_table_is_called_so(tmp_path, start, message):
     with pytest.raises(UserError, match=rf"p\.tsv {message}"):

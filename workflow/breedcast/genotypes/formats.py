@@ -16,6 +16,7 @@ from breedcast.genotypes.content import BYTE_ORDER_MARK, check_file, first_bytes
 from breedcast.genotypes.plink_header import BED_MAGIC, PGEN_MAGIC
 from breedcast.genotypes.table_header import has_letters
 from breedcast.genotypes.table_header import orientation as table_orientation
+from breedcast.no_text import refuse_no_text
 
 if TYPE_CHECKING:
     from breedcast.genotypes.source import Reading, Source
@@ -35,14 +36,6 @@ KNOWN = "VCF, BCF, PLINK (.bed or .pgen), HapMap or a table of dosages"
 BESIDE = {".bim": ".bed", ".fam": ".bed", ".pvar": ".pgen", ".psam": ".pgen"}
 #: How files begin that are often taken for genotypes, with what to do about them.
 OTHERS = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook: unpack it, or save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
-    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it: zstd -d FILE",
-    b"\xff\xfe": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
-    b"\xfe\xff": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
-    b"BZh": "packed by bzip2: unpack it: bunzip2 FILE",
-    b"\xfd7zXZ": "packed by xz: unpack it: unxz FILE",
-    b"\x1f\x9d": "packed by compress: unpack it: gunzip FILE",
     b"\x89HDF": "HDF5: export it as VCF or HapMap (TASSEL does)",
     b"\x6c\x1b\x00": "a .bed with lines in rows: convert it: plink --bfile NAME --make-bed",
 }
@@ -53,9 +46,7 @@ def recognise(path: str | Path) -> str:
     path = Path(path)
     check_file(path)
     start = first_bytes(path, ENOUGH)
-    for magic, what in OTHERS.items():
-        if start.startswith(magic):
-            raise UserError(f"{path} is {what}")
+    refuse_no_text(path, start, OTHERS)
     if start[257:262] == b"ustar":
         raise UserError(f"{path} is a tar archive: unpack it: tar -xf FILE")
     if start.startswith(b"BCF\x02"):

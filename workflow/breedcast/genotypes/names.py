@@ -9,13 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from breedcast.errors import UserError
-
-#: How files begin that are no UTF-8 text but are given for lists.
-NO_NAMES = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-}
+from breedcast.no_text import GZIP, refuse_no_text
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +21,7 @@ def read_names(path: str | Path) -> dict[str, int]:
     or holds no name.
     """
     content = Path(path).read_bytes()
-    for magic, what in NO_NAMES.items():
-        if content.startswith(magic):
-            raise UserError(f"{path} is {what}: save it as UTF-8 text, a name a row")
+    refuse_no_text(path, content, GZIP)
     try:
         rows = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from breedcast.errors import UserError
+from breedcast.no_text import GZIP, refuse_no_text
 from breedcast.numerals import finite
 
 #: What stands for a missing value, in capitals too.
@@ -28,12 +29,6 @@ LIKE_NUMBER = re.compile(
     r"[+\-\u2212]?\d+([., '\u2019\u00a0\u202f]\d{3})*([.,]\d+)?\s*(%|\s[^\W\d]\S*)?"
 )
 YEAR = re.compile(r"(19|20)\d\d")
-#: How files begin that are no text but are given for tables, with what to do about them.
-NO_TEXT = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive: save the sheet as CSV, or unpack it",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
-    b"\x1f\x8b": "packed by gzip: unpack it: gunzip FILE",
-}
 
 
 @dataclass(frozen=True)
@@ -251,9 +246,7 @@ def read_records(path: Path, key: str) -> list[tuple[int, list[str]]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; set {key} in the config to the table")
     content = path.read_bytes()
-    for magic, what in NO_TEXT.items():
-        if content.startswith(magic):
-            raise UserError(f"{path} is {what}")
+    refuse_no_text(path, content, GZIP)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
