@@ -76,11 +76,17 @@ class ErrorsByValues(Errors):
         # those of a trait are the same, with its fixed effects and without
         traits, which = np.unique(of, return_inverse=True)
         first = np.array([np.flatnonzero(of == trait)[0] for trait in traits])
-        by_value = (shared[:, first] @ self.P) @ shared[:, first].transpose(0, 2, 1)
+        once = shared[:, first]
+        by_value = _each(once, self.P) @ once.transpose(0, 2, 1)
         fixed = np.zeros((*shared.shape[:2], len(G), x.shape[1]))
         for target, trait in enumerate(of[1:], 1):
             fixed[:, target, trait] = x
         fixed = fixed.reshape(*shared.shape[:2], -1)
-        gap = fixed @ self.estimator @ shared.transpose(0, 2, 1)
-        own: np.ndarray = fixed @ self.W @ fixed.transpose(0, 2, 1)
+        gap = _each(fixed, self.estimator) @ shared.transpose(0, 2, 1)
+        own: np.ndarray = _each(fixed, self.W) @ fixed.transpose(0, 2, 1)
         return by_value[:, which[:, None], which] + gap + gap.transpose(0, 2, 1) - own
+
+
+def _each(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(lines, targets, ...) each line's targets times the matrix, in one product."""
+    return (rows.reshape(-1, rows.shape[2]) @ matrix).reshape(*rows.shape[:2], -1)
