@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from breedcast import script  # noqa: F401  one compute thread, before NumPy is imported
-from breedcast.demands import learnt_together
+from breedcast.demands import InEnvironments, in_environments
 from breedcast.memory import (
     ADVICE,
     ASSOCIATION,
@@ -104,23 +104,22 @@ def made(kind: type[Model], beside: Beside) -> Model:
 
 
 def asked_of(name: str, lines: int, markers: int, processes: int, beside: Beside) -> float:
-    """What is asked for such a job, as `Demands.training_mb` does."""
+    """What is asked for its final fit, as `Demands.training_mb` does."""
     model = made(model_class(MODELS[name]), beside)
     others = round(lines * (1 - beside.missing))
     sizes = [others] * beside.environments or [lines, *[others] * beside.helpers]
-    together, related, together_mb = Together(lines, tuple(sizes)), None, 0.0
+    together = Together(lines, tuple(sizes))
+    fit: InEnvironments = {"related": None, "together_mb": 0.0}
     if beside.environments:
-        interaction, together_mb = learnt_together(model, together, conditions=False)
-        related = None if interaction == "none" else lines
+        fit = in_environments(model, lines, together, conditions=False)
     elif beside.helpers:
-        together_mb = together.covariances_mb
+        fit["together_mb"] = together.covariances_mb
     return training_mb(
         *(name, model.is_network, sum(sizes) if beside.environments else lines),
         *(markers, processes),
         has_shortcut=model.has_shortcut,
         given_markers=model.given_markers,
-        related=related,
-        together_mb=together_mb,
+        **fit,
     )
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from breedcast.config import check_config, model_configs
-from breedcast.demands import Demands, learnt_together
+from breedcast.demands import Demands, in_environments
 from breedcast.files import read_parquet, write_parquet, write_table
 from breedcast.memory import (
     COMBINATION,
+    OF_TERMS,
     RANKING,
     SCORES,
     TRIED,
@@ -28,13 +29,15 @@ from breedcast.project import Project
 from breedcast.scoring.predictions import read_predictions
 
 
-def demands_of(models=8, kind="gblup", **project):
+def demands_of(models=8, kind="gblup", scheme="kfold", **project):
     config = {
         "genotypes": {"path": "g.vcf"},
-        "phenotypes": {"path": "p.tsv"},
+        "phenotypes": {"path": "p.tsv", "environments": True}
+        if "cv" in scheme
+        else {"path": "p.tsv"},
         "models": {f"model_{number}": {"model": kind} for number in range(models)},
         "ensemble": "none",
-        "validation": {"folds": 5, "repeats": 2, "inner_folds": 5},
+        "validation": {"scheme": scheme, "folds": 5, "repeats": 2, "inner_folds": 5},
         "control": {"permutations": 1},
     }
     checked = check_config(config)
@@ -147,29 +150,48 @@ def test_values_that_are_learnt_together_are_counted_by_trait_and_environment(tm
         (MTGBLUP(), 2400, 1000, Together(2400, (2400,) * 4), 366),
         (MTGBLUP(), 1600, 1000, Together(1600, (1600, 800, 800, 800)), 666),
         (MTGBLUP(), 1000, 1000, Together(1000, (1000, 200, 200, 200)), 266),
-        (GBLUP(), 900, 1000, Together(900, (900,) * 4), 223),
-        (GBLUP("uniform"), 900, 1000, Together(900, (900,) * 4), 543),
-        (RKHS(), 900, 1000, Together(900, (225,) * 8), 329),
+        (GBLUP(), 900, 1000, Together(900, (900,) * 4), 221),
+        (GBLUP("uniform"), 900, 1000, Together(900, (900,) * 4), 560),
+        (RKHS(), 900, 1000, Together(900, (225,) * 8), 331),
     ],
 )
 def test_several_traits_and_environments_are_asked_the_memory_that_they_held(
     model, lines, markers, together, held
 ):
-    rows, related, megabytes = lines, None, together.covariances_mb
+    rows, fit = lines, {"together_mb": together.covariances_mb}
     if not isinstance(model, MTGBLUP):
-        interaction, megabytes = learnt_together(model, together, conditions=False)
-        rows, related = sum(together.sizes), lines
-        assert interaction != "none"
-    kind = type(model).__name__.lower()
-    asked = training_mb(kind, False, rows, markers, related=related, together_mb=megabytes)
+        rows, fit = sum(together.sizes), in_environments(model, lines, together, False)
+        assert fit["related"] == lines
+    asked = training_mb(type(model).__name__.lower(), False, rows, markers, **fit)
     assert held < asked < 1.6 * held
 
 
-def test_a_training_job_counts_its_own_values(tmp_path, codes):
-    path = trait_table(tmp_path / "phenotypes.tsv", ("north", 300), ("south", 200), lines=300)
-    alone, apart = demands_of(), demands_of(environments=2)
-    assert apart.training_mb("model_0", codes, path, []) > alone.training_mb(
-        "model_0", codes, path, []
-    )
-    of_helpers = demands_of(kind="mtgblup").training_mb("model_0", codes, path, [path])
-    assert of_helpers > demands_of(kind="mtgblup").training_mb("model_0", codes, path, [])
+def test_a_training_job_is_asked_for_what_the_dearest_of_its_fits_needs(tmp_path, codes):
+    """All 11,200 values are too many for an interaction, those of a fold are not; two processes."""
+    path = trait_table(tmp_path / "many.tsv", *((f"E{n}", 1400) for n in range(8)), lines=1400)
+    demands = demands_of(environments=8)
+    assert in_environments(GBLUP(), 300, Together.count(path), False)["related"] is None
+    of_fold = OF_TERMS * (1120 * 8) ** 2 / 1e6
+    assert 2 * of_fold < demands.training_mb("model_0", codes, path, []) < 2.5 * of_fold
+
+
+@pytest.mark.parametrize(("scheme", "left"), [("cv1", (240, 192)), ("cv2", (300, 300))])
+def test_folds_leave_lines_or_single_values(scheme, left):
+    demands = demands_of(scheme=scheme)
+    every, outer, inner = demands._training_sets(Together(300, (300, 200)))
+    assert (outer.lines, inner.lines) == left
+    assert (every.sizes, outer.sizes, inner.sizes) == ((300, 200), (240, 160), (192, 128))
+
+
+def test_a_fold_may_leave_an_environment_out():
+    sets = demands_of(scheme="cv0")._training_sets(Together(300, (300, 200, 100)))
+    assert [it.sizes for it in sets] == [(300, 200, 100), (200, 300), (300,)]
+
+
+def test_values_of_other_traits_count(tmp_path, codes):
+    one = trait_table(tmp_path / "one.tsv", ("NA", 300), lines=300)
+    other = trait_table(tmp_path / "other.tsv", ("NA", 100), lines=300)
+    demands = demands_of(kind="mtgblup")
+    found = demands.training_mb("model_0", codes, one, [other])
+    expected = Together(300, (300, 100)).covariances_mb
+    assert found == pytest.approx(demands.training_mb("model_0", codes, one, []) + 2 * expected)

@@ -310,6 +310,16 @@ def test_both_ways_are_one_likelihood_with_the_same_derivatives(correlated):
         assert rise / 2e-5 == pytest.approx(two.gradient[0], rel=1e-4, abs=1e-4)
 
 
+def test_errors_are_computed_in_parts(monkeypatch):
+    K, Y, X, _ = simulate(covariance(1, 2, 2), covariance(2, 2, 2), lines=40, seed=3)
+    found = fit_multivariate(K[:30, :30], Y[:30], X[:30])
+    new = K[30:, :30], np.diag(K)[30:], X[30:], 0
+    whole = found.prediction(*new)
+    monkeypatch.setattr("breedcast.models.prediction_errors.CELLS", 1)
+    np.testing.assert_allclose(found.prediction(*new).sd, whole.sd, rtol=1e-9)
+    assert len(found.prediction(new[0][:0], new[1][:0], new[2][:0], 0).sd) == 0
+
+
 @pytest.mark.parametrize(("missing", "observed"), [(0.0, False), (0.2, False), (0.7, True)])
 def test_the_quicker_way_is_taken(missing, observed, monkeypatch):
     monkeypatch.undo()

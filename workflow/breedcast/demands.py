@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from breedcast.memory import (
     ASSOCIATION,
@@ -30,18 +31,28 @@ from breedcast.validation.names import BY_PARENTS, OWN, PAIRS, RANDOM, grid_part
 ROW_SECONDS, PAIR_SECONDS = 1e-4, 1e-6
 
 
-def learnt_together(model: Model, together: Together, conditions: bool) -> tuple[str, float]:
-    """The interaction with environments of a mixed model, its own or its shortcut's, in the final
-    fit; and the MB that values take which it learns together.
+class InEnvironments(TypedDict):
+    """What `memory.training_mb` is told of a mixed model that tells environments apart."""
+
+    related: int | None
+    together_mb: float
+
+
+def in_environments(
+    model: Model, lines: int, together: Together, conditions: bool
+) -> InEnvironments:
+    """Of a fit of so many different lines with these values, by a model or its shortcut.
 
     conditions: whether there are covariates of environments.
     """
     interaction: str = getattr(model, "interaction", AUTO if model.has_shortcut else NONE)
     if interaction == AUTO:
         interaction = by_numbers(together.lines, together.sizes, conditions)
-    if interaction in BY_PAIRS:
-        return interaction, together.covariances_mb
-    return interaction, 0.0 if interaction == NONE else together.terms_mb
+    if interaction == NONE:
+        return {"related": None, "together_mb": 0.0}
+    by_pairs = interaction in BY_PAIRS
+    megabytes = together.covariances_mb if by_pairs else together.terms_mb
+    return {"related": lines, "together_mb": megabytes}
 
 
 @dataclass(frozen=True)
@@ -143,31 +154,51 @@ class Demands:
         phenotypes: the trait's phenotypes.tsv; helpers: those of traits that the model learns from.
         """
         codes = self.codes(codes_json)
-        lines, related, together_mb = codes.lines, None, 0.0
         chosen, processes = self.project.models[model], self.project.config["threads"]
-        options = chosen.configured
+        options, lines = chosen.configured, codes.lines
+        fits: list[InEnvironments] = [{"related": None, "together_mb": 0.0}]
         if self.project.has_environments:
             # a model sees each line once for each environment
             lines = Records.count(phenotypes).rows
             conditions = self.project.config["phenotypes"]["environment_covariates"] is not None
-            together = Together.count(phenotypes)
-            interaction, together_mb = learnt_together(options, together, conditions)
-            related = None if interaction == NONE else codes.lines
+            fits = [
+                in_environments(options, codes.lines, it, conditions)
+                for it in self._training_sets(Together.count(phenotypes))
+            ]
         elif helpers and not options.is_network:
-            together_mb = Together.count(phenotypes, *helpers).covariances_mb
-        needed = training_mb(
-            *(chosen.kind, chosen.is_network, lines, codes.markers, processes),
-            has_shortcut=options.has_shortcut,
-            given_markers=options.given_markers,
-            ploidy=codes.ploidy,
-            related=related,
-            together_mb=together_mb,
+            values = Together.count(phenotypes, *helpers)
+            fits = [{"related": None, "together_mb": values.covariances_mb}]
+        needed = max(
+            training_mb(
+                *(chosen.kind, chosen.is_network, lines, codes.markers, processes),
+                has_shortcut=options.has_shortcut,
+                given_markers=options.given_markers,
+                ploidy=codes.ploidy,
+                **fit,
+            )
+            for fit in fits
         )
         if self.project.parents:
             needed += processes * PREDICTED_MB
         if self.project.config["imputation"] == "nearest":
             needed += processes * 8 * lines * lines / MEGABYTE
         return needed
+
+    def _training_sets(self, together: Together) -> list[Together]:
+        """What the final fit learns together, and what about is left of it in folds and inner ones:
+        a model may take these in another way, which needs more.
+        """
+        validation, found = self.project.config["validation"], [together]
+        scheme, left = validation["scheme"], 1.0
+        for key in ("folds", "inner_folds"):
+            left *= 1 - 1 / validation[key]
+            if scheme in ("cv0", "cv00"):
+                found.append(replace(found[-1], sizes=tuple(sorted(found[-1].sizes)[1:])))
+            if scheme != "cv0":
+                sizes = tuple(round(left * it) for it in together.sizes)
+                lines = together.lines if scheme == "cv2" else round(left * together.lines)
+                found.append(Together(lines, sizes))
+        return found
 
     def training_minutes(self, model: str) -> int:
         """Wall time to ask of a scheduler: two minutes a fit, shared out over the threads."""

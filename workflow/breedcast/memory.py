@@ -100,8 +100,9 @@ class Together:
         by_values, by_missing = operations(values, missing)
         if by_values < by_missing:
             return OF_VALUES * values**2 / MEGABYTE
-        fixed = missing + len(self.sizes)
-        numbers = 2.5 * self.lines * len(self.sizes) * fixed + 4 * fixed**2
+        columns, fixed = len(self.sizes), missing + len(self.sizes)
+        working = 3 * columns * (columns + 1)  # as many numbers as the factors of two covariances
+        numbers = self.lines * columns * (2.5 * fixed + working) + 4 * fixed**2
         return 8 * numbers / MEGABYTE
 
     @property

@@ -14,7 +14,7 @@ NO_TEXT = {
     b"\xff\xfe": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
     b"\xfe\xff": "UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8 FILE > NEW)",
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it: zstd -d FILE",
-    b"BZh": "packed by bzip2: unpack it: bunzip2 FILE",
+    **{b"BZh%d1AY&SY" % it: "packed by bzip2: unpack it: bunzip2 FILE" for it in range(1, 10)},
     b"\xfd7zXZ": "packed by xz: unpack it: unxz FILE",
     b"\x1f\x9d": "packed by compress: unpack it: gunzip FILE",
 }

@@ -95,6 +95,8 @@ def by_numbers(lines: int, sizes: Sequence[int], conditions: bool) -> str:
     sizes: values in each; conditions: whether covariates tell environments apart.
     """
     values = sum(sizes)
+    if len(sizes) < 2:
+        return NONE
     if conditions and len(sizes) >= LEAST_ENVIRONMENTS and values <= MOST_UNIFORM:
         return REACTION_NORM
     few = len(sizes) <= MOST_FACTOR_ANALYTIC and values <= MOST_VALUES

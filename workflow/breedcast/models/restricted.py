@@ -30,8 +30,9 @@ LEAST_RESIDUAL = 1e-5
 class Solved(ABC):
     """The likelihood at some G and R, and what its derivatives are made of.
 
-    likelihood: up to a constant; scores: for G and R, (n, traits) what a change C of it adds to
-    V (V^-1 (Y - X B)) is these times C; slopes: (traits, traits) its derivatives by G and by R.
+    likelihood: up to a constant. scores: (n, traits) K V^-1 (Y - X B) and V^-1 (Y - X B): times a
+    change of G or of R, they are that change of V times V^-1 (Y - X B). slopes: (traits, traits)
+    the likelihood's derivatives by G and by R.
     """
 
     likelihood: float
