@@ -170,6 +170,14 @@ def test_the_structure_is_drawn_with_all_lines_and_its_clusters_counted(report, 
     assert sum(int(row[2]) for row in table[1:]) == LINES
 
 
+def test_the_page_tells_of_a_traits_values(report, page):
+    values = report[0].traits[0].phenotypes["value"].dropna()
+    told = re.search(r"mean (\S+), standard deviation (\S+), from (\S+) to (\S+)\.<", page)
+    expected = [values.mean(), values.std(), values.min(), values.max()]
+    assert [float(it) for it in told.groups()] == pytest.approx(expected, abs=0.05)
+    assert " object at 0x" not in page  # what Python says of a thing is no text
+
+
 def test_many_lines_are_drawn_in_part_and_the_caption_says_so(report):
     collected, _ = report
     figure = structure_figure(collected, limit=20)

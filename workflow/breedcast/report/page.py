@@ -100,7 +100,7 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
     ]
     return {
         "trait": trait,
-        "values": values_told(trait),
+        "values_told": values_told(trait),
         "findings": findings(trait),
         "doubts": doubts(trait, level),
         "figures": trait_figures(trait, config, limit),
