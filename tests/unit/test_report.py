@@ -335,6 +335,9 @@ def test_inflation_and_thresholds_are_told(report):
 
 def test_the_advice_names_model_accuracy_limit_and_first_candidates(report):
     trait = report[0].traits[0]
+    assert ("covariate effects taken out" in advice_table([trait]).caption) == bool(
+        trait.covariates
+    )
     (row,) = ([cell.text for cell in cells] for cells in advice_table([trait]).rows)
     gblup = trait.of_kind("gblup")
     heritability = gblup.facts[

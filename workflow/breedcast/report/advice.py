@@ -26,11 +26,12 @@ FIRST = 3
 
 def advice_table(traits: list[TraitResult]) -> Table:
     """A row per trait: the model to use, its accuracy beside what it is judged by, the first."""
+    beyond = ", covariate effects taken out of both" if any(it.covariates for it in traits) else ""
     return table(
         "In one line per trait: the model of the highest mean predictive ability (correlation of "
-        "its predictions with values that it had not seen, covariate effects taken out of both), "
-        "the same of GBLUP and of the control (values dealt to other lines at random), the limit "
-        "that heritability sets, and the candidates to take first.",
+        f"its predictions with values that it had not seen{beyond}), the same of GBLUP and of the "
+        "control (values dealt to other lines at random), the limit that heritability sets, and "
+        "the candidates to take first.",
         ["Trait", "Model", "Predictive ability", "GBLUP", "Control", "Limit", "First candidates"],
         [
             [
