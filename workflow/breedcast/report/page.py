@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
 
 import jinja2
 import vl_convert
@@ -84,8 +84,8 @@ def render(report: Report) -> str:
     )
 
 
-def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
-    """All that the page shows of a trait."""
+def _trait_parts(trait: TraitResult, report: Report) -> SimpleNamespace:
+    """All that the page shows of a trait; no dictionary, whose methods a name might stand for."""
     config = report.settings["config"]
     level = config["interval"]
     limit = min(POINTS_PER_FIGURE, POINTS_PER_KIND // len(report.traits))
@@ -98,39 +98,39 @@ def _trait_parts(trait: TraitResult, report: Report) -> dict[str, Any]:
             between_environments(model),
         )
     ]
-    return {
-        "trait": trait,
-        "values_told": values_told(trait),
-        "findings": findings(trait),
-        "doubts": doubts(trait, level),
-        "figures": trait_figures(trait, config, limit),
-        "accuracy": accuracy.accuracy_table(trait),
-        "metrics": accuracy.metrics_of(trait).values(),
-        "comparisons": [
+    return SimpleNamespace(
+        trait=trait,
+        values_told=values_told(trait),
+        findings=findings(trait),
+        doubts=doubts(trait, level),
+        figures=trait_figures(trait, config, limit),
+        accuracy=accuracy.accuracy_table(trait),
+        metrics=accuracy.metrics_of(trait).values(),
+        comparisons=[
             accuracy.comparison_table(trait, metric, report.settings["random_folds"])
             for metric in trait.comparison["metric"].unique()
         ],
-        "environments": environments.ability_table(trait),
-        "candidate_values": environments.candidate_values(trait),
-        "groups": groups.accuracy_table(trait),
-        "trials": trial_table(trait),
-        "tuned": tuned_table(trait),
-        "epochs": accuracy.epochs_table(trait),
-        "variances": [table for table in variances if table],
-        "weights": accuracy.weights_table(trait),
-        "hybrid_classes": class_table(trait),
-        "candidates": candidate_table(trait, level, CANDIDATE_ROWS // len(report.traits)),
-        "markers": marker_table(trait),
-        "regions": region_table(trait),
-        "methods": method_table(trait),
-        "response": response_table(trait),
-        "next_steps": next_steps(trait, limit),
-        "fraction": f"{100 * config['selection']['fraction']:g} %",
-        "level": f"{100 * level:g} %",
-        "coverage": f"{100 * trait.coverage(trait.best):.0f} %",
-        "intervals": interval_table(trait, level),
-        "interval_groups": group_table(trait, level),
-    }
+        environments=environments.ability_table(trait),
+        candidate_values=environments.candidate_values(trait),
+        groups=groups.accuracy_table(trait),
+        trials=trial_table(trait),
+        tuned=tuned_table(trait),
+        epochs=accuracy.epochs_table(trait),
+        variances=[table for table in variances if table],
+        weights=accuracy.weights_table(trait),
+        hybrid_classes=class_table(trait),
+        candidates=candidate_table(trait, level, CANDIDATE_ROWS // len(report.traits)),
+        markers=marker_table(trait),
+        regions=region_table(trait),
+        methods=method_table(trait),
+        response=response_table(trait),
+        next_steps=next_steps(trait, limit),
+        fraction=f"{100 * config['selection']['fraction']:g} %",
+        level=f"{100 * level:g} %",
+        coverage=f"{100 * trait.coverage(trait.best):.0f} %",
+        intervals=interval_table(trait, level),
+        interval_groups=group_table(trait, level),
+    )
 
 
 def values_told(trait: TraitResult) -> str:
