@@ -40,7 +40,7 @@ def seconds(K: np.ndarray, Y: np.ndarray, observed: bool) -> tuple[float, np.nda
 
 
 def main() -> None:
-    """Print both ways' seconds, and how far apart their covariances are."""
+    """Print both ways' seconds; their covariances must be the same."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", default=["400x8x0.5"])
     is_quicker = Observed.is_quicker

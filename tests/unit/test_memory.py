@@ -32,9 +32,7 @@ from breedcast.scoring.predictions import read_predictions
 def demands_of(models=8, kind="gblup", scheme="kfold", **project):
     config = {
         "genotypes": {"path": "g.vcf"},
-        "phenotypes": {"path": "p.tsv", "environments": True}
-        if "cv" in scheme
-        else {"path": "p.tsv"},
+        "phenotypes": {"path": "p.tsv", "environments": scheme.startswith("cv") or None},
         "models": {f"model_{number}": {"model": kind} for number in range(models)},
         "ensemble": "none",
         "validation": {"scheme": scheme, "folds": 5, "repeats": 2, "inner_folds": 5},

@@ -20,7 +20,7 @@ from breedcast.limits import (
     MOST_EXACT,
     PREDICTED_LINES,
     PREDICTED_POSITIONS,
-    operations,
+    is_quicker_by_values,
 )
 
 MEGABYTE = 1_000_000
@@ -97,8 +97,7 @@ class Together:
         """Memory in MB of a covariance of each pair of traits or environments."""
         values = sum(self.sizes)
         missing = self.lines * len(self.sizes) - values
-        by_values, by_missing = operations(values, missing)
-        if by_values < by_missing:
+        if is_quicker_by_values(values, missing):
             return OF_VALUES * values**2 / MEGABYTE
         columns, fixed = len(self.sizes), missing + len(self.sizes)
         working = 3 * columns * (columns + 1)  # as many numbers as the factors of two covariances

@@ -100,8 +100,8 @@ def by_numbers(lines: int, sizes: Sequence[int], conditions: bool) -> str:
     if conditions and len(sizes) >= LEAST_ENVIRONMENTS and values <= MOST_UNIFORM:
         return REACTION_NORM
     few = len(sizes) <= MOST_FACTOR_ANALYTIC and values <= MOST_VALUES
-    by_values, by_missing = operations(values, lines * len(sizes) - values)
-    if few and min(sizes) >= LEAST_VALUES and min(by_values, by_missing) <= MOST_OPERATIONS:
+    step = min(operations(values, lines * len(sizes) - values))
+    if few and min(sizes) >= LEAST_VALUES and step <= MOST_OPERATIONS:
         return AUTO
     return UNIFORM if values <= MOST_UNIFORM else NONE
 

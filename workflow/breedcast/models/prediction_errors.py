@@ -74,8 +74,7 @@ class ErrorsByValues(Errors):
     def _explained(self, k: np.ndarray, x: np.ndarray, G: np.ndarray, of: np.ndarray) -> np.ndarray:
         shared = (k[:, self.line] * self.root)[:, None] * G[np.ix_(of, self.trait)]
         # those of a trait are the same, with its fixed effects and without
-        traits, which = np.unique(of, return_inverse=True)
-        first = np.array([np.flatnonzero(of == trait)[0] for trait in traits])
+        _, first, which = np.unique(of, return_index=True, return_inverse=True)
         once = shared[:, first]
         by_value = _each(once, self.P) @ once.transpose(0, 2, 1)
         fixed = np.zeros((*shared.shape[:2], len(G), x.shape[1]))

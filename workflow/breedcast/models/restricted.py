@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from breedcast.ascent import Point, along_information
-from breedcast.limits import operations
+from breedcast.limits import is_quicker_by_values
 from breedcast.models.covariance import Form
 from breedcast.models.prediction_errors import Errors, ErrorsByEigenvectors, ErrorsByValues
 
@@ -340,8 +340,7 @@ class Observed(Likelihood):
     def is_quicker(Y: np.ndarray) -> bool:
         """Whether a step takes less than one of `Rotated`, of values Y (n, traits)."""
         missing = int(np.isnan(Y).sum())
-        by_values, by_missing = operations(Y.size - missing, missing)
-        return by_values < by_missing
+        return is_quicker_by_values(Y.size - missing, missing)
 
     @classmethod
     def of(cls, forms: tuple[Form, Form], K: np.ndarray, Y: np.ndarray, X: np.ndarray) -> Observed:
@@ -349,6 +348,7 @@ class Observed(Likelihood):
         trait, line = np.nonzero(np.isfinite(Y.T))
         fixed = np.zeros((len(line), Y.shape[1], X.shape[1]))
         fixed[np.arange(len(line)), trait] = X[line]
+        one, two = np.nonzero(line[:, None] == line)
         return cls(
             forms,
             K,
@@ -357,7 +357,7 @@ class Observed(Likelihood):
             line,
             trait,
             K[np.ix_(line, line)],
-            _pairs(line),
+            (one, two),
         )
 
     @property
@@ -399,16 +399,6 @@ class Observed(Likelihood):
             estimator=estimator,
             likelihood=-0.5 * float(logarithm + Py @ self.y),
         )
-
-
-def _pairs(line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of positions, each with itself too, at which stands the same line."""
-    order = np.argsort(line, kind="stable")
-    counts = np.bincount(line)[line[order]]  # how many its line has, of each in turn
-    starts = np.searchsorted(line[order], line[order])
-    one = np.repeat(np.arange(len(line)), counts)
-    within = np.arange(len(one)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return order[one], order[starts[one] + within]
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
